@@ -9,6 +9,7 @@ import pytest
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
+from tests.estimators import every_task
 from tests.function.calibrated import sources as calibrated_sources
 from tests.function.near import sources as near_sources
 from tests.kept_builds import kept_builds
@@ -18,6 +19,12 @@ from tests.kept_builds import kept_builds
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of model directories, version 1 of each source of `calibrated`."""
     return kept_builds(calibrated_sources(), tmp_path_factory.mktemp("calibrated"))
+
+
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of model directories, version 1 of a model of each task."""
+    return kept_builds(every_task(), tmp_path_factory.mktemp("tasks"))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from onnxlet import DateParts
-from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
@@ -32,6 +31,7 @@ from tests.conftest import quiet
 from tests.convert.imported import onnx_files
 from tests.estimators import every_task
 from tests.events import CONTEXT, make_v2_event
+from tests.kept_builds import kept_builds
 
 MARKUP = '<img src=x onerror="window.hacked=1">'
 COLUMN = "<script>window.hacked=1</script>'\"&"
@@ -104,24 +104,17 @@ def before_references(directory: Path, older: Path) -> None:
 
 def build_more(folder: Path) -> None:
     """Models beside those of every test; of `wide` two versions."""
-    for name, source in {
-        "reviews": reviews(),
-        "wide": wide(),
-        "hostile": hostile(),
-        "visits": visits(),
-    }.items():
-        build(source, name, folder, quiet)
+    sources = {"reviews": reviews(), "wide": wide(), "hostile": hostile(), "visits": visits()}
+    kept_builds(sources, folder)
     again = wide()
     again.estimator.alpha = 50.0
     again.estimator.fit(again.X_test, again.y_test)
-    build(again, "wide", folder, quiet)
+    kept_builds({"wide": again}, folder)
 
 
 def build_tasks(folder: Path) -> None:
     """A model of every task, of old and new certificates, and an import without a sample."""
-    for name, source in every_task().items():
-        build(source, name, folder, quiet)
-    build(in_float32(), "in-float32", folder, quiet)
+    kept_builds(every_task() | {"in-float32": in_float32()}, folder)
     before_references(folder / "in-float32" / "1", folder / "older" / "1")
     import_onnx(onnx_files.save(folder.parent, onnx_files.linear()), "net", folder, quiet)
 

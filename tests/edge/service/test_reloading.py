@@ -13,11 +13,11 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from tests.conftest import quiet, start_server, stop_server
+from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
+from tests.kept_builds import kept_builds
 
 FLOWER = json.dumps([[7.2, 3.0, 5.8, 1.6]])  # the two models differ on it
 PATH = "/models/iris/predict"
@@ -63,7 +63,7 @@ def another_iris() -> Source:
 @pytest.fixture
 def own(models: Path, tmp_path: Path) -> Path:
     shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    build(another_iris(), "iris", tmp_path / "built", quiet)
+    kept_builds({"iris": another_iris()}, tmp_path / "built")
     return tmp_path / "models"
 
 

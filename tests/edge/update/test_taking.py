@@ -13,7 +13,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from onnxlet.convert.build import build
 from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.package import write_models
 from onnxlet.convert.bundle.sign import sign_release
@@ -27,11 +26,12 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import exclusively, update
 from onnxlet.function.errors import WrongUse
-from tests.conftest import ROOT, quiet
+from tests.conftest import ROOT
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
 from tests.function.serving.test_reload import rewrite_golden
+from tests.kept_builds import kept_builds
 
 Archives = Callable[[int], Path]
 
@@ -46,13 +46,11 @@ def test_a_release_is_taken_and_gone_back_from(
     paths: DevicePaths,
     archives: Archives,
     maker: Maker,
-    tmp_path: Path,
+    second: Path,
 ) -> None:
-    shutil.copytree(maker.models / "iris" / "1", tmp_path / "models" / "iris" / "1")
-    build(another_iris(), "iris", tmp_path / "models", quiet)
     setup = supervise()
 
-    assert update(setup, str(maker.release(5, tmp_path / "models"))) == ["bundle release 5: taken"]
+    assert update(setup, str(maker.release(5, second))) == ["bundle release 5: taken"]
     assert (live_slot(paths), release_of(paths.live), served(setup)) == ("b", 5, 2)
     assert read_history(paths).highest["bundle"] == 5
     assert not list(paths.data.glob("download*"))
@@ -135,8 +133,7 @@ def models_archive(maker: Maker, models: Path, release: int, **more: Any) -> Pat
 def second(maker: Maker, tmp_path: Path) -> Path:
     """A folder with a second version of the model."""
     shutil.copytree(maker.models / "iris" / "1", tmp_path / "second" / "iris" / "1")
-    build(another_iris(), "iris", tmp_path / "second", quiet)
-    return tmp_path / "second"
+    return kept_builds({"iris": another_iris()}, tmp_path / "second")
 
 
 def test_a_model_only_update_needs_no_restart_and_loses_no_request(

@@ -17,14 +17,14 @@ from uuid import uuid4
 import pytest
 from sklearn.datasets import load_iris
 
-from onnxlet.convert.build import build
-from tests.conftest import quiet, start_server, stop_server
+from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_metrics import at, samples
-from tests.edge.service.test_reloading import Asking, another_iris
+from tests.edge.service.test_reloading import Asking, own
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.workers.test_workers import WORKERS, Started, stop
 
+__all__ = ["own"]
 FLOWERS = load_iris(return_X_y=True)[0].tolist()
 COLLECTED_SECONDS = 1.5  # after which the supervisor knows what a worker has counted
 JSON = {"Content-Type": "application/json"}
@@ -95,13 +95,6 @@ def both(started: Started) -> list[Asked]:
                     each.close()
             return [found[0], found[1]]
     raise AssertionError("every connection came to the same worker")
-
-
-@pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    build(another_iris(), "iris", tmp_path / "built", quiet)
-    return tmp_path / "models"
 
 
 @pytest.fixture

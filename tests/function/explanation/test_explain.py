@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.app import create_app
@@ -31,9 +30,10 @@ from onnxlet.function.explanation.texts import MOST_TOKENS
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, Client, quiet
+from tests.conftest import ROOT, Client
 from tests.function.explanation import models as made
 from tests.function.explanation.value_functions import by_definition
+from tests.kept_builds import kept_builds
 
 TASKS = made.tasks()
 INSTANCES = made.X[:2].round(3).tolist()
@@ -42,12 +42,11 @@ INSTANCES = made.X[:2].round(3).tolist()
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small models. Tests don't write there."""
-    home = tmp_path_factory.mktemp("explained")
-    for name, task in TASKS.items():
-        build(Source(task.estimator, made.X), name.replace(" ", "-"), home, quiet)
-    for make in (made.with_gaps, made.texts, made.mixed):
-        build(make(), make.__name__, home, quiet)
-    return home
+    sources = {
+        name.replace(" ", "-"): Source(task.estimator, made.X) for name, task in TASKS.items()
+    }
+    sources |= {make.__name__: make() for make in (made.with_gaps, made.texts, made.mixed)}
+    return kept_builds(sources, tmp_path_factory.mktemp("explained"))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet import Images
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.app import create_app
@@ -35,9 +34,9 @@ from onnxlet.function.inputs import image_feed, images
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
-from tests.conftest import quiet
 from tests.convert.images import digits, encoded, noise
 from tests.function.image_models import add_model, grey_pixels, picture, text
+from tests.kept_builds import kept_builds
 
 RANDOM = np.random.default_rng(5)
 WIDE = [text(encoded(noise(seed, 26, 40))) for seed in range(20)]
@@ -69,13 +68,12 @@ ALONE = {"large": line(20, 31, "RGB"), "small": line(14, 14), "flat": line(2, 40
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models of images. Tests don't write there."""
-    home = tmp_path_factory.mktemp("tiles")
-    for name, model in ALONE.items():
-        build(Source(model, WIDE), name, home, quiet)
-    build(Source(*beside()), "beside", home, quiet)
     pictures, labels = digits()
     read = make_pipeline(Images(8, 8), DecisionTreeClassifier(max_depth=4, random_state=0))
-    build(Source(read.fit(pictures[:200], labels[:200]), pictures[:200]), "digits", home, quiet)
+    sources = {name: Source(model, WIDE) for name, model in ALONE.items()}
+    sources["beside"] = Source(*beside())
+    sources["digits"] = Source(read.fit(pictures[:200], labels[:200]), pictures[:200])
+    home = kept_builds(sources, tmp_path_factory.mktemp("tiles"))
     add_model(home, "imported", ["price"])
     return home
 

@@ -15,14 +15,12 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.document import PARTS
 from onnxlet.function.http.routes import table
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.settings import Settings
-from tests import estimators
 from tests.conftest import Client, loaded_by_a_start, quiet
 from tests.convert.imported import onnx_files
 from tests.function.http.test_report import write_page
@@ -59,9 +57,9 @@ def test_over_every_transport(client: Client) -> None:
     assert answer.json()["openapi"] == "3.1.0"
 
 
-def test_models_whose_names_differ_only_by_a_sign(tmp_path: Path) -> None:
+def test_models_whose_names_differ_only_by_a_sign(models: Path, tmp_path: Path) -> None:
     for name in ("a-b", "a.b", "a_b"):
-        build(estimators.iris(), name, tmp_path, quiet)
+        shutil.copytree(models / "iris", tmp_path / name)
     app = create_app(tmp_path, settings=Settings(tmp_path))
 
     validate(app.test_client().get("/openapi.json").get_json())
@@ -258,10 +256,8 @@ def test_examples_are_medians_and_frequent_categories(
     }
 
 
-def test_every_task(tmp_path: Path) -> None:
-    for name, source in estimators.every_task().items():
-        build(source, name, tmp_path, quiet)
-    client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
+def test_every_task(tasks: Path) -> None:
+    client = create_app(tasks, settings=Settings(tasks)).test_client()
     document = client.get("/openapi.json").get_json()
 
     validate(document)
@@ -276,7 +272,7 @@ def test_every_task(tmp_path: Path) -> None:
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         _check(document, schema, answer.get_json())
         asked.add(path)
-    assert len(asked) > 8 * len(estimators.every_task())
+    assert len(asked) > 8 * len(list(tasks.iterdir()))
 
 
 def test_what_another_framework_exported(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
@@ -23,6 +24,7 @@ from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOpt
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
+from tests.kept_builds import kept_builds
 
 MODELS = ("house-prices", "iris", "loan-default", "shop")
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
@@ -519,13 +521,8 @@ def test_refusals(client: Client) -> None:
 
 
 def test_a_header_of_numbers_is_never_taken_for_a_row(tmp_path: Any) -> None:
-    from sklearn.linear_model import LinearRegression
-
-    from onnxlet.convert.build import build
-    from tests.conftest import quiet
-
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["2019", "2020"])
-    build(Source(LinearRegression().fit(X, X["2019"]), X), "years", tmp_path, quiet)
+    kept_builds({"years": Source(LinearRegression().fit(X, X["2019"]), X)}, tmp_path)
     client = client_of(create_app(tmp_path))
     text = b"2019,2020\n1,2\n"
 

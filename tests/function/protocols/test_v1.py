@@ -17,7 +17,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
@@ -25,9 +24,10 @@ from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.protocols import v1
 from onnxlet.function.protocols.v1 import AnswerOptions
-from tests.conftest import Client, client_of, quiet
+from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
+from tests.kept_builds import kept_builds
 
 MODELS = ("house-prices", "iris", "loan-default", "shop")
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
@@ -387,10 +387,10 @@ def test_metadata(client: Client, version: str) -> None:
 def test_a_column_named_as_base64_is(tmp_path: Path) -> None:
     X = pd.DataFrame({"b64": ["a", "b", "YQ==", "c"] * 15, "n": range(60)})
     columns = make_column_transformer((OrdinalEncoder(), ["b64"]), ("passthrough", ["n"]))
-    source = Source(make_pipeline(columns, LinearRegression()).fit(X, X["n"]), X)
-    for _ in range(2):
-        build(source, "b", tmp_path, quiet)
-        source = Source(make_pipeline(columns, LinearRegression()).fit(X, -X["n"]), X)
+    for y in (X["n"], -X["n"]):
+        kept_builds(
+            {"b": Source(make_pipeline(columns, LinearRegression()).fit(X, y), X)}, tmp_path
+        )
     client = client_of(create_app(tmp_path))
 
     plain = client.post("/v1/models/b:predict", {"instances": [["YQ==", 3]]})

@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 
 import onnxlet
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.inputs.validation import validate_rows
@@ -26,6 +25,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Answer, Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import SHOP
+from tests.kept_builds import kept_builds
 
 IRIS = "/v2/models/iris/infer"
 MODELS = ("house-prices", "iris", "loan-default", "shop")
@@ -523,10 +523,8 @@ def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = np.stack(
         [np.array(["a", "b", "c"])[(X[:, 0] // 1).clip(-1, 1).astype(int)], X[:, 1] > 0], 1
     )
-    folder = tmp_path_factory.mktemp("pair")
     model = MultiOutputClassifier(LogisticRegression()).fit(X, y.astype(str))
-    build(Source(model, X[:50]), "pair", folder, lambda line: None)
-    return folder
+    return kept_builds({"pair": Source(model, X[:50])}, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")
