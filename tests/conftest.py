@@ -220,6 +220,16 @@ def through_socket(port: int, host: str = "127.0.0.1") -> Send:
     return send
 
 
+def ran(command: Sequence[str | Path], **more: Any) -> subprocess.CompletedProcess[str]:
+    """What became of a command, and its output as text; it ends with the test's own time.
+
+    Args:
+        command: its words.
+        more: what `subprocess.run` takes beside them; its folder is the project's.
+    """
+    return subprocess.run(command, **{"capture_output": True, "text": True, "cwd": ROOT} | more)
+
+
 def hear_ctrl_c() -> None:
     """For a process that is started: a shell's background, which these may run in, ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -228,15 +238,8 @@ def hear_ctrl_c() -> None:
 def loaded_by_a_start(models: Path) -> set[str]:
     """The modules that a process has once Lambda's entry is imported."""
     code = "import sys, onnxlet.function.handler; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stdout.split())
+    environ = {**os.environ, "ONNXLET_MODELS": str(models)}
+    return set(ran([sys.executable, "-c", code], env=environ, check=True).stdout.split())
 
 
 def client_of(app: Any) -> Client:

@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from onnxlet.function.aws import lambda_events
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.errors import SettingsError
-from tests.conftest import ROOT, loaded_by_a_start
+from tests.conftest import loaded_by_a_start, ran
 from tests.events import (
     CONTEXT,
     make_alb_event,
@@ -452,13 +452,8 @@ def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
 
 
 def run_import(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "import onnxlet.function.handler"],
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
+    return ran(
+        [sys.executable, "-c", "import onnxlet.function.handler"], env={**os.environ, **environ}
     )
 
 

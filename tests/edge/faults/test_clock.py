@@ -17,7 +17,7 @@ import pytest
 
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
-from tests.conftest import ROOT, Client, start_server, stop_server, through_socket
+from tests.conftest import ROOT, Client, ran, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
@@ -107,10 +107,7 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
     """Where they do, as in the second one, one is given up years too early, and others go first."""
     clock = WrongClock(tmp_path)
     command = [sys.executable, "-c", QUEUE, str(tmp_path), kind]
-    done = subprocess.run(
-        [*command, "+0", "+5000d", "-20400d", "-20401d"], cwd=ROOT,
-        env={**CLEAN, **clock.environ}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran([*command, "+0", "+5000d", "-20400d", "-20401d"], env={**CLEAN, **clock.environ})
     assert done.returncode == 0, done.stderr
     years, *found = json.loads(done.stdout)
     assert max(years) - min(years) > 60
@@ -143,10 +140,7 @@ def test_dates_of_a_collector_s_certificate(
     tmp_path: Path, pair: Pair, endpoint: Endpoint, year: int, epoch: int, expected: str
 ) -> None:
     command = [sys.executable, "-c", TRUSTING, endpoint.url, str(pair.certificate), str(epoch)]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**CLEAN, **WrongClock(tmp_path, year).environ},
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran(command, env={**CLEAN, **WrongClock(tmp_path, year).environ})
     assert re.fullmatch(expected, done.stdout.strip()), done.stdout + done.stderr
 
 
@@ -231,10 +225,7 @@ def test_a_release_is_taken_whatever_the_clock_says(
         shutil.copy(archives(2).with_name(name), source.folder / name)
     variables = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
     command = [sys.executable, "-c", TAKING, how, "update", f"{url}/2.zip"]
-    done = subprocess.run(
-        [*command, "--root", str(setup.paths.root)], cwd=ROOT, env={**CLEAN, **variables},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = ran([*command, "--root", str(setup.paths.root)], env={**CLEAN, **variables})
     assert (done.returncode, release_of(setup.paths.live)) == (
         (0, 2) if how == "no dates" else (1, 1)
     )

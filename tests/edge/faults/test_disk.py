@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.setup import Setup
-from tests.conftest import Client, start_server, stop_server, through_socket
+from tests.conftest import Client, ran, start_server, stop_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
@@ -123,15 +123,13 @@ class Device:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """A Python that has the disk."""
         words = [*self._card.inside, sys.executable, *map(str, command)]
-        return subprocess.run(words, env=CLEAN, capture_output=True, text=True, timeout=120)
+        return ran(words, env=CLEAN)
 
     def take(self, how: str, trigger: Path, *before: str) -> subprocess.CompletedProcess[str]:
         """Take the release, with a fault or without."""
         command = ["update", str(self._archive), "--root", str(self.root)]
         words = [*self._card.inside, *before, sys.executable, "-c", UPDATE, how, str(trigger)]
-        return subprocess.run(
-            [*words, *command], env=CLEAN, capture_output=True, text=True, timeout=120
-        )
+        return ran([*words, *command], env=CLEAN)
 
     @property
     def live(self) -> str:

@@ -25,7 +25,7 @@ from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
 from onnxlet.edge.update.fetch import download
 from onnxlet.edge.update.sources import Web
-from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
+from tests.conftest import ROOT, Client, Server, ran, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
 from tests.edge.faults.test_dripping import NEVER, OVER_SECONDS, STILL_SECONDS, goes_on
@@ -131,10 +131,7 @@ def test_without_names_an_update_says_so_and_nothing_changes(
 ) -> None:
     command = [sys.executable, "-m", "edge", "update", f"https://{NAME}/2.zip"]
     with net.at("device"):
-        done = subprocess.run(
-            net.with_names([*command, "--root", str(paths.root)]), cwd=ROOT, env=CLEAN,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        done = ran(net.with_names([*command, "--root", str(paths.root)]), env=CLEAN)
     assert done.returncode == 1
     assert f"2.zip.minisig can't be fetched: {NO_NAME}" in done.stderr
     assert "hint: Is it there, and is there a network?" in done.stderr

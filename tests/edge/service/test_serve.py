@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, clean_environ, start_server, stop_server
+from tests.conftest import ROOT, Server, clean_environ, ran, start_server, stop_server
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
 
@@ -193,10 +193,7 @@ def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> 
 
 
 def serve(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "serve", *arguments],
-        cwd=ROOT, env={**CLEAN, **environ}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return ran([sys.executable, "-m", "edge", "serve", *arguments], env={**CLEAN, **environ})
 
 
 NOT_STARTED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {

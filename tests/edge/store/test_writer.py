@@ -19,7 +19,7 @@ from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
 from onnxlet.edge.store import database, writer
 from onnxlet.edge.store.database import identity, set_aside
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.forward.keeping import Keeping
@@ -401,10 +401,7 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
 
 
 def run(script: str, path: Path, *before: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [*before, sys.executable, "-c", HEAD + script, str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran([*before, sys.executable, "-c", HEAD + script, str(path)])
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

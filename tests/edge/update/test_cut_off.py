@@ -22,7 +22,7 @@ from onnxlet.edge.update.rollback import rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import update
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults
 
@@ -182,7 +182,7 @@ def test_an_update_cut_off_is_settled_by_the_previous_slot(
     paths.environment.write_text(settings)
     link = paths.back if of == "before" else paths.live
     command = [sys.executable, "-B", str(link), "settle", "--root", str(paths.root)]
-    done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=200)
+    done = ran(command, cwd="/", env=CLEAN)
     assert (live_slot(paths), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
     if of == "before":
         assert "bundle release 2 was cut off: proving it now" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,7 +25,7 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import exclusively, update
 from onnxlet.function.errors import WrongUse
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
@@ -248,7 +247,7 @@ def test_two_keys_are_trusted_and_a_third_is_too_many(
 def test_the_commands(paths: DevicePaths, setup: Setup, archives: Archives) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "edge", *arguments, "--root", str(paths.root)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+        done = ran(command)
         return done.returncode, done.stdout + done.stderr
 
     code, said = run("update", str(archives(2)))

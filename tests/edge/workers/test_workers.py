@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.conftest import ROOT, Server, ran, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN, is_listened_on
 from tests.edge.service.test_watchdog import Listener
@@ -298,7 +298,7 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     # A dead child that nobody has waited for is none.
-    stat = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    stat = ran(["ps", "-o", "stat=", "-p", str(pid)])
     return bool(stat.stdout.strip()) and not stat.stdout.startswith("Z")
 
 
@@ -335,9 +335,7 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
     for name in ("iris", "shop"):
         (broken / name / "1").mkdir(parents=True)
     command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--workers", "3", "--models"]
-    failed = subprocess.run(
-        [*command, str(broken)], cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=60
-    )
+    failed = ran([*command, str(broken)], env=CLEAN)
     assert failed.returncode == 1
     assert failed.stderr.count("error: ") == 1
     assert failed.stderr.count("hint: ") == 1

@@ -21,7 +21,7 @@ from onnxlet.function.explanation.value_function import NOT_ANSWERED
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
-from tests.conftest import Client
+from tests.conftest import Client, ran
 
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
@@ -194,18 +194,13 @@ def test_the_log_names_the_model_and_has_no_data(
 
 def test_servers_start_without_what_explains(models: Path) -> None:
     import os
-    import subprocess
     import sys
 
     code = (
         "import sys; from onnxlet.function.handler import handler; "
         "print([name for name in sys.modules if 'explanation' in name])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
+    done = ran(
+        [sys.executable, "-c", code], env={**os.environ, "ONNXLET_MODELS": str(models)}, check=True
     )
     assert done.stdout.strip() == "[]"
