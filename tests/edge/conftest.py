@@ -19,7 +19,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 
 @pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
     """A folder in which no commit waits for a busy disk; a usual one where there is none."""
     memory = Path("/dev/shm")  # noqa: S108 - of this test, by a name of its own
     if not memory.is_dir():

@@ -414,11 +414,9 @@ def test_truths_from_many_threads_are_joined_once(make: Make) -> None:
     assert kept.report()["rows"] == 90
 
 
-def test_a_truth_right_after_its_prediction_is_always_joined(
-    models: Path, in_memory: Path, tmp_path: Path
-) -> None:
+def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_path: Path) -> None:
     """Eight clients of a real server: no prediction waits for the disk, and no truth overtakes."""
-    environ = {**CLEAN, "ONNXLET_KEEP": str(in_memory / "kept.db")}
+    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
     server = start_server(models, environ, tmp_path / "log")
     got: list[Any] = []
 
@@ -555,8 +553,8 @@ def test_what_was_keyed_is_only_taken_with_a_key(models: Path, tmp_path: Path) -
     keep.stop()
 
 
-def test_a_server_keeps_over_a_restart(models: Path, in_memory: Path, tmp_path: Path) -> None:
-    environ = {**CLEAN, "ONNXLET_KEEP": str(in_memory / "kept.db")}
+def test_a_server_keeps_over_a_restart(models: Path, tmp_path: Path) -> None:
+    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
     server = start_server(models, environ, tmp_path / "log")
     client = Client(through_socket(server.port))
     answer = client.post(IRIS, {"instances": FLOWERS})
@@ -586,16 +584,14 @@ def test_what_was_answered_before_the_end_is_on_the_disk(models: Path, tmp_path:
     assert set(json.loads(body)) == {"prediction", "probabilities"}
 
 
-def test_a_device_that_forwards_joins_what_it_has_sent(
-    models: Path, in_memory: Path, tmp_path: Path
-) -> None:
+def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: Path) -> None:
     """Its record is forgotten once it has arrived: the answer is kept beside the queue."""
     with listening(None) as endpoint:
         environ = {
             **CLEAN,
             "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
             "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
-            "ONNXLET_DEVICE_QUEUE": str(in_memory / "state" / "queue.db"),
+            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
         }
         server = start_server(models, environ, tmp_path / "log")
         client = Client(through_socket(server.port))
@@ -610,7 +606,7 @@ def test_a_device_that_forwards_joins_what_it_has_sent(
     assert sent == counts(2, 1, unknown=1), "what is unknown here is sent on all the same"
     assert wrong.status == 422
     assert endpoint.records[1]["truth"] == body["truth"], "what is refused is not"
-    assert sorted(each.name for each in (in_memory / "state").glob("*.db")) == [
+    assert sorted(each.name for each in (tmp_path / "state").glob("*.db")) == [
         "kept.db", "queue.db",
     ]  # fmt: skip
 

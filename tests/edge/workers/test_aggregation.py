@@ -98,9 +98,9 @@ def both(started: Started) -> list[Asked]:
 
 
 @pytest.fixture
-def started(own: Path, in_memory: Path, tmp_path: Path) -> Iterator[Started]:
+def started(own: Path, tmp_path: Path) -> Iterator[Started]:
     environ = {
-        **CLEAN, **WORKERS, "ONNXLET_KEEP": str(in_memory / "kept.db"),
+        **CLEAN, **WORKERS, "ONNXLET_KEEP": str(tmp_path / "kept.db"),
         "ONNXLET_RELOAD_SECONDS": "1",
     }  # fmt: skip
     server = start_server(own, environ, tmp_path / "log")
@@ -260,14 +260,14 @@ def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     assert len(started.lines(event="reload", version=3)) <= 2, "once, and once by a new worker"
 
 
-def test_one_queue_and_one_sender(models: Path, in_memory: Path, tmp_path: Path) -> None:
+def test_one_queue_and_one_sender(models: Path, tmp_path: Path) -> None:
     """Each answered prediction arrives once, whichever worker has kept it, and one is killed."""
     with listening(None) as endpoint:
         environ = {
             **CLEAN, **WORKERS,
             "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
             "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
-            "ONNXLET_DEVICE_QUEUE": str(in_memory / "state" / "queue.db"),
+            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
         }  # fmt: skip
         server = start_server(models, environ, tmp_path / "log")
         started = Started(server, tmp_path / "log")
