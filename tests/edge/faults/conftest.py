@@ -1,10 +1,4 @@
-"""What updates' tests have, for these, and a folder on a disk."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-import pytest
+"""What updates' tests have, for these."""
 
 from tests.edge.update.conftest import (  # noqa: F401 - fixtures
     archives,
@@ -16,9 +10,3 @@ from tests.edge.update.conftest import (  # noqa: F401 - fixtures
     supervise,
 )
 from tests.edge.update.test_fetching import serve  # noqa: F401 - the same
-
-
-@pytest.fixture
-def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """On a disk: what is in memory would count where memory is limited."""
-    return tmp_path_factory.mktemp("disk")
