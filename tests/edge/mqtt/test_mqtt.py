@@ -219,6 +219,7 @@ def test_a_broker_that_starts_again_loses_nothing(
     assert 1 <= states["lost"] <= 3
 
 
+@pytest.mark.faults
 def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     broker: Broker, peer: Peer, start: Start
 ) -> None:

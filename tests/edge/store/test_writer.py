@@ -28,6 +28,12 @@ pytestmark = pytest.mark.usefixtures("patient_writer")
 PATIENCE_SECONDS = 60.0
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again."""
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
+
+
 @pytest.fixture
 def keeping(tmp_path: Path) -> Iterator[Keeping]:
     keeping = Keeping(tmp_path / "queue" / "queue.db")
@@ -215,11 +221,8 @@ def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "queue.db.broken").read_bytes().startswith(b"no database")
 
 
-def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
-    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_processes_that_find_it_broken_one_sets_it_aside(keeping: Keeping) -> None:
     """Else the second moves the good one away that the first has written to meanwhile."""
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     other = Keeping(keeping.path)
     for number in range(20):
         assert keeping.keep(f"{number}", size=3000)
@@ -242,9 +245,8 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
 
 
 def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_again(
-    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    keeping: Keeping,
 ) -> None:
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     assert keeping.keep("a")
     assert set_aside(keeping.path, identity(keeping.path))
     assert not keeping.keep("b"), "it is in the file that nobody sends from"

@@ -181,6 +181,7 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     assert again.drift()["realised"]["total"]["rows"] == 460
 
 
+@pytest.mark.workers
 def test_a_worker_that_is_ended_by_a_signal_of_its_own_loses_no_counts(started: Started) -> None:
     """A second's worth of them is what the supervisor has not asked for yet."""
     for number in range(3):
@@ -203,6 +204,7 @@ def at_process(asked: Asked) -> float:
     return float(found[0].split()[1])
 
 
+@pytest.mark.workers
 def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> None:
     """A stopped worker holds a switch up; no client sees a version go back."""
     for each in both(started):
@@ -237,6 +239,7 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
     assert len(started.lines(event="reload")) == 1
 
 
+@pytest.mark.workers
 def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     started: Started, own: Path, tmp_path: Path
 ) -> None:

@@ -180,6 +180,7 @@ def wait_lines(started: Started, **wanted: Any) -> list[dict[str, Any]]:
     return started.lines(**wanted)
 
 
+@pytest.mark.workers
 def test_each_restart_waits_twice_as_long(started: Started) -> None:
     for times in range(1, 4):
         wait_until(lambda: len(started.workers()) == 2)
@@ -190,6 +191,7 @@ def test_each_restart_waits_twice_as_long(started: Started) -> None:
     assert pauses == [(number, 0.1), (number, 0.2), (number, 0.4)]
 
 
+@pytest.mark.workers
 def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> None:
     load = Load(started, 4)
     try:
@@ -243,6 +245,7 @@ serve.main()
 """
 
 
+@pytest.mark.workers
 def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_path: Path) -> None:
     port = free_port()
     about = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
@@ -302,6 +305,7 @@ def is_there(pid: int) -> bool:
     return bool(stat.stdout.strip()) and not stat.stdout.startswith("Z")
 
 
+@pytest.mark.workers
 def test_without_their_supervisor_workers_finish_and_free_the_port(started: Started) -> None:
     workers = started.workers()
     with half(started) as begun:
@@ -316,6 +320,7 @@ def test_without_their_supervisor_workers_finish_and_free_the_port(started: Star
         pass
 
 
+@pytest.mark.workers
 def test_a_stopped_worker_keeps_no_new_client_waiting(started: Started) -> None:
     stopped, _ = started.workers()
     stop(stopped)
@@ -342,6 +347,7 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
     assert failed.stdout == ""
 
 
+@pytest.mark.workers
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_ends_a_start_without_a_word(
     models: Path, tmp_path: Path, number: signal.Signals
@@ -360,6 +366,7 @@ def test_a_signal_to_all_ends_a_start_without_a_word(
     assert (tmp_path / "log").read_text() == ""
 
 
+@pytest.mark.workers
 @pytest.mark.skipif(sys.platform != "linux", reason="has no limits of another process")
 def test_others_go_on_where_none_can_be_started(started: Started) -> None:
     import resource
@@ -376,6 +383,7 @@ def test_others_go_on_where_none_can_be_started(started: Started) -> None:
     wait_lines(started, state="serves")
 
 
+@pytest.mark.workers
 def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
     models: Path, tmp_path: Path
 ) -> None:
@@ -452,6 +460,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     assert listener.next() == "WATCHDOG=1"
 
 
+@pytest.mark.workers
 def test_a_killed_supervisor_s_silence_is_systemd_s_to_notice(
     watched: Started, listener: Listener
 ) -> None:

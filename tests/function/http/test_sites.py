@@ -23,8 +23,6 @@ from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
 
-pytestmark = pytest.mark.every_transport
-
 PATH = "/models/shop/predict"
 ORIGIN = "https://app.example"
 HERE = "models.example"

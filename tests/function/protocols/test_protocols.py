@@ -10,8 +10,6 @@ import pytest
 
 from tests.conftest import ROOT, Client
 
-pytestmark = pytest.mark.every_transport
-
 DOCUMENT = (ROOT / "docs" / "reference" / "protocols.md").read_text()
 PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```(json|csv)\n(.*?)^```", DOCUMENT, re.M | re.S)
 
