@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -74,7 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_of_no_worker(item: pytest.Item) -> bool:
     """With `--workers`: its module starts no server, so that it is as without."""
-    starting = {"clean_environ", "start_server", "started"}
+    starting = {"clean_environ", "running_server", "start_server", "started"}
     return bool(WORKERS) and starting.isdisjoint(vars(getattr(item, "module", item)))
 
 
@@ -310,14 +311,25 @@ def stop_server(server: Server) -> int:
     return server.process.returncode
 
 
+@contextmanager
+def running_server(
+    models: Path, environ: Mapping[str, str], log: Path, **more: Any
+) -> Iterator[Server]:
+    """A device server that has to end well; `more` is what `start_server` takes."""
+    server = start_server(models, environ, log, **more)
+    try:
+        yield server
+    finally:
+        assert stop_server(server) == 0
+
+
 @pytest.fixture(scope="session")
 def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a device server that serves `models` for the whole session."""
     clean = clean_environ()
     clean["ONNXLET_HOSTS"] = "elsewhere.example"
-    server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
-    yield server.port
-    assert stop_server(server) == 0
+    with running_server(models, clean, tmp_path_factory.mktemp("log") / "stderr") as server:
+        yield server.port
 
 
 TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")

@@ -17,7 +17,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.settings import Settings
 from tests.clients.tape import Exchange, recording
-from tests.conftest import ROOT, ran, start_server, stop_server
+from tests.conftest import ROOT, ran, running_server
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 
 pytestmark = pytest.mark.clients
@@ -61,11 +61,8 @@ def serving(models: Path, default: str, socket_port: int, log: Path) -> Iterator
     if not default:
         yield socket_port
         return
-    server = start_server(models, {**os.environ, "ONNXLET_DEFAULT_MODEL": default}, log)
-    try:
+    with running_server(models, {**os.environ, "ONNXLET_DEFAULT_MODEL": default}, log) as server:
         yield server.port
-    finally:
-        assert stop_server(server) == 0
 
 
 @pytest.mark.parametrize(("name", "default"), CLIENTS)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, running_server
 from tests.page.answering import build_answering
 from tests.page.pictured import build_pictured
 from tests.page.sites import build_more, build_tasks
@@ -57,11 +57,8 @@ def more_models(request: pytest.FixtureRequest, build_once: BuildOnce) -> Path:
 @contextmanager
 def serving(models: Path, log: Path, **environ: str) -> Iterator[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
-    server = start_server(models, {**clean, **environ}, log)
-    try:
+    with running_server(models, {**clean, **environ}, log) as server:
         yield f"http://127.0.0.1:{server.port}/"
-    finally:
-        stop_server(server)
 
 
 @pytest.fixture(scope="session")

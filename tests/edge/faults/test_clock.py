@@ -17,7 +17,13 @@ import pytest
 
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
-from tests.conftest import ROOT, Client, ran, start_server, stop_server, through_socket
+from tests.conftest import (
+    ROOT,
+    Client,
+    ran,
+    running_server,
+    through_socket,
+)
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
@@ -153,8 +159,9 @@ def test_what_is_forwarded_arrives_once_the_clock_is_set(
     forward = {"URL": endpoint.url, "CA": str(pair.certificate), "SECONDS": "1"}
     variables = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
     variables |= {f"{P}QUEUE": str(tmp_path / "queue.db")}
-    server = start_server(models, {**CLEAN, **clock.environ, **variables}, tmp_path / "log")
-    try:
+    with running_server(
+        models, {**CLEAN, **clock.environ, **variables}, tmp_path / "log"
+    ) as server:
         assert ask(server.port)
         wait_until(lambda: "certificate has expired" in (tmp_path / "log").read_text())
         assert "this machine's clock says 2040-03-01" in (tmp_path / "log").read_text()
@@ -168,8 +175,6 @@ def test_what_is_forwarded_arrives_once_the_clock_is_set(
         assert first["time_ms"] > last["time_ms"], "what it took the time for"
         assert first["monotonic_ms"] < last["monotonic_ms"]
         assert first["boot"] == last["boot"]
-    finally:
-        assert stop_server(server) == 0
 
 
 @pytest.mark.faults

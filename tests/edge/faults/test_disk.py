@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.setup import Setup
-from tests.conftest import Client, ran, start_server, stop_server, through_socket
+from tests.conftest import Client, ran, running_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
@@ -79,16 +79,15 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
         variables = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
         variables |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
         environ = {**CLEAN, **{f"{P}{name}": value for name, value in variables.items()}}
-        server = start_server(
+        with running_server(
             tmp_path / "disk" / "models", environ, log, card.inside, ("-c", SERVE, how)
-        )
-        client = Client(through_socket(server.port))
+        ) as server:
+            client = Client(through_socket(server.port))
 
-        def ask(times: int) -> None:
-            for _ in range(times):
-                assert client.post("/models/shop/predict", [SHOP]).status == 200
+            def ask(times: int) -> None:
+                for _ in range(times):
+                    assert client.post("/models/shop/predict", [SHOP]).status == 200
 
-        try:
             ask(2)
             wait_until(lambda: len(endpoint.records) == 2)
             card.fail()
@@ -109,8 +108,6 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
             assert len(set(ids)) == len(ids)
             assert (len(ids) == 23) == (how == "keeps")
             assert '"state":"keeping"' in log.read_text()
-        finally:
-            assert stop_server(server) == 0
 
 
 class Device:

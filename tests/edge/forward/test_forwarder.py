@@ -27,7 +27,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store import database, writer
 from onnxlet.function.settings import Settings
-from tests.conftest import start_server, stop_server
+from tests.conftest import running_server, start_server, stop_server
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.service.test_serve import CLEAN
 from tests.function.http.test_keys import KEYS
@@ -253,8 +253,7 @@ def test_metrics_do_not_wait_for_a_locked_queue(
     models: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     """As where another process's commit hangs with the card: it holds the lock meanwhile."""
-    server = start_server(models, served(endpoint, tmp_path), tmp_path / "log")
-    try:
+    with running_server(models, served(endpoint, tmp_path), tmp_path / "log") as server:
         wait_until(lambda: "onnxlet_forward_waiting" in figures(get(server.port, "/metrics")))
         with closing(sqlite3.connect(tmp_path / "q" / "queue.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -266,8 +265,6 @@ def test_metrics_do_not_wait_for_a_locked_queue(
             assert time.monotonic() - start < 10, "5 seconds for each /metrics"
             assert "onnxlet_forward_waiting" in figures(get(server.port, "/metrics"))
             asking.join()
-    finally:
-        assert stop_server(server) == 0
 
 
 def test_where_the_queue_is_locked_hashes_are_waited_for_once(

@@ -19,7 +19,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, start_server, stop_server, through_socket
+from tests.conftest import Client, running_server, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.conftest import Start, set_for
@@ -59,9 +59,8 @@ def test_they_are_worth_comparing(expected: Figures) -> None:
 
 
 def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figures) -> None:
-    server = start_server(models, ONE_WORKER, tmp_path / "log")
-    client = Client(through_socket(server.port))
-    try:
+    with running_server(models, ONE_WORKER, tmp_path / "log") as server:
+        client = Client(through_socket(server.port))
         for number, rows in enumerate(REQUESTS):
             # What is no number has no form in all of them.
             in_protocol = _native if rows == WRONG else PROTOCOLS[number % len(PROTOCOLS)]
@@ -69,8 +68,6 @@ def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figu
             assert client.post(path, body, kind=kind).status == (422 if rows == WRONG else 200)
         found = client.get("/models/iris/drift").json()
         scraped = client.get("/metrics").body.decode()
-    finally:
-        assert stop_server(server) == 0
 
     assert same(summary(found)) == expected
     assert 'onnxlet_drift_rows_total{model="iris"} 1450.0' in scraped
@@ -161,16 +158,13 @@ def test_a_device_s_status(models: Path, tmp_path: Path, expected: Figures) -> N
     paths = DevicePaths(tmp_path)
     paths.state.mkdir(parents=True)
     paths.environment.parent.mkdir(parents=True)
-    server = start_server(
+    with running_server(
         models, {**ONE_WORKER, "STATE_DIRECTORY": str(paths.state)}, tmp_path / "log"
-    )
-    try:
+    ) as server:
         paths.environment.write_text(f"ONNXLET_DEVICE_PORT={server.port}\n")
         client = Client(through_socket(server.port))
         for rows in REQUESTS:
             client.post("/models/iris/predict", {"instances": rows})
         found = drift_of(paths, ["iris"])
-    finally:
-        assert stop_server(server) == 0
 
     assert same(found["iris"]) == expected

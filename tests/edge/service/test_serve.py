@@ -20,7 +20,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, clean_environ, ran, start_server, stop_server
+from tests.conftest import (
+    ROOT,
+    Server,
+    clean_environ,
+    ran,
+    running_server,
+    start_server,
+    stop_server,
+)
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
 
@@ -120,9 +128,8 @@ def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
     for newest in ("iris", "shop"):
         manifest = tmp_path / "models" / newest / "1" / "manifest.json"
         os.utime(manifest, (time.time() + 9,) * 2 if newest == "shop" else None)
-    server = start_server(tmp_path / "models", CLEAN, tmp_path / "log")
-    assert server.process.stdout is not None
-    try:
+    with running_server(tmp_path / "models", CLEAN, tmp_path / "log") as server:
+        assert server.process.stdout is not None
         others, _, call = [server.process.stdout.readline() for _ in range(3)]
         listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), shows how", others)
         assert listed is not None
@@ -133,8 +140,6 @@ def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
         answer = answered("POST", url, words[words.index("-d") + 1])
         server.process.terminate()
         rest, _ = server.process.communicate(timeout=20)
-    finally:
-        stop_server(server)
 
     assert answer["model"] == "shop"
     assert "curl" not in rest
@@ -149,10 +154,11 @@ def answered(method: str, url: str, body: str | None = None) -> Any:
 
 
 def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
-    server = start_server(models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log")
-    body = json.dumps({"instances": [SHOP]}).encode()
-    statuses = []
-    try:
+    with running_server(
+        models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log"
+    ) as server:
+        body = json.dumps({"instances": [SHOP]}).encode()
+        statuses = []
         for content in ([body[:9], body[9:]], [body, b" " * 300], [b""]):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
             headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
@@ -161,8 +167,6 @@ def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
             )
             statuses.append(connection.getresponse().status)
             connection.close()
-    finally:
-        stop_server(server)
 
     assert statuses == [200, 413, 400]
 
