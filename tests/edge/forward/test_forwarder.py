@@ -89,15 +89,18 @@ def device(models: Path, tmp_path: Path) -> Iterator[Make]:
         each.forward.stop()
 
 
-def test_the_answer_is_kept_by_its_request_and_nothing_of_the_rows(device: Make) -> None:
-    kept = device()
+@pytest.fixture
+def kept(device: Make) -> Device:
+    return device()
+
+
+def test_the_answer_is_kept_by_its_request_and_nothing_of_the_rows(kept: Device) -> None:
     answer = kept.client.post(PATH, json={"instances": [SHOP]}, headers={"X-Request-Id": "my-1"})
 
     assert kept.first() == {"id": "my-1", "rows": 1, **answer.get_json()}
 
 
-def test_every_protocol_is_kept(device: Make) -> None:
-    kept = device()
+def test_every_protocol_is_kept(kept: Device) -> None:
     for path, body in (
         (PATH, {"instances": [SHOP]}),
         ("/v1/models/shop:predict", {"instances": [SHOP]}),
@@ -145,8 +148,7 @@ def test_refused_rows_keep_their_indices(device: Make) -> None:
     assert "secret" not in json.dumps(kept.sent)
 
 
-def test_truth_comes_later_by_request_and_row(device: Make) -> None:
-    kept = device()
+def test_truth_comes_later_by_request_and_row(kept: Device) -> None:
     truth = [{"id": "my-1", "value": True}, {"id": "my-1", "row": 3, "value": [1, None]}]
     answer = kept.client.post("/truth", json={"truth": truth})
 
@@ -292,8 +294,7 @@ def get(port: int, path: str) -> str:
         return connection.getresponse().read().decode()
 
 
-def test_stale_totals_are_not_reported(device: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = device()
+def test_stale_totals_are_not_reported(kept: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.client.post(PATH, json={"instances": [SHOP]})
     wait_until(lambda: kept.forward.figures().totals is not None)
     monkeypatch.setattr(monitor, "STALE_SECONDS", 0.0)
@@ -312,9 +313,8 @@ def figures(text: str) -> dict[str, float]:
 
 
 def test_a_failure_of_ours_is_counted_and_answers_all_the_same(
-    device: Make, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    kept: Device, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kept = device()
 
     def fail(*arguments: Any) -> Any:
         raise ValueError(f"with {len(arguments)} data")

@@ -91,6 +91,11 @@ def make(models: Path, tmp_path: Path) -> Iterator[Make]:
         each.keep.stop()
 
 
+@pytest.fixture
+def kept(make: Make) -> Kept:
+    return make()
+
+
 def counts(
     kept: int, joined: int, again: int = 0, taken: int = 0, unknown: int = 0
 ) -> dict[str, int]:
@@ -98,8 +103,7 @@ def counts(
     return {"kept": kept, "joined": joined, **among}
 
 
-def test_truth_is_joined_by_id_and_row(make: Make) -> None:
-    kept = make()
+def test_truth_is_joined_by_id_and_row(kept: Kept) -> None:
     answer = kept.predict("a", FLOWERS)
 
     assert kept.truth(("a", 2, answer["prediction"][2]), ("a", 0, 7)) == counts(2, 2)
@@ -108,8 +112,7 @@ def test_truth_is_joined_by_id_and_row(make: Make) -> None:
     assert kept.service.performance is kept.keep
 
 
-def test_a_row_has_one_truth(make: Make) -> None:
-    kept = make()
+def test_a_row_has_one_truth(kept: Kept) -> None:
     right = kept.predict("a", FLOWERS)["prediction"]
 
     assert kept.truth(("a", 0, right[0])) == counts(1, 1)
@@ -119,8 +122,7 @@ def test_a_row_has_one_truth(make: Make) -> None:
     assert kept.report()["rows"] == 3
 
 
-def test_what_is_not_here_is_unknown_until_it_is(make: Make) -> None:
-    kept = make()
+def test_what_is_not_here_is_unknown_until_it_is(kept: Kept) -> None:
     early = ("a", 0, 0)
 
     assert kept.truth(early, ("a", 3, 0), ("b", 0, 0)) == counts(0, 0, unknown=3)
@@ -128,8 +130,7 @@ def test_what_is_not_here_is_unknown_until_it_is(make: Make) -> None:
     assert kept.truth(early, ("a", 3, 0)) == counts(1, 1, unknown=1)
 
 
-def test_of_an_id_that_comes_again_the_first_answer_counts(make: Make) -> None:
-    kept = make()
+def test_of_an_id_that_comes_again_the_first_answer_counts(kept: Kept) -> None:
     first = kept.predict("a", FLOWERS[:1])["prediction"][0]
     second = kept.predict("a", FLOWERS[1:])["prediction"][0]
     assert first != second
@@ -138,9 +139,8 @@ def test_of_an_id_that_comes_again_the_first_answer_counts(make: Make) -> None:
     assert kept.report()["accuracy"] == 1.0
 
 
-def test_a_repeated_request_takes_no_id(make: Make) -> None:
+def test_a_repeated_request_takes_no_id(kept: Kept) -> None:
     """A client that had no answer sends it again: there is one truth to both."""
-    kept = make()
     right = kept.predict("a", FLOWERS)["prediction"]
     kept.predict("a", FLOWERS)
 
@@ -189,8 +189,7 @@ def test_no_figure_is_of_a_few_rows(models: Path, tmp_path: Path) -> None:
     assert after == report
 
 
-def test_figures_are_scikit_learn_s_with_all_digits(make: Make) -> None:
-    kept = make()
+def test_figures_are_scikit_learn_s_with_all_digits(kept: Kept) -> None:
     random = np.random.default_rng(5)
     rows = random.uniform([4, 2, 1, 0.1], [8, 4.5, 7, 2.5], size=(300, 4)).tolist()
     answer = kept.predict("a", rows)
@@ -207,8 +206,7 @@ def test_figures_are_scikit_learn_s_with_all_digits(make: Make) -> None:
     assert sum(n * mean for n, mean in means.items()) / 300 == pytest.approx(sure.mean(), abs=1e-7)
 
 
-def test_numbers(make: Make) -> None:
-    kept = make()
+def test_numbers(kept: Kept) -> None:
     path = "/models/house-prices/predict"
     answered = kept.predict("a", [HOUSE, HOUSE, HOUSE], path)["prediction"]
     kept.truth(("a", 0, 160_000), ("a", 2, 162_000.5))
@@ -237,9 +235,8 @@ def test_numbers(make: Make) -> None:
     ],
 )
 def test_a_truth_of_another_type_is_located_and_nothing_is_joined(
-    make: Make, model: str, row: Any, value: Any, why: str
+    kept: Kept, model: str, row: Any, value: Any, why: str
 ) -> None:
-    kept = make()
     right = kept.predict("a", [row, row], f"/models/{model}/predict")["prediction"][0]
     answer = kept.client.post("/truth", said(("x", 0, 1), ("a", 0, right), ("a", 1, value)))
 
@@ -251,8 +248,7 @@ def test_a_truth_of_another_type_is_located_and_nothing_is_joined(
     assert kept.truth(("a", 0, right)) == counts(1, 1)
 
 
-def test_rows_that_were_not_answered_are_unknown(make: Make) -> None:
-    kept = make()
+def test_rows_that_were_not_answered_are_unknown(kept: Kept) -> None:
     bad = {**HOUSE, "Lot_Area": "secret text"}
     path = "/models/house-prices/predict"
     kept.predict("a", [bad, HOUSE, bad], path, "?on_error=null")
@@ -260,8 +256,7 @@ def test_rows_that_were_not_answered_are_unknown(make: Make) -> None:
     assert kept.truth(*(("a", row, 1.0) for row in range(3))) == counts(1, 1, unknown=2)
 
 
-def test_nothing_of_the_rows_is_kept(make: Make, tmp_path: Path) -> None:
-    kept = make()
+def test_nothing_of_the_rows_is_kept(kept: Kept, tmp_path: Path) -> None:
     kept.predict("a", [{**HOUSE, "Neighborhood": "NAmes"}], "/models/house-prices/predict")
     kept.truth(("a", 0, 1.0))
     kept.keep.stop()
@@ -272,15 +267,13 @@ def test_nothing_of_the_rows_is_kept(make: Make, tmp_path: Path) -> None:
     assert b"Lot_Area" not in content
 
 
-def test_requests_of_the_server_s_own_are_not_kept(make: Make) -> None:
-    kept = make()
+def test_requests_of_the_server_s_own_are_not_kept(kept: Kept) -> None:
     kept.predict("s" * 32, FLOWERS)
 
     assert kept.truth(("s" * 32, 0, 0)) == counts(0, 0, unknown=1)
 
 
-def test_every_protocol_is_kept(make: Make) -> None:
-    kept = make()
+def test_every_protocol_is_kept(kept: Kept) -> None:
     tensor = {"name": "input", "datatype": "FP64", "shape": [1, 4], "data": FLOWERS[0]}
     for name, path, body in (
         ("native", IRIS, {"instances": FLOWERS[:1]}),
@@ -395,8 +388,7 @@ def test_a_new_version_begins_anew_and_the_former_comes_back(models: Path, tmp_p
     kept.keep.stop()
 
 
-def test_truths_from_many_threads_are_joined_once(make: Make) -> None:
-    kept = make()
+def test_truths_from_many_threads_are_joined_once(kept: Kept) -> None:
     right = kept.predict("a", FLOWERS * 30)["prediction"]
     joined: list[int] = []
 
@@ -458,9 +450,8 @@ def test_without_a_disk_answers_go_on_and_truths_are_refused(make: Make, tmp_pat
 
 
 def test_where_the_database_is_locked_nobody_waits_for_long(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = make()
     right = kept.predict("a", FLOWERS)["prediction"]
     assert kept.truth(("a", 0, right[0])) == counts(1, 1)
     monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.5)
@@ -611,9 +602,8 @@ def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: P
     ]  # fmt: skip
 
 
-def test_readings_by_mqtt_are_kept_for_the_server_beside(make: Make, tmp_path: Path) -> None:
+def test_readings_by_mqtt_are_kept_for_the_server_beside(kept: Kept, tmp_path: Path) -> None:
     """Two processes share the file: one answers readings, the other takes their truth."""
-    kept = make()
     other = PredictionStore(tmp_path / "kept" / "kept.db", 100, 90)
     responder = Responder(kept.models, Settings(kept.models, reload_seconds=0), None, "iris", other)
     message = MQTTMessage(topic=b"readings")
