@@ -141,6 +141,13 @@ def models(tmp_path_factory: pytest.TempPathFactory, sources: Mapping[str, Sourc
     return kept_builds(sources, tmp_path_factory.mktemp("models"))
 
 
+@pytest.fixture
+def own(models: Path, tmp_path: Path) -> Path:
+    """A folder with version 1 of one model, which a test may change."""
+    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
+    return tmp_path / "models"
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back, whichever way it came."""

@@ -33,13 +33,6 @@ class Worker:
 
 
 @pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A folder with version 1 of one model, which a test may change."""
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    return tmp_path / "models"
-
-
-@pytest.fixture
 def links() -> Links:
     return Links()
 

@@ -312,9 +312,7 @@ def test_a_restart_has_the_figures_before_any_record(make: Make) -> None:
     assert again.client.get("/models/iris/drift").json()["realised"] == report
 
 
-def test_a_restart_has_those_of_a_version_that_is_asked_for(models: Path, tmp_path: Path) -> None:
-    own = tmp_path / "models"
-    shutil.copytree(models / "iris", own / "iris")
+def test_a_restart_has_those_of_a_version_that_is_asked_for(own: Path, tmp_path: Path) -> None:
     kept = Kept(own, tmp_path / "kept.db", Secret())
     right = kept.predict("a", FLOWERS)["prediction"]
     kept.truth(("a", 0, right[0]))
@@ -342,12 +340,10 @@ def test_no_start_waits_for_the_disk_and_a_report_only_once(
 
 
 def test_an_odd_manifest_is_its_model_s_fault_and_not_the_disk_s(
-    models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    models: Path, own: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A classifier whose estimate is a regressor's, as by a build of another release."""
-    own = tmp_path / "models"
-    for name in ("iris", "shop"):
-        shutil.copytree(models / name, own / name)
+    shutil.copytree(models / "shop", own / "shop")
     kept = Kept(own, tmp_path / "kept.db", Secret())
     odd = kept.service.repository.choose("iris")
     odd.manifest["estimate"] = {"rows": 9, "edges": [1.0], "absolute_error": [1.0, 2.0]}
@@ -365,9 +361,7 @@ def test_an_odd_manifest_is_its_model_s_fault_and_not_the_disk_s(
     assert '"model":"iris"' in events[0]
 
 
-def test_a_new_version_begins_anew_and_the_former_comes_back(models: Path, tmp_path: Path) -> None:
-    own = tmp_path / "models"
-    shutil.copytree(models / "iris", own / "iris")
+def test_a_new_version_begins_anew_and_the_former_comes_back(own: Path, tmp_path: Path) -> None:
     kept = Kept(own, tmp_path / "kept.db", Secret())
     reloader = Reloader(kept.service.repository)
     right = kept.predict("a", FLOWERS)["prediction"]

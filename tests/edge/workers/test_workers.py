@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -385,13 +384,12 @@ def test_others_go_on_where_none_can_be_started(started: Started) -> None:
 
 @pytest.mark.workers
 def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
-    models: Path, tmp_path: Path
+    own: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
     environ = {**CLEAN, **WORKERS, "ONNXLET_RELOAD_SECONDS": "0"}
-    started = Started(start_server(tmp_path / "models", environ, log := tmp_path / "log"), log)
+    started = Started(start_server(own, environ, log := tmp_path / "log"), log)
     one, other = started.workers()
-    (tmp_path / "models" / "iris" / "1").rename(tmp_path / "models" / "iris" / "2")
+    (own / "iris" / "1").rename(own / "iris" / "2")
     os.kill(one, signal.SIGKILL)
     why = "model iris/1: it is not there any more, and others serve it"
     wait_until(lambda: started.lines(state="restarts", error=why))

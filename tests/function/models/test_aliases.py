@@ -20,17 +20,17 @@ from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.log_lines import without_time
+from tests.function.serving.test_reload import add, lines, look
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
 @pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A folder with versions 1, 2 and 3 of one model, which a test may change."""
-    for version in ("1", "2", "3"):
-        shutil.copytree(models / "iris" / "1", tmp_path / "models" / "iris" / version)
-    return tmp_path / "models"
+def own(own: Path) -> Path:
+    """Versions 2 and 3 beside it."""
+    for version in (2, 3):
+        add(own, version)
+    return own
 
 
 def name(own: Path, aliases: object, model: str = "iris") -> None:
@@ -38,15 +38,6 @@ def name(own: Path, aliases: object, model: str = "iris") -> None:
     beside = own / model / "aliases.json.new"
     beside.write_text(aliases if isinstance(aliases, str) else json.dumps(aliases))
     beside.rename(own / model / "aliases.json")
-
-
-def look(reloader: Reloader, times: int = 2) -> None:
-    for _ in range(times):
-        reloader.refresh()
-
-
-def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return without_time(capfd.readouterr().err)
 
 
 def client(own: Path, **settings: Any) -> Any:
@@ -303,7 +294,7 @@ def test_aliases_are_switched_without_a_restart(
 
 def test_a_new_version_waits_behind_stable(own: Path, started: Start) -> None:
     repository, reloader = started({"stable": 2})
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
+    add(own, 4)
     look(reloader)
 
     assert repository.choose().version == 2
@@ -326,7 +317,7 @@ def test_broken_aliases_are_refused_once_and_the_old_ones_go_on(
     [line] = lines(capfd)
     assert line["state"] == "refused"
     assert line["error"].startswith("model iris: aliases.json: 'stable': expected a version")
-    shutil.copytree(own / "iris" / "1", own / "iris" / "7")  # it comes later
+    add(own, 7)  # it comes later
     look(reloader)
     assert repository.choose().version == 7
 
@@ -440,7 +431,7 @@ def test_a_version_that_somebody_asked_for_has_proven_nothing_by_that(
     own: Path, started: Start, asked: bool
 ) -> None:
     repository, reloader = started({"stable": 3})
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
+    add(own, 4)
     wrong_golden_rows(own / "iris" / "4")
     look(reloader, 3)
     if asked:
@@ -460,7 +451,7 @@ def test_a_reload_that_clients_will_notice_says_so(
     own: Path, started: Start, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, reloader = started()
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
+    add(own, 4)
     rename_class(own / "iris" / "4")
     look(reloader)
 

@@ -19,13 +19,6 @@ from onnxlet.function.models.model import load_model
 from onnxlet.function.models.repository import Repository
 
 
-@pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A copy of one model, which a test may break."""
-    shutil.copytree(models / "iris", tmp_path / "iris")
-    return tmp_path
-
-
 def test_the_highest_version_is_served_by_number(own: Path) -> None:
     for version in ("2", "10"):
         shutil.copytree(own / "iris" / "1", own / "iris" / version)

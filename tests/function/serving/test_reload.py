@@ -19,13 +19,6 @@ from onnxlet.function.serving.reload import Reloader
 from tests.log_lines import without_time
 
 
-@pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A folder with version 1 of one model, which a test may change."""
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    return tmp_path / "models"
-
-
 def add(own: Path, version: int, name: str = "iris") -> Path:
     """A version that is whole and answers as version 1."""
     shutil.copytree(own / "iris" / "1", own / name / str(version))
