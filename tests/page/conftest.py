@@ -74,27 +74,20 @@ def locked_site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield address
 
 
-@pytest.fixture(scope="session")
-def tasks_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("tasks", build_tasks), log) as address:
-        yield address
+def site_of(name: str, fill: Callable[[Path], object]) -> Any:
+    """A fixture: the address of a server of the models that are built so."""
+
+    @pytest.fixture(scope="session")
+    def address(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        with serving(build_once(name, fill), tmp_path_factory.mktemp("log") / "stderr") as address:
+            yield address
+
+    return address
 
 
-@pytest.fixture(scope="session")
-def pictured_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("pictured", build_pictured), log) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def answering_site(
-    build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("answering", build_answering), log) as address:
-        yield address
+tasks_site = site_of("tasks", build_tasks)
+pictured_site = site_of("pictured", build_pictured)
+answering_site = site_of("answering", build_answering)
 
 
 @pytest.fixture(scope="session")

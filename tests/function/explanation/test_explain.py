@@ -61,13 +61,6 @@ def ask(folder: Path) -> Callable[..., Any]:
     return explain
 
 
-def background(folder: Path, name: str) -> list[list[Any]]:
-    rows: list[list[Any]] = json.loads((folder / name / "1" / "background.json").read_bytes())[
-        "instances"
-    ]
-    return rows
-
-
 def flat(numbers: Any) -> list[float]:
     """A number, a list of them or a list of lists, as a list."""
     if not isinstance(numbers, list):
@@ -138,7 +131,7 @@ def test_contributions_are_scikit_learns_by_the_definition(
     def numbers(rows: Any) -> Any:
         return np.asarray(task.numbers(rows), dtype=float).reshape(len(rows), -1)
 
-    rows = np.array(background(folder, place))
+    rows = np.array(made.background_rows(folder, place))
     assert answer["method"] == "exact"
     assert answer["output"] == task.output
     assert answer.get("classes") == task.classes
@@ -191,7 +184,7 @@ def test_forms_of_numbers_and_lists(ask: Callable[..., Any]) -> None:
 
 def test_missing_values_on_both_sides(ask: Callable[..., Any], folder: Path) -> None:
     source = made.with_gaps()
-    rows = background(folder, "with_gaps")
+    rows = made.background_rows(folder, "with_gaps")
     assert 0 < sum(row[0] is None for row in rows) < 25
     instances = [[None, 0.5, 2, True], [0.3, -0.5, -1, False]]
     answer = ask("with_gaps", instances)
@@ -306,7 +299,7 @@ def test_numbers_categories_and_tokens_are_shared_out_by_the_definition(
     estimator, parts = made.mixed().estimator, (["a very ", "good ", "film"], ["red"])
     instance = {"price": 7.5, "kind": "used", "title": "a very good film", "note": "red"}
     [explanation] = ask("mixed", [instance])["explanations"]
-    base = background(folder, "mixed")
+    base = made.background_rows(folder, "mixed")
 
     def numbers(rows: Any) -> Any:
         """A row has the price, the kind, and of each part of the texts whether it is there."""

@@ -35,6 +35,7 @@ from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
 from tests.convert.images import digits, encoded, noise
+from tests.function.explanation.models import background_rows
 from tests.function.image_models import add_model, grey_pixels, picture, text
 from tests.kept_builds import kept_builds
 
@@ -96,12 +97,6 @@ def ask(folder: Path) -> Callable[..., Any]:
     return post
 
 
-def background_of(folder: Path, name: str) -> list[list[Any]]:
-    file = folder / name / "1" / "background.json"
-    rows: list[list[Any]] = json.loads(file.read_bytes())["instances"]
-    return rows
-
-
 def edges(pixels: int, parts: int) -> list[int]:
     return [number * pixels // parts for number in range(parts + 1)]
 
@@ -123,7 +118,7 @@ def test_the_tiles_of_a_line_add_their_weighted_pixels(
 ) -> None:
     read, fitted = (step for _, step in ALONE[name].steps)
     channels = 3 if read.mode == "RGB" else 1
-    [[mean]] = background_of(folder, name)
+    [[mean]] = background_rows(folder, name)
     sent = WIDE[3:5]
 
     answer = ask(name, [[cell] for cell in sent])
@@ -146,7 +141,7 @@ def test_the_tiles_of_a_line_add_their_weighted_pixels(
 def test_images_beside_columns_in_two_sizes(ask: Callable[..., Any], folder: Path) -> None:
     model, frame = beside()
     columns, fitted = (step for _, step in model.steps)
-    rows = background_of(folder, "beside")
+    rows = background_rows(folder, "beside")
     row = frame.iloc[[7]]
 
     answer = ask("beside", row.to_numpy().tolist())
@@ -185,7 +180,7 @@ def test_probabilities_are_of_each_class(ask: Callable[..., Any], folder: Path) 
     pictures, labels = digits()
     model = DecisionTreeClassifier(max_depth=4, random_state=0)
     model.fit(pictures[:200].reshape(200, 64), labels[:200])
-    [[mean]] = background_of(folder, "digits")
+    [[mean]] = background_rows(folder, "digits")
     seen = pictures[300]
     covered = np.repeat(seen.reshape(1, 64), 64, axis=0)
     pixels = np.asarray(Image.open(BytesIO(b64decode(mean)))).ravel()
