@@ -262,6 +262,11 @@ def loaded_by_a_start(models: Path) -> set[str]:
     return set(ran([sys.executable, "-c", code], env=environ, check=True).stdout.split())
 
 
+def app_of(models: Path, **settings: Any) -> Any:
+    """An app that serves a folder, with these settings."""
+    return create_app(models, settings=Settings(models, **settings))
+
+
 def client_of(app: Any) -> Client:
     """A client of an app in this process."""
     return Client(_through_flask(app))
@@ -347,7 +352,7 @@ def client(request: pytest.FixtureRequest, models: Path) -> Client:
     """A client of an app; one for each transport where a test is marked `every_transport`."""
     if request.param == "socket":
         return Client(through_socket(request.getfixturevalue("socket_port")))
-    app = create_app(models, settings=Settings(models=models))
+    app = app_of(models)
     makers: dict[str, Callable[..., dict[str, Any]]] = {
         "REST API": make_v1_event,
         "HTTP API": make_v2_event,
@@ -365,6 +370,6 @@ def flask_client(models: Path) -> Callable[..., Client]:
     """Makes a client of an app with these settings, in this process."""
 
     def make(**settings: Any) -> Client:
-        return Client(_through_flask(create_app(models, settings=Settings(models, **settings))))
+        return client_of(app_of(models, **settings))
 
     return make

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of
+from tests.conftest import Client, app_of, client_of
 from tests.estimators import every_task
 from tests.function.calibrated import sources as calibrated_sources
 from tests.function.near import sources as near_sources
@@ -30,7 +28,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def local(models: Path) -> Client:
     """What does not depend on the transport is tried only in this process."""
-    return client_of(create_app(models, settings=Settings(models)))
+    return client_of(app_of(models))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client, client_of
+from tests.conftest import Answer, Client, app_of, client_of
 from tests.function.serving.test_predict import SHOP
 from tests.function.test_refusals import (
     CSVS,
@@ -63,7 +61,7 @@ def asks(sources: Mapping[str, Source], models: Path) -> list[Ask]:
 @pytest.fixture(scope="module")
 def answers(asks: list[Ask], models: Path) -> list[Answer]:
     """Those of an app in this process."""
-    send = client_of(create_app(models, settings=Settings(models=models)))._send
+    send = client_of(app_of(models))._send
     return [send(*ask) for ask in asks]
 
 

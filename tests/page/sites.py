@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from tests.conftest import quiet
 from tests.convert.imported import onnx_files
 from tests.estimators import every_task
 from tests.events import CONTEXT, make_v2_event
+from tests.function.altered import altered_manifest
 from tests.kept_builds import kept_builds
 
 MARKUP = '<img src=x onerror="window.hacked=1">'
@@ -96,10 +96,9 @@ def in_float32() -> Source:
 def before_references(directory: Path, older: Path) -> None:
     """A copy as it was built before certificates named their reference."""
     shutil.copytree(directory, older)
-    manifest = json.loads((older / "manifest.json").read_bytes())
-    for member in ("reference", "float32", "drawn_rows", "judging_rows"):
-        del manifest["parity"][member]
-    (older / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(older) as manifest:
+        for member in ("reference", "float32", "drawn_rows", "judging_rows"):
+            del manifest["parity"][member]
 
 
 def build_more(folder: Path) -> None:

@@ -14,12 +14,10 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.service.drift_reports import summary
 from onnxlet.edge.update.status import drift_of
-from onnxlet.function.app import create_app
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.settings import Settings
-from tests.conftest import Client, running_server, through_socket
+from tests.conftest import Client, app_of, running_server, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.conftest import Start, set_for
@@ -44,7 +42,7 @@ def same(found: Mapping[str, Any]) -> Figures:
 @pytest.fixture(scope="module")
 def expected(models: Path) -> Figures:
     """By one process that is asked through its app."""
-    client = create_app(models, settings=Settings(models, owned=True)).test_client()
+    client = app_of(models, owned=True).test_client()
     for rows in REQUESTS:
         client.post("/models/iris/predict", json={"instances": rows})
     return same(summary(client.get("/models/iris/drift").get_json()))
@@ -122,7 +120,7 @@ def test_the_log_of_two_instances_on_lambda(
                 instance.handler(event, CONTEXT)
     finally:
         sys.modules.pop("onnxlet.function.handler", None)
-        create_app(models, settings=Settings(models))  # which chooses the log's lines again
+        app_of(models)  # which chooses the log's lines again
 
     lines = capfd.readouterr().err.splitlines()
     events = [

@@ -106,7 +106,7 @@ def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_pa
     files = maker.files(7)
     rewrite_golden(
         tmp_path / "models" / "iris" / "1",
-        lambda golden: golden["answers"]["prediction"].__setitem__(0, 9),  # type: ignore[index] # a list
+        lambda golden: golden["answers"]["prediction"].__setitem__(0, 9),
     )
     for name in ("golden.json", "manifest.json"):
         content = (tmp_path / "models" / "iris" / "1" / name).read_bytes()

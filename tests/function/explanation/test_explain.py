@@ -30,7 +30,8 @@ from onnxlet.function.explanation.texts import MOST_TOKENS
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, Client
+from tests.conftest import ROOT, Client, app_of
+from tests.function.altered import altered_manifest
 from tests.function.explanation import models as made
 from tests.function.explanation.value_functions import by_definition
 from tests.kept_builds import kept_builds
@@ -52,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ask(folder: Path) -> Callable[..., Any]:
     """Explains some instances of a model; the answer, or the problem."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
 
     def explain(name: str, instances: Any, **more: Any) -> Any:
         answer = client.post(f"/models/{name}/explain", json={"instances": instances, **more})
@@ -380,9 +381,8 @@ def test_seconds_count_runs_not_time(ask: Callable[..., Any]) -> None:
 def with_evaluations(folder: Path, to: Path, evaluations: int) -> Path:
     """A copy of a model, as if its build had measured so many."""
     shutil.copytree(folder / "outliers", to / "outliers")
-    manifest = json.loads((to / "outliers" / "1" / "manifest.json").read_bytes())
-    manifest["background"]["evaluations"] = evaluations
-    (to / "outliers" / "1" / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(to / "outliers" / "1") as manifest:
+        manifest["background"]["evaluations"] = evaluations
     return to
 
 
@@ -399,7 +399,7 @@ def test_the_servers_own_limit_leaves_time_for_the_answer(
 ) -> None:
     """The last resort, which the answer says."""
     monkeypatch.setattr(route, "evaluations", lambda model: 10**12)  # no count ends it
-    client = create_app(folder, settings=Settings(models=folder, max_seconds=1)).test_client()
+    client = app_of(folder, max_seconds=1).test_client()
     body = {"instances": INSTANCES * 25, "permutations": MOST_PERMUTATIONS}
     answer = client.post("/models/outliers/explain", json=body).get_json()
     assert 100 <= answer["permutations"] < MOST_PERMUTATIONS
@@ -497,7 +497,7 @@ def test_too_many_rows(ask: Callable[..., Any]) -> None:
 @pytest.fixture
 def post(folder: Path) -> Callable[..., Any]:
     """Sends bodies and queries as they are."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
 
     def send(query: str, body: bytes, **more: Any) -> Any:
         more = {"content_type": "application/json"} | more
@@ -541,7 +541,7 @@ def test_the_documented_request_and_answer(models: Path) -> None:
     document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     [(command, told)] = re.findall(r"```sh\n(.*?)```\n\n```json\n(.*?)```", document, re.DOTALL)
     path, body = re.findall(r":8080(\S+) .*-d '\n(.*)'\n", command, re.DOTALL)[0]
-    client = create_app(models, settings=Settings(models=models)).test_client()
+    client = app_of(models).test_client()
     answer = client.post(path, data=body, content_type="application/json").get_json()
 
     near = partial(pytest.approx, rel=1e-3, abs=0.01)

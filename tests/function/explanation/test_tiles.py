@@ -24,7 +24,6 @@ from sklearn.tree import DecisionTreeClassifier
 from onnxlet import Images
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, TookTooLong
 from onnxlet.function.explanation import tiles
@@ -33,7 +32,7 @@ from onnxlet.function.explanation.explain import ExplainOptions, explain
 from onnxlet.function.inputs import image_feed, images
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.settings import Settings
+from tests.conftest import app_of
 from tests.convert.images import digits, encoded, noise
 from tests.function.explanation.models import background_rows
 from tests.function.image_models import add_model, grey_pixels, picture, text
@@ -82,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ask(folder: Path) -> Callable[..., Any]:
     """Explains instances of a model; the answer or the problem, which is as OpenAPI has it."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     document = client.get("/openapi.json").get_json()
 
     def post(name: str, instances: Any, **more: Any) -> Any:
@@ -237,7 +236,7 @@ def test_a_color_is_the_mean_of_each_channel(tmp_path: Path) -> None:
 
 
 def test_an_image_as_the_body(folder: Path, ask: Callable[..., Any]) -> None:
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     path = "/models/small/explain"
 
     answer = client.post(path, data=b64decode(WIDE[0]), content_type="image/png")
@@ -391,7 +390,7 @@ def test_answers_that_are_no_numbers(tmp_path: Path, output: Any, detail: str) -
     manifest = json.loads(file.read_bytes())
     manifest["signature"]["outputs"] = [{"name": "prediction", **output}]
     file.write_text(json.dumps(manifest))
-    client = create_app(tmp_path, settings=Settings(models=tmp_path)).test_client()
+    client = app_of(tmp_path).test_client()
 
     answer = client.post("/models/photos/explain", json={"instances": [[text(picture())]]})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,15 @@ import pytest
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.function.serving.test_reload import add, lines, look
+from tests.conftest import app_of
+from tests.function.altered import altered_manifest
+from tests.function.serving.test_reload import add, lines, look, rewrite_golden
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -41,7 +42,7 @@ def name(own: Path, aliases: object, model: str = "iris") -> None:
 
 
 def client(own: Path, **settings: Any) -> Any:
-    return create_app(own, settings=Settings(own, **settings)).test_client()
+    return app_of(own, **settings).test_client()
 
 
 # Which version answers
@@ -409,21 +410,9 @@ def test_memory_of_what_was_stable_is_given_back(own: Path, started: Start) -> N
     assert list(repository.catalogue.loaded) == [("iris", 3)]
 
 
-def rename_class(directory: Path) -> None:
-    manifest = json.loads((directory / "manifest.json").read_text())
-    manifest["task"] = "other"
-    (directory / "manifest.json").write_text(json.dumps(manifest))
-
-
-def wrong_golden_rows(directory: Path) -> None:
+def wrong(golden: dict[str, Any]) -> None:
     """Answers that the model does not give, in files that are what their manifest says."""
-    golden = json.loads((directory / "golden.json").read_text())
     golden["answers"]["prediction"] = [1 - each for each in golden["answers"]["prediction"]]
-    content = json.dumps(golden).encode()
-    (directory / "golden.json").write_bytes(content)
-    manifest = json.loads((directory / "manifest.json").read_text())
-    manifest["files"]["golden.json"] = sha256(content).hexdigest()
-    (directory / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -432,7 +421,7 @@ def test_a_version_that_somebody_asked_for_has_proven_nothing_by_that(
 ) -> None:
     repository, reloader = started({"stable": 3})
     add(own, 4)
-    wrong_golden_rows(own / "iris" / "4")
+    rewrite_golden(own / "iris" / "4", wrong)
     look(reloader, 3)
     if asked:
         assert repository.choose("iris", 4).version == 4
@@ -452,7 +441,8 @@ def test_a_reload_that_clients_will_notice_says_so(
 ) -> None:
     _, reloader = started()
     add(own, 4)
-    rename_class(own / "iris" / "4")
+    with altered_manifest(own / "iris" / "4") as manifest:
+        manifest["task"] = "other"
     look(reloader)
 
     [line] = lines(capfd)

@@ -17,12 +17,10 @@ from sklearn.multioutput import MultiOutputClassifier
 
 import onnxlet
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import create_app
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.v2.tensors import HEADER
-from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, Answer, Client, client_of
+from tests.conftest import ROOT, Answer, Client, app_of, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import SHOP
 from tests.kept_builds import kept_builds
@@ -529,7 +527,7 @@ def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(pair_folder: Path) -> Client:
-    return client_of(create_app(pair_folder, settings=Settings(pair_folder)))
+    return client_of(app_of(pair_folder))
 
 
 def test_the_metadata_say_32_bits_where_the_graph_computes_no_more(pair_folder: Path) -> None:

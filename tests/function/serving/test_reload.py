@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 import shutil
 import weakref
@@ -16,6 +15,7 @@ import pytest
 from onnxlet.function.errors import UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
+from tests.function.altered import altered_manifest, put
 from tests.log_lines import without_time
 
 
@@ -45,15 +45,11 @@ def served(own: Path) -> Served:
     return Served(own)
 
 
-def rewrite_golden(directory: Path, change: Callable[[dict[str, object]], None]) -> None:
+def rewrite_golden(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change the golden rows, their hash with them."""
     golden = json.loads((directory / "golden.json").read_text())
     change(golden)
-    (directory / "golden.json").write_text(json.dumps(golden))
-    manifest = json.loads((directory / "manifest.json").read_text())
-    digest = hashlib.sha256((directory / "golden.json").read_bytes()).hexdigest()
-    manifest["files"]["golden.json"] = digest
-    (directory / "manifest.json").write_text(json.dumps(manifest))
+    put(directory, "golden.json", json.dumps(golden).encode())
 
 
 def look(reloader: Reloader, times: int = 2) -> None:
@@ -125,10 +121,8 @@ def _alter(directory: Path) -> None:
 
 
 def _answer_otherwise(directory: Path) -> None:
-    def change(golden: dict[str, object]) -> None:
-        answers = golden["answers"]
-        assert isinstance(answers, dict)
-        answers["probabilities"][0] = [0.125, 0.125, 0.75]
+    def change(golden: dict[str, Any]) -> None:
+        golden["answers"]["probabilities"][0] = [0.125, 0.125, 0.75]
 
     rewrite_golden(directory, change)
 
@@ -143,9 +137,8 @@ def _no_manifest(directory: Path) -> None:
 
 
 def _no_graph(directory: Path) -> None:
-    manifest = json.loads((directory / "manifest.json").read_text())
-    del manifest["graph"]
-    (directory / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(directory) as manifest:
+        del manifest["graph"]
 
 
 def _no_file(directory: Path) -> None:
