@@ -250,6 +250,12 @@ def ran(command: Sequence[str | Path], **more: Any) -> subprocess.CompletedProce
     return subprocess.run(command, **{"capture_output": True, "text": True, "cwd": ROOT} | more)
 
 
+def begun(command: Sequence[str | Path], **more: Any) -> subprocess.Popen[str]:
+    """A command that runs, its output a pipe of text; `more` is what `subprocess.Popen` takes."""
+    usual: dict[str, Any] = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, **usual | more)
+
+
 def hear_ctrl_c() -> None:
     """For a process that is started: a shell's background, which these may run in, ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -303,9 +309,7 @@ def start_server(
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Server:
     """A device server by a command of one's own."""
     with log.open("w") as errors:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+        process = begun(command, env=dict(environ), stderr=errors)
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.search(r"http://127\.0\.0\.1:(\d+)", line)

@@ -20,6 +20,7 @@ from onnxlet.edge.update.status import release_of
 from tests.conftest import (
     ROOT,
     Client,
+    begun,
     ran,
     running_server,
     through_socket,
@@ -56,10 +57,11 @@ def test_a_clock_that_jumps_holds_up_nobody(
     variables = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
     command = [sys.executable, "-c", WHERE_TIME_IS_THE_CLOCK_S, kind, "serve", "--port", "0"]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--models", str(models)], cwd=ROOT, text=True,
-            env={**CLEAN, **clock.environ, **variables}, stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
+        process = begun(
+            [*command, "--models", str(models)],
+            env={**CLEAN, **clock.environ, **variables},
+            stderr=log,
+        )
     try:
         assert listener.next(60).startswith("READY=1")
         assert process.stdout

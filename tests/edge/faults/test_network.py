@@ -25,7 +25,16 @@ from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
 from onnxlet.edge.update.fetch import download
 from onnxlet.edge.update.sources import Web
-from tests.conftest import ROOT, Client, Server, ran, start_server, stop_server, through_socket
+from tests.conftest import (
+    ROOT,
+    Client,
+    Server,
+    begun,
+    ran,
+    start_server,
+    stop_server,
+    through_socket,
+)
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
 from tests.edge.faults.test_dripping import NEVER, OVER_SECONDS, STILL_SECONDS, goes_on
@@ -323,9 +332,7 @@ def test_clients_that_vanish_do_not_pile_up(
     command = [sys.executable, "-c", SHEDDING, str(all_came), str(stalled), str(kept), *options]
     environ = {**CLEAN, "ONNXLET_MAX_IN_FLIGHT": "4"}
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        process = begun(command, env=environ, stderr=log)
     clients = []
     try:
         assert process.stdout

@@ -23,6 +23,7 @@ import pytest
 from tests.conftest import (
     ROOT,
     Server,
+    begun,
     clean_environ,
     ran,
     running_server,
@@ -102,9 +103,7 @@ def test_an_output_whose_disk_is_full_holds_up_nobody(models: Path) -> None:
 def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
     read, write = os.pipe()
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=write, text=True
-    )
+    process = begun(command, env=CLEAN, stderr=write)
     os.close(write)
     try:
         assert process.stdout is not None

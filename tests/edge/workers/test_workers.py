@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, ran, start_server, stop_server
+from tests.conftest import ROOT, Server, begun, ran, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN, is_listened_on
 from tests.edge.service.test_watchdog import Listener
@@ -250,10 +250,7 @@ def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_p
     about = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
     about["REPORT_BY"] = str(tmp_path / "now")
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-c", SLOW], cwd=ROOT, env={**CLEAN, **WORKERS, **about},
-            stderr=log, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        server = begun([sys.executable, "-c", SLOW], env={**CLEAN, **WORKERS, **about}, stderr=log)
     started = Started(Server(server, port), tmp_path / "log")
     wait_until(lambda: len(started.workers()) == 2)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -354,10 +351,9 @@ def test_a_signal_to_all_ends_a_start_without_a_word(
     """As a terminal and systemd send it."""
     command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--models", str(models)]
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env={**CLEAN, **WORKERS}, stderr=log, stdout=log,
-            start_new_session=True, text=True,
-        )  # fmt: skip
+        server = begun(
+            command, env={**CLEAN, **WORKERS}, stderr=log, stdout=log, start_new_session=True
+        )
     started = Started(Server(server, 0), tmp_path / "log")
     wait_until(lambda: len(started.workers()) == 2)
     os.killpg(server.pid, number)
