@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -254,6 +255,15 @@ def begun(command: Sequence[str | Path], **more: Any) -> subprocess.Popen[str]:
     """A command that runs, its output a pipe of text; `more` is what `subprocess.Popen` takes."""
     usual: dict[str, Any] = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE}
     return subprocess.Popen(command, **usual | more)
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    """Run each in a thread of its own, and wait for all of them."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def hear_ctrl_c() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -28,7 +27,7 @@ from onnxlet.edge.store.database import bytes_used, identity, transaction
 from onnxlet.function.app import SERVICE
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of, start_server, stop_server, through_socket
+from tests.conftest import Client, at_once, client_of, start_server, stop_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
 from tests.function.http.test_keys import KEYS
@@ -41,14 +40,16 @@ FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
 class Kept:
     """An app that keeps its answers."""
 
-    def __init__(self, models: Path, path: Path, secret: Secret, **bounds: Any) -> None:
+    def __init__(
+        self, models: Path, path: Path, secret: Secret, link: Any = None, **bounds: Any
+    ) -> None:
         self.models = models
         self.lines: list[dict[str, Any]] = []
         bounds = {"max_mb": 100, "max_days": 90, **bounds}
         self.keep = PredictionStore(path, log=self.lines.append, **bounds)
         settings = Settings(models, owned=True, reload_seconds=0)
         app = make_app(
-            models, settings=settings, secret=secret, log=lambda entry: None, keep=self.keep
+            models, None, secret, lambda entry: None, settings=settings, keep=self.keep, link=link
         )
         self.service = app.extensions[SERVICE]
         self.client: Client = client_of(app)
@@ -390,11 +391,7 @@ def test_truths_from_many_threads_are_joined_once(kept: Kept) -> None:
         for row in range(90):
             joined.append(kept.truth(("a", row, right[row]))["joined"])
 
-    threads = [threading.Thread(target=send) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[send] * 6)
 
     assert (len(joined), sum(joined)) == (540, 90)
     assert kept.report()["rows"] == 90
@@ -414,11 +411,7 @@ def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_p
             entries = [(answer.headers["x-request-id"], row, right[row]) for row in range(3)]
             got.append(client.post("/truth", said(*entries)).json())
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[ask] * 8)
     assert stop_server(server) == 0
 
     assert got == [counts(3, 3)] * 120

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
 from onnxlet.edge.store import database, writer
 from onnxlet.edge.store.database import identity, set_aside
-from tests.conftest import ran
+from tests.conftest import at_once, ran
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.forward.keeping import Keeping
@@ -56,11 +57,7 @@ def test_many_share_a_commit(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) 
         add(queue, records)
 
     monkeypatch.setattr(Queue, "add", slowly)
-    threads = [threading.Thread(target=keeping.keep, args=(str(n),)) for n in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(keeping.keep, str(number)) for number in range(40)))
 
     assert sum(commits) == 40
     assert len(commits) <= 2, "what comes during the first is in the second"

@@ -18,7 +18,7 @@ from onnxlet.function.errors import ModelError
 from onnxlet.function.models import s3_graphs
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.service import Service
-from tests.conftest import app_of
+from tests.conftest import app_of, at_once
 from tests.function.serving.test_predict import SHOP
 
 BODY = {"instances": [SHOP]}
@@ -83,11 +83,7 @@ def test_several_first_requests_open_one_session(own: Path) -> None:
         ready.wait(60)
         model.open()
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*[ask] * 4)
     assert opened == [1]
 
 
