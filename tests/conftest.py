@@ -248,13 +248,16 @@ def ran(command: Sequence[str | Path], **more: Any) -> subprocess.CompletedProce
         command: its words.
         more: what `subprocess.run` takes beside them; its folder is the project's.
     """
-    return subprocess.run(command, **{"capture_output": True, "text": True, "cwd": ROOT} | more)
+    usual: dict[str, Any] = {"cwd": ROOT, "text": True, "capture_output": True}
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, **usual | more)
+    return done
 
 
 def begun(command: Sequence[str | Path], **more: Any) -> subprocess.Popen[str]:
     """A command that runs, its output a pipe of text; `more` is what `subprocess.Popen` takes."""
     usual: dict[str, Any] = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE}
-    return subprocess.Popen(command, **usual | more)
+    process: subprocess.Popen[str] = subprocess.Popen(command, **usual | more)
+    return process
 
 
 def at_once(*calls: Callable[[], object]) -> None:
