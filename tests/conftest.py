@@ -54,7 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     _draw_as_ever()  # for what modules of tests fit when they are imported
-    if config.getoption("markexpr").startswith("not ") and _has_room_in_memory():
+    suite = config.getoption("markexpr")
+    if (suite.startswith("not ") or suite == "workers") and _has_room_in_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if config.getoption("--workers") != "1":
         WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")

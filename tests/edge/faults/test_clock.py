@@ -115,7 +115,11 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
     """Where they do, as in the second one, one is given up years too early, and others go first."""
     clock = WrongClock(tmp_path)
     command = [sys.executable, "-c", QUEUE, str(tmp_path), kind]
-    done = ran([*command, "+0", "+5000d", "-20400d", "-20401d"], env={**CLEAN, **clock.environ})
+    done = ran(
+        [*command, "+0", "+5000d", "-20400d", "-20401d"],
+        env={**CLEAN, **clock.environ},
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
     years, *found = json.loads(done.stdout)
     assert max(years) - min(years) > 60
@@ -148,7 +152,7 @@ def test_dates_of_a_collector_s_certificate(
     tmp_path: Path, pair: Pair, endpoint: Endpoint, year: int, epoch: int, expected: str
 ) -> None:
     command = [sys.executable, "-c", TRUSTING, endpoint.url, str(pair.certificate), str(epoch)]
-    done = ran(command, env={**CLEAN, **WrongClock(tmp_path, year).environ})
+    done = ran(command, env={**CLEAN, **WrongClock(tmp_path, year).environ}, timeout=200)
     assert re.fullmatch(expected, done.stdout.strip()), done.stdout + done.stderr
 
 
@@ -232,7 +236,7 @@ def test_a_release_is_taken_whatever_the_clock_says(
         shutil.copy(archives(2).with_name(name), source.folder / name)
     variables = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
     command = [sys.executable, "-c", TAKING, how, "update", f"{url}/2.zip"]
-    done = ran([*command, "--root", str(setup.paths.root)], env={**CLEAN, **variables})
+    done = ran([*command, "--root", str(setup.paths.root)], env={**CLEAN, **variables}, timeout=120)
     assert (done.returncode, release_of(setup.paths.live)) == (
         (0, 2) if how == "no dates" else (1, 1)
     )

@@ -120,13 +120,13 @@ class Device:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """A Python that has the disk."""
         words = [*self._card.inside, sys.executable, *map(str, command)]
-        return ran(words, env=CLEAN)
+        return ran(words, env=CLEAN, timeout=120)
 
     def take(self, how: str, trigger: Path, *before: str) -> subprocess.CompletedProcess[str]:
         """Take the release, with a fault or without."""
         command = ["update", str(self._archive), "--root", str(self.root)]
         words = [*self._card.inside, *before, sys.executable, "-c", UPDATE, how, str(trigger)]
-        return ran([*words, *command], env=CLEAN)
+        return ran([*words, *command], env=CLEAN, timeout=120)
 
     @property
     def live(self) -> str:

@@ -32,7 +32,7 @@ def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
     command += ["--root", str(setup.paths.root)]
     with limit(most) if most else nullcontext() as held:
         ends = [
-            ran(held.around(command) if held else command, env=CLEAN)
+            ran(held.around(command) if held else command, env=CLEAN, timeout=120)
             for _ in range(MOST_ATTEMPTS + 1 if held else 1)
         ]  # fmt: skip
     if not held:

@@ -140,7 +140,7 @@ def test_without_names_an_update_says_so_and_nothing_changes(
 ) -> None:
     command = [sys.executable, "-m", "edge", "update", f"https://{NAME}/2.zip"]
     with net.at("device"):
-        done = ran(net.with_names([*command, "--root", str(paths.root)]), env=CLEAN)
+        done = ran(net.with_names([*command, "--root", str(paths.root)]), env=CLEAN, timeout=120)
     assert done.returncode == 1
     assert f"2.zip.minisig can't be fetched: {NO_NAME}" in done.stderr
     assert "hint: Is it there, and is there a network?" in done.stderr
