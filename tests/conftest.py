@@ -25,6 +25,7 @@ import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
@@ -282,7 +283,7 @@ def loaded_by_a_start(models: Path) -> set[str]:
     return set(ran([sys.executable, "-c", code], env=environ, check=True).stdout.split())
 
 
-def app_of(models: Path, **settings: Any) -> Any:
+def app_of(models: Path, **settings: Any) -> App:
     """An app that serves a folder, with these settings."""
     return create_app(models, settings=Settings(models, **settings))
 

@@ -79,9 +79,8 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
         variables = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
         variables |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
         environ = {**CLEAN, **{f"{P}{name}": value for name, value in variables.items()}}
-        with running_server(
-            tmp_path / "disk" / "models", environ, log, card.inside, ("-c", SERVE, how)
-        ) as server:
+        by = {"before": card.inside, "program": ("-c", SERVE, how)}
+        with running_server(tmp_path / "disk" / "models", environ, log, **by) as server:
             client = Client(through_socket(server.port))
 
             def ask(times: int) -> None:
