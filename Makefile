@@ -145,7 +145,8 @@ test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (
 test-load: $(DEV) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
-test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
+test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load; kills of one (slow)
+	$(PY) -m pytest -m workers tests/edge/workers $(ARGS)
 	$(PY) -m pytest --workers 2 $(SPREAD) --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 

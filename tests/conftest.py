@@ -7,10 +7,13 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +25,7 @@ import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
@@ -39,6 +43,8 @@ settings.register_profile(
 settings.load_profile("patient")
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own there
+MEMORY_BYTES = 4 << 30  # free; the usual suite takes half a gigabyte at once
 WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
 
 
@@ -49,8 +55,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     _draw_as_ever()  # for what modules of tests fit when they are imported
+    suite = config.getoption("markexpr")
+    if (suite.startswith("not ") or suite == "workers") and _has_room_in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if config.getoption("--workers") != "1":
         WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")
+
+
+def _has_room_in_memory() -> bool:
+    """Whether what tests write may lie in memory: what they sync waits for no busy disk there."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(MEMORY).free > MEMORY_BYTES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -62,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_of_no_worker(item: pytest.Item) -> bool:
     """With `--workers`: its module starts no server, so that it is as without."""
-    starting = {"clean_environ", "start_server", "started"}
+    starting = {"clean_environ", "running_server", "start_server", "started"}
     return bool(WORKERS) and starting.isdisjoint(vars(getattr(item, "module", item)))
 
 
@@ -126,6 +142,13 @@ def sources() -> dict[str, Source]:
 def models(tmp_path_factory: pytest.TempPathFactory, sources: Mapping[str, Source]) -> Path:
     """A folder of model directories, version 1 of each source. Tests don't write there."""
     return kept_builds(sources, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def own(models: Path, tmp_path: Path) -> Path:
+    """A folder with version 1 of one model, which a test may change."""
+    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
+    return tmp_path / "models"
 
 
 @dataclass(frozen=True)
@@ -220,6 +243,34 @@ def through_socket(port: int, host: str = "127.0.0.1") -> Send:
     return send
 
 
+def ran(command: Sequence[str | Path], **more: Any) -> subprocess.CompletedProcess[str]:
+    """What became of a command, and its output as text; it ends with the test's own time.
+
+    Args:
+        command: its words.
+        more: what `subprocess.run` takes beside them; its folder is the project's.
+    """
+    usual: dict[str, Any] = {"cwd": ROOT, "text": True, "capture_output": True}
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, **usual | more)
+    return done
+
+
+def begun(command: Sequence[str | Path], **more: Any) -> subprocess.Popen[str]:
+    """A command that runs, its output a pipe of text; `more` is what `subprocess.Popen` takes."""
+    usual: dict[str, Any] = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE}
+    process: subprocess.Popen[str] = subprocess.Popen(command, **usual | more)
+    return process
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    """Run each in a thread of its own, and wait for all of them."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def hear_ctrl_c() -> None:
     """For a process that is started: a shell's background, which these may run in, ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -228,15 +279,13 @@ def hear_ctrl_c() -> None:
 def loaded_by_a_start(models: Path) -> set[str]:
     """The modules that a process has once Lambda's entry is imported."""
     code = "import sys, onnxlet.function.handler; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(done.stdout.split())
+    environ = {**os.environ, "ONNXLET_MODELS": str(models)}
+    return set(ran([sys.executable, "-c", code], env=environ, check=True).stdout.split())
+
+
+def app_of(models: Path, **settings: Any) -> App:
+    """An app that serves a folder, with these settings."""
+    return create_app(models, settings=Settings(models, **settings))
 
 
 def client_of(app: Any) -> Client:
@@ -275,9 +324,7 @@ def start_server(
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Server:
     """A device server by a command of one's own."""
     with log.open("w") as errors:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+        process = begun(command, env=dict(environ), stderr=errors)
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
@@ -295,14 +342,25 @@ def stop_server(server: Server) -> int:
     return server.process.returncode
 
 
+@contextmanager
+def running_server(
+    models: Path, environ: Mapping[str, str], log: Path, **more: Any
+) -> Iterator[Server]:
+    """A device server that has to end well; `more` is what `start_server` takes."""
+    server = start_server(models, environ, log, **more)
+    try:
+        yield server
+    finally:
+        assert stop_server(server) == 0
+
+
 @pytest.fixture(scope="session")
 def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a device server that serves `models` for the whole session."""
     clean = clean_environ()
     clean["ONNXLET_HOSTS"] = "elsewhere.example"
-    server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
-    yield server.port
-    assert stop_server(server) == 0
+    with running_server(models, clean, tmp_path_factory.mktemp("log") / "stderr") as server:
+        yield server.port
 
 
 TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")
@@ -313,7 +371,7 @@ def client(request: pytest.FixtureRequest, models: Path) -> Client:
     """A client of an app; one for each transport where a test is marked `every_transport`."""
     if request.param == "socket":
         return Client(through_socket(request.getfixturevalue("socket_port")))
-    app = create_app(models, settings=Settings(models=models))
+    app = app_of(models)
     makers: dict[str, Callable[..., dict[str, Any]]] = {
         "REST API": make_v1_event,
         "HTTP API": make_v2_event,
@@ -331,6 +389,6 @@ def flask_client(models: Path) -> Callable[..., Client]:
     """Makes a client of an app with these settings, in this process."""
 
     def make(**settings: Any) -> Client:
-        return Client(_through_flask(create_app(models, settings=Settings(models, **settings))))
+        return client_of(app_of(models, **settings))
 
     return make

@@ -33,7 +33,7 @@ STATES = 4  # of the code whose builds are kept, such as those of several enviro
 
 
 def kept_builds(sources: Mapping[str, Source], folder: Path) -> Path:
-    """A folder of model directories, version 1 of each source, by its name."""
+    """A folder of model directories: version 1 of each source, by its name, or the next version."""
     for name, source in sources.items():
         _kept_build(source, name, folder)
     return folder
@@ -48,7 +48,9 @@ def _kept_build(source: Source, name: str, folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=kept.parent) as made:
                 build(source, name, Path(made), lambda line: None)
                 (Path(made) / name).rename(kept)
-    shutil.copytree(kept, folder / name)
+    versions = folder / name
+    versions.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(kept / "1", versions / str(1 + len(list(versions.iterdir()))))
 
 
 @cache

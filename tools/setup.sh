@@ -21,7 +21,11 @@ described() {
 
 new_environment() {
     python="" tried=""
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
+    if command -v "${PYTHON:-}" >/dev/null; then set -- "$PYTHON"; else # its path may have spaces
+        # shellcheck disable=SC2086 # several words
+        set -- ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}
+    fi
+    for candidate in "$@"; do
         if usable "$candidate"; then python=$candidate && break; fi
         tried=$tried$(described "$candidate")
     done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.settings import Settings
 from tests.clients.tape import Exchange, recording
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, ran, running_server
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 
 pytestmark = pytest.mark.clients
@@ -62,11 +61,8 @@ def serving(models: Path, default: str, socket_port: int, log: Path) -> Iterator
     if not default:
         yield socket_port
         return
-    server = start_server(models, {**os.environ, "ONNXLET_DEFAULT_MODEL": default}, log)
-    try:
+    with running_server(models, {**os.environ, "ONNXLET_DEFAULT_MODEL": default}, log) as server:
         yield server.port
-    finally:
-        assert stop_server(server) == 0
 
 
 @pytest.mark.parametrize(("name", "default"), CLIENTS)
@@ -84,13 +80,9 @@ def test_a_client(
         (tmp_path / "given.json").write_text(json.dumps(here))
         python = ROOT / f".venv-clients-{name}" / "bin" / "python"
         command = [str(python), "-m", "pytest", "-c", str(HERE / "clients.ini")]
-        done = subprocess.run(
+        done = ran(
             [*command, str(HERE / f"use_{name}.py")],
-            cwd=ROOT,
             env={**os.environ, "ONNXLET_GIVEN": str(tmp_path / "given.json")},
-            capture_output=True,
-            text=True,
-            timeout=200,
         )
         exchanges = tape.exchanges()
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.project.containers_doc import objects
 
 pytestmark = pytest.mark.clients
 
 
 def faults(told: list[dict[str, Any]]) -> list[list[str]]:
-    done = subprocess.run(
+    done = ran(
         [ROOT / ".venv-clients-kserve/bin/python", "tests/clients/kubernetes_objects.py"],
-        input=json.dumps(told), cwd=ROOT, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+        input=json.dumps(told),
+    )
     assert done.returncode == 0, done.stderr
     found: list[list[str]] = json.loads(done.stdout)
     return found

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from tests.conftest import ROOT, quiet
+from tests.conftest import quiet, ran
 from tests.deploy.emulator import EMULATOR, SET_UP, Emulator, started
 
 ROW = [5.9, 3.0, 5.1, 1.8]
@@ -79,6 +79,6 @@ def bundled(models: Path, out: Path, *flags: str) -> Path:
     arch = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
     command = [sys.executable, "-m", "convert", "package", "--models", str(models)]
     command += ["--python", python, "--arch", arch, "--out", str(out), *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = ran(command)
     assert done.returncode == 0, done.stderr
     return out

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.project.commands import free_port, run_make
 from tools.deploy.options import OPTIONS
 
@@ -64,9 +64,7 @@ class Emulator:
         self, command: Sequence[str], options: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         environ = clean_environ(self.home, **{"AWS_ENDPOINT_URL": self.url, **options})
-        return subprocess.run(
-            command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=200
-        )
+        return ran(command, env=environ)
 
     def up(self, **options: str) -> str:
         """Deploy; return what it printed."""
@@ -81,13 +79,7 @@ class Emulator:
             self.home, AWS_ENDPOINT_URL=self.url, AWS_DEFAULT_REGION=region, **CREDENTIALS
         )
         command = [str(EMULATOR), str(ROOT / "tests" / "deploy" / "call_aws.py")]
-        done = subprocess.run(
-            [*command, service, operation, json.dumps(arguments)],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = ran([*command, service, operation, json.dumps(arguments)], env=environ)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -6,13 +6,12 @@ import base64
 import csv
 import io
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.deploy.conftest import ROW
 from tests.deploy.emulator import CREDENTIALS, DEPLOY, Emulator, clean_environ, post, wait_until
 from tests.deploy.s3_calls import plain, results
@@ -30,14 +29,7 @@ def test_our_s3_in_memory_is_like_one_that_speaks_http(emulator: Emulator) -> No
     environ = clean_environ(
         emulator.home, AWS_DEFAULT_REGION=emulator.aws_region(), PYTHONPATH=str(ROOT), **CREDENTIALS
     )
-    done = subprocess.run(
-        [DEPLOY, "-m", "tests.deploy.s3_calls", emulator.url],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = ran([DEPLOY, "-m", "tests.deploy.s3_calls", emulator.url], env=environ)
     assert done.returncode == 0, done.stderr
     there = json.loads(done.stdout)
     assert there == json.loads(json.dumps(list(results(S3(may_list=True))), default=plain))

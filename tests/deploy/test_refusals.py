@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.deploy.conftest import bundled
 from tests.deploy.emulator import CREDENTIALS, DEPLOY, Emulator, clean_environ
 from tests.project.commands import free_port
@@ -29,13 +28,10 @@ def refused(tmp_path: Path) -> Refused:
 
     def run(command: str = "up", folder: Path = ROOT, **options: str) -> tuple[int, list[str]]:
         away = {"AWS_EC2_METADATA_DISABLED": "true"}  # no machine of Amazon's is asked
-        done = subprocess.run(
+        done = ran(
             [str(DEPLOY), "-m", "tools.deploy", command],
             cwd=folder,
             env=clean_environ(tmp_path, **away, **options),
-            capture_output=True,
-            text=True,
-            timeout=100,
         )
         assert done.stdout == ""
         assert "Traceback" not in done.stderr
@@ -212,12 +208,10 @@ def test_no_npm(tmp_path: Path) -> None:
     for tool in ("sh", "sed", "grep"):
         (tmp_path / "bin" / tool).parent.mkdir(exist_ok=True)
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or tool)
-    done = subprocess.run(
+    done = ran(
         [shutil.which("make") or "make", "node_modules/.package-lock.json"],
         cwd=tmp_path,
         env={"PATH": str(tmp_path / "bin")},
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 2
     assert "error: npm: expected Node.js 20.19 or newer with npm, got none\n" in done.stderr

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.deploy.emulator import EMULATOR, clean_environ
 from tools.deploy.errors import WrongOptions
 from tools.deploy.options import read_plan
@@ -63,14 +62,7 @@ def template(folder: Path, options: dict[str, str]) -> tuple[Path, Any]:
         command += ["--param", f"{name}={value}"]
     python = options.get("PYTHON_VERSION", "3.13")
     command += ["--param", f"python={python}", "--param", "architecture=arm64"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=clean_environ(folder, ONNXLET_API_KEYS="", CI="1"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ran(command, env=clean_environ(folder, ONNXLET_API_KEYS="", CI="1"))
     assert done.returncode == 0, done.stdout + done.stderr
     path = folder / "cloudformation-template-update-stack.json"
     return path, json.loads(path.read_text())
@@ -81,10 +73,8 @@ def test_cfn_lint_finds_nothing(options: dict[str, str], tmp_path: Path) -> None
     path, _ = template(tmp_path, options)
     lint = EMULATOR.with_name("cfn-lint")
 
-    done = subprocess.run(
+    done = ran(
         [lint, "--format", "json", "--regions", "eu-west-1", "--include-checks", "I", "--", path],
-        capture_output=True,
-        text=True,
         env=clean_environ(tmp_path),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.deploy.emulator import EMULATOR
 
 pytestmark = pytest.mark.deploy
@@ -43,9 +43,7 @@ def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
 
 def test_zizmor_finds_nothing() -> None:
     command = [str(EMULATOR.with_name("zizmor")), "--offline", "--no-progress", "--persona=auditor"]
-    done = subprocess.run(
-        [*command, "--format=json", *map(str, WORKFLOWS)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = ran([*command, "--format=json", *map(str, WORKFLOWS)])
     found = json.loads(done.stdout)
     # A job's own name says what it is.
     assert [each for each in found if each["ident"] != "anonymous-definition"] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -21,15 +20,15 @@ from onnxlet.convert.bundle.targets import deploy_line
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 
 
 def loaded(code: str, **environ: str) -> set[str]:
     """The modules that are imported once some code has run."""
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-c", f"import sys\n{code}\nprint('LOADED', *sys.modules)"],
-        cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        env={**os.environ, **environ},
+    )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.rpartition("LOADED")[2].split())
 
@@ -101,10 +100,7 @@ def test_a_command_that_is_close_is_suggested(typed: str, meant: str | None) -> 
 
 
 def test_the_package_runs_as_a_module() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "onnxlet", "build", "--help"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = ran([sys.executable, "-m", "onnxlet", "build", "--help"])
     assert done.stdout.startswith("Usage: onnxlet build ")
 
 
@@ -152,9 +148,6 @@ def test_the_line_that_deploys_survives_a_shell(tmp_path: Path) -> None:
     # Below `make test` another make would report which folder it enters.
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
-    done = subprocess.run(
-        ["sh", "-c", deploy_line(bundle)], cwd=tmp_path, env=environ, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+    done = ran(["sh", "-c", deploy_line(bundle)], cwd=tmp_path, env=environ, check=True)
 
     assert done.stdout.strip() == str(bundle)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from onnxlet import __version__
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.dist import project as theirs
 
 pytestmark = pytest.mark.dist
@@ -34,10 +34,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     own = {name: v for name, v in os.environ.items() if not name.startswith(("PYTHON", "ONNXLET"))}
-    done = subprocess.run(
-        [*map(str, command)],
-        cwd=cwd, env={**own, **environ}, input=stdin, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = ran([*map(str, command)], cwd=cwd, env={**own, **environ}, input=stdin, timeout=300)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     return done
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -17,7 +16,7 @@ from packaging.requirements import Requirement
 from onnxlet import __version__
 from onnxlet.convert.bundle.package import IMAGES
 from onnxlet.convert.bundle.targets import TARGETS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.dist.conftest import packed
 
 REQUIREMENTS = ROOT / "requirements"
@@ -95,10 +94,7 @@ def test_an_editable_install_is_refused(tmp_path: Path) -> None:
         "class EditableProject:\n    def __init__(self, *_): raise AssertionError('not refused')\n"
     )
     code = f"from hatchling.build import build_editable as b; b({str(tmp_path)!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)})
 
     assert "ValueError: Dev mode installations are unsupported" in done.stderr
     assert not list(tmp_path.glob("*.whl"))
@@ -112,10 +108,10 @@ def test_what_a_zip_s_doctor_imports_is_read_by_old_pythons(file: str) -> None:
 @pytest.mark.parametrize("name", ["function", "convert", "edge"])
 def test_ours_are_not_imported_by_names_that_may_be_somebody_s(name: str) -> None:
     def faults(line: str) -> str:
-        done = subprocess.run(
+        done = ran(
             [sys.executable, "-m", "ruff", "check", "--stdin-filename", "function/x.py", "-"],
-            input=f'"""Doc."""\n\n{line}\n', cwd=ROOT, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            input=f'"""Doc."""\n\n{line}\n',
+        )
         return done.stdout
 
     assert f"Import onnxlet.{name}" in faults(f"import {name}.errors")
@@ -125,8 +121,5 @@ def test_ours_are_not_imported_by_names_that_may_be_somebody_s(name: str) -> Non
 
 def test_folders_named_as_what_is_built_are_linted_too() -> None:
     """Ruff leaves out every `dist`, by its own list."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--show-files", "."],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+    done = ran([sys.executable, "-m", "ruff", "check", "--show-files", "."], check=True)
     assert str(Path(__file__).resolve()) in done.stdout.splitlines()

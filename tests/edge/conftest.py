@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +14,6 @@ from tests.edge.forward.endpoint import Endpoint, listening
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """A certificate of these days."""
     return make_pair(tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which no commit waits for a busy disk; a usual one where there is none."""
-    memory = Path("/dev/shm")  # noqa: S108 - of this test, by a name of its own
-    if not memory.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of
+from tests.conftest import Client, app_of, client_of
+from tests.estimators import every_task
 from tests.function.calibrated import sources as calibrated_sources
 from tests.function.near import sources as near_sources
 from tests.kept_builds import kept_builds
@@ -20,10 +19,16 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kept_builds(calibrated_sources(), tmp_path_factory.mktemp("calibrated"))
 
 
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of model directories, version 1 of a model of each task."""
+    return kept_builds(every_task(), tmp_path_factory.mktemp("tasks"))
+
+
 @pytest.fixture(scope="module")
 def local(models: Path) -> Client:
     """What does not depend on the transport is tried only in this process."""
-    return client_of(create_app(models, settings=Settings(models)))
+    return client_of(app_of(models))
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from tests.function.altered import put
 
 
 def add_slow(source: Path, directory: Path, turns: int) -> None:
@@ -22,10 +22,7 @@ def add_slow(source: Path, directory: Path, turns: int) -> None:
     """
     shutil.copytree(source, directory)
     content = _slowed((source / "model.onnx").read_bytes(), turns)
-    (directory / "model.onnx").write_bytes(content)
-    manifest = json.loads((directory / "manifest.json").read_text())
-    manifest["files"]["model.onnx"] = hashlib.sha256(content).hexdigest()
-    (directory / "manifest.json").write_text(json.dumps(manifest))
+    put(directory, "model.onnx", content)
 
 
 def _slowed(content: bytes, turns: int) -> bytes:

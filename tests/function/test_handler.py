@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from onnxlet.function.aws import lambda_events
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.errors import SettingsError
-from tests.conftest import ROOT, loaded_by_a_start
+from tests.conftest import loaded_by_a_start, ran
 from tests.events import (
     CONTEXT,
     make_alb_event,
@@ -451,36 +451,29 @@ def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def run_import(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "import onnxlet.function.handler"],
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def test_without_models_the_process_fails_at_import(tmp_path: Path) -> None:
-    failed = run_import({"ONNXLET_MODELS": str(tmp_path)})
+    environ = {**os.environ, "ONNXLET_MODELS": str(tmp_path)}
+    failed = ran([sys.executable, "-c", "import onnxlet.function.handler"], env=environ)
 
     assert failed.returncode != 0
     assert f"no models in {tmp_path}" in failed.stderr
 
 
-def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
-    failed = run_import({"ONNXLET_MODELS": str(models), "ONNXLET_MAX_ROWS": "none"})
-
-    assert failed.returncode != 0
-    assert "ONNXLET_MAX_ROWS: expected a whole number of at least 1, got 'none'" in failed.stderr
-
-
-def test_where_answers_should_be_kept_the_process_fails_at_import(models: Path) -> None:
-    failed = run_import({"ONNXLET_MODELS": str(models), "ONNXLET_KEEP": "/tmp/kept.db"})  # noqa: S108 - nothing is written
-
-    assert failed.returncode != 0
-    assert "ONNXLET_KEEP: a function's disk goes with its instance" in failed.stderr
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("MAX_ROWS", "none", "expected a whole number of at least 1, got 'none'"),
+        ("KEEP", "kept.db", "a function's disk goes with its instance"),
+    ],
+)
+def test_a_setting_that_can_t_be_used_fails_the_import(
+    models: Path, name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONNXLET_MODELS", str(models))
+    monkeypatch.setenv(f"ONNXLET_{name}", value)
+    monkeypatch.delitem(sys.modules, "onnxlet.function.handler", raising=False)
+    with pytest.raises(SettingsError, match=f"ONNXLET_{name}: {why}"):
+        importlib.import_module("onnxlet.function.handler")
 
 
 @pytest.mark.parametrize("many", [{"x-odd": [None]}, {"x-odd": ["a"]}, 5])

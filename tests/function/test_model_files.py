@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import socket
@@ -26,7 +25,8 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of
+from tests.conftest import Client, app_of, client_of
+from tests.function.altered import altered_manifest
 from tests.function.http.test_report import write_page
 from tests.log_lines import without_time
 
@@ -150,7 +150,7 @@ def test_aliases_are_refused(own: Path, instead: Instead) -> None:
 @pytest.mark.parametrize("instead", INSTEAD)
 @pytest.mark.parametrize("file", [PAGE, PAGE_HASH])
 def test_a_report_is_not_shown(own: Path, file: str, instead: Instead) -> None:
-    asking = client_of(create_app(own, settings=Settings(own)))
+    asking = client_of(app_of(own))
     assert asking.get("/models/iris/report").body == b"a page"
     instead(own / "iris" / "1" / file)
 
@@ -163,7 +163,7 @@ def test_a_report_is_not_shown(own: Path, file: str, instead: Instead) -> None:
 def test_a_report_is_the_one_that_was_written(own: Path) -> None:
     """A link to another file of the model's, such as its golden rows, is none, either."""
     version = own / "iris" / "1"
-    asking: Client = client_of(create_app(own, settings=Settings(own)))
+    asking: Client = client_of(app_of(own))
     (version / PAGE).write_bytes(b"another page")
 
     def linked() -> None:
@@ -223,9 +223,8 @@ def test_a_version_from_elsewhere_is_refused(own: Path, tmp_path: Path) -> None:
 def test_a_manifest_names_files_beside_it(own: Path, file: str) -> None:
     (own.parent / "private").write_bytes(SECRET)
     version = own / "iris" / "1"
-    manifest = json.loads((version / "manifest.json").read_bytes())
-    manifest["files"][file] = hashlib.sha256(SECRET).hexdigest()
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(version) as manifest:
+        manifest["files"][file] = hashlib.sha256(SECRET).hexdigest()
 
     with pytest.raises(ModelError, match=r"model iris/1: .*can't be read: "):
         load_proven(version)

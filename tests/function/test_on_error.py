@@ -13,12 +13,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.protocols import native
-from tests.conftest import Client, client_of, quiet
+from tests.conftest import Client, client_of
 from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
+from tests.kept_builds import kept_builds
 
 NULL = "?on_error=null"
 
@@ -26,7 +26,6 @@ NULL = "?on_error=null"
 @pytest.fixture(scope="module")
 def odd_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models with several outputs, and one that raises for numbers that it takes one by one."""
-    folder = tmp_path_factory.mktemp("odd")
     random = np.random.default_rng(0)
     X = random.normal(size=(120, 3))
     words = np.array(["low", "mid", "high"])[(X[:, 1] > 0) * 1 + (X[:, 2] > 1)]
@@ -35,9 +34,9 @@ def odd_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     numbers = LinearRegression().fit(X, X[:, :2] * 2)
     products = make_pipeline(PolynomialFeatures(interaction_only=True), LogisticRegression())
     products.fit(X, X[:, 0] * X[:, 1] > 0)
-    for name, model in (("several", several), ("numbers", numbers), ("products", products)):
-        build(Source(model, X[:40]), name, folder, quiet)
-    return folder
+    fitted = {"several": several, "numbers": numbers, "products": products}
+    sources = {name: Source(model, X[:40]) for name, model in fitted.items()}
+    return kept_builds(sources, tmp_path_factory.mktemp("odd"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bad requests: the status, and every problem with its place, over every transport."""
+"""Bad requests: the status, and every problem with its place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import pytest
 from onnxlet.function.csv.text import NO_ROWS
 from tests.conftest import Client
 from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
-
-pytestmark = pytest.mark.every_transport
 
 PATH = "/models/shop/predict"
 ROW = list(SHOP.values())
@@ -78,25 +76,25 @@ def test_what_was_meant_is_guessed_for_only_the_first_unknown_names(flask_client
     assert told["coun20"] == told["neu"] == "unknown column"
 
 
-@pytest.mark.parametrize(
-    ("column", "cell", "detail"),
-    [
-        ("Preis (€)", True, "expected a number, got true"),
-        ("Preis (€)", [1], "expected a number, got a list"),
-        ("Preis (€)", {"a": 1}, "expected a number, got an object"),
-        ("Preis (€)", float("inf"), "infinity, and the model does not take one here"),
-        ("Preis (€)", 10**400, "does not fit a 64-bit float"),
-        ("count", 2**63, "does not fit a 64-bit integer"),
-        ("count", -(2**63) - 1, "does not fit a 64-bit integer"),
-        ("count", "3", "expected a whole number, got '3'"),
-        ("count", None, "missing value, and the model does not take one here"),
-        ("count", float("nan"), "missing value, and the model does not take one here"),
-        ("new", 0, "expected true or false, got 0"),
-        ("new", "true", "expected true or false, got 'true'"),
-        ("色", 3, "expected a string, got 3"),
-        ("色", None, "missing value, and the model does not take one here"),
-    ],
-)
+VALUES = [
+    ("Preis (€)", True, "expected a number, got true"),
+    ("Preis (€)", [1], "expected a number, got a list"),
+    ("Preis (€)", {"a": 1}, "expected a number, got an object"),
+    ("Preis (€)", float("inf"), "infinity, and the model does not take one here"),
+    ("Preis (€)", 10**400, "does not fit a 64-bit float"),
+    ("count", 2**63, "does not fit a 64-bit integer"),
+    ("count", -(2**63) - 1, "does not fit a 64-bit integer"),
+    ("count", "3", "expected a whole number, got '3'"),
+    ("count", None, "missing value, and the model does not take one here"),
+    ("count", float("nan"), "missing value, and the model does not take one here"),
+    ("new", 0, "expected true or false, got 0"),
+    ("new", "true", "expected true or false, got 'true'"),
+    ("色", 3, "expected a string, got 3"),
+    ("色", None, "missing value, and the model does not take one here"),
+]
+
+
+@pytest.mark.parametrize(("column", "cell", "detail"), VALUES)
 def test_values_that_do_not_fit(client: Client, column: str, cell: Any, detail: str) -> None:
     form = refused(client, 422, json.dumps({"instances": [{**SHOP, column: cell}]}).encode())
 
@@ -219,61 +217,65 @@ def test_an_empty_batch(client: Client) -> None:
     assert errors(form) == [(None, None, "no instances: expected at least one row")]
 
 
-@pytest.mark.parametrize(
-    ("csv", "expected"),
-    [
-        (
-            "count,count,new\n1,2,true",
-            [(None, "count", "stands twice in the header")],
-        ),
-        (
-            "Preis (€),count,new,色\n1,2,true,红,9\nbig,,yes,红\n1,2\n",
-            [
-                (0, None, "expected 4 fields, got 5"),
-                (1, "Preis (€)", "expected a number, got 'big'"),
-                (1, "count", "missing value, and the model does not take one here"),
-                (1, "new", "expected true or false, got 'yes'"),
-                (2, None, "expected 4 fields, got 2"),
-            ],
-        ),
-        (
-            "Preis (€),count,new,farbe\n1,2,true,红\n",
-            [(0, "farbe", "unknown column"), (0, "色", "missing column")],
-        ),
-        (
-            ",Preis (€),count,new,色\n0,1,2,true,红\n",
-            [(0, "", "unknown column; pandas leaves its row numbers out with index=False")],
-        ),
-        (
-            "Preis (€);count;new;色\n1;2;true;红\n1;2;true;红\n",
-            [
-                (
-                    None,
-                    None,
-                    "the header names no column of the model: expected such as 'Preis (€)', "
-                    "'count', 'new', with commas between, got 'Preis (€);count;new;色'",
-                )
-            ],
-        ),
-        ("Preis (€),count,new,色1,2,true,红", [(None, None, NO_ROWS)]),
-    ],
-)
+CSVS = [
+    (
+        "count,count,new\n1,2,true",
+        [(None, "count", "stands twice in the header")],
+    ),
+    (
+        "Preis (€),count,new,色\n1,2,true,红,9\nbig,,yes,红\n1,2\n",
+        [
+            (0, None, "expected 4 fields, got 5"),
+            (1, "Preis (€)", "expected a number, got 'big'"),
+            (1, "count", "missing value, and the model does not take one here"),
+            (1, "new", "expected true or false, got 'yes'"),
+            (2, None, "expected 4 fields, got 2"),
+        ],
+    ),
+    (
+        "Preis (€),count,new,farbe\n1,2,true,红\n",
+        [(0, "farbe", "unknown column"), (0, "色", "missing column")],
+    ),
+    (
+        ",Preis (€),count,new,色\n0,1,2,true,红\n",
+        [(0, "", "unknown column; pandas leaves its row numbers out with index=False")],
+    ),
+    (
+        "Preis (€);count;new;色\n1;2;true;红\n1;2;true;红\n",
+        [
+            (
+                None,
+                None,
+                "the header names no column of the model: expected such as 'Preis (€)', "
+                "'count', 'new', with commas between, got 'Preis (€);count;new;色'",
+            )
+        ],
+    ),
+    ("Preis (€),count,new,色1,2,true,红", [(None, None, NO_ROWS)]),
+]
+
+
+@pytest.mark.parametrize(("csv", "expected"), CSVS)
 def test_csv_problems(client: Client, csv: str, expected: Any) -> None:
     form = refused(client, 422, csv.encode(), kind="text/csv")
 
     assert errors(form) == expected
 
 
-def test_csv_cells_by_their_columns_type(client: Client) -> None:
-    csv = '﻿色,new,count,Preis (€)\r\n"红",TRUE,4.0, 1.25e1 \r\n\r\n'
+IN_ANOTHER_ORDER = '﻿色,new,count,Preis (€)\r\n"红",TRUE,4.0, 1.25e1 \r\n\r\n'.encode()
 
-    answer = client.post(PATH, csv.encode(), kind="text/csv; charset=utf-8")
+
+def test_csv_cells_by_their_columns_type(client: Client) -> None:
+    answer = client.post(PATH, IN_ANOTHER_ORDER, kind="text/csv; charset=utf-8")
 
     assert answer.status == 200, answer.body
     assert answer.json() == client.post(PATH, {"instances": [SHOP]}).json()
 
 
-@pytest.mark.parametrize("csv", [b"", b"\n", b'a,b\n"x', b"a\n\xff\n"])
+NO_CSVS = [b"", b"\n", b'a,b\n"x', b"a\n\xff\n"]
+
+
+@pytest.mark.parametrize("csv", NO_CSVS)
 def test_csv_that_is_none(client: Client, csv: bytes) -> None:
     refused(client, 400, csv, kind="text/csv")
 
@@ -295,15 +297,15 @@ def test_more_lines_of_csv_than_any_batch_has(flask_client: Any) -> None:
     assert form["detail"] == "expected at most 10000 rows"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "application/x-www-form-urlencoded",
-        "text/plain",
-        "application/octet-stream",
-        "application/json; charset=utf-16",
-    ],
-)
+KINDS = [
+    "application/x-www-form-urlencoded",
+    "text/plain",
+    "application/octet-stream",
+    "application/json; charset=utf-16",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_media_types_that_are_not_read(client: Client, kind: str) -> None:
     refused(client, 415, {"instances": [SHOP]}, kind=kind)
 
@@ -366,14 +368,14 @@ def test_a_default_model_and_an_only_one(flask_client: Any) -> None:
     assert answer.json()["model"] == "shop"
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
-        (PATH, b'{"instances": [{"\\ud800": 1, "count": NaN}]}', 422),
-        ("/predict", b'{"instances": [[1]], "model": "\\ud800"}', 404),
-        (PATH, b'{"instances": [], "\\ud800": 1}', 400),
-    ],
-)
+SURROGATES = [
+    (PATH, b'{"instances": [{"\\ud800": 1, "count": NaN}]}', 422),
+    ("/predict", b'{"instances": [[1]], "model": "\\ud800"}', 404),
+    (PATH, b'{"instances": [], "\\ud800": 1}', 400),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status"), SURROGATES)
 def test_a_lone_surrogate_in_a_name_is_named(
     client: Client, path: str, body: bytes, status: int
 ) -> None:

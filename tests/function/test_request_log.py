@@ -16,6 +16,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.request_log import form_of, moment, severity, trace
 from onnxlet.function.settings import Settings
+from tests.conftest import app_of
 from tests.events import CONTEXT, make_v2_event
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
@@ -37,7 +38,7 @@ def post(client: Any, path: str, body: Any, kind: str = "application/json", **mo
 
 
 def test_the_line_of_a_prediction(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    client = create_app(models, settings=Settings(models, api_keys=KEYS)).test_client()
+    client = app_of(models, api_keys=KEYS).test_client()
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     headers = {"X-API-Key": "secret", "X-Request-Id": "my-id", "Traceparent": parent}
 
@@ -62,7 +63,7 @@ def test_the_line_of_a_prediction(models: Path, capfd: pytest.CaptureFixture[str
 
 
 def test_the_line_of_an_error(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = app_of(models).test_client()
 
     answer = post(client, "/models/shop/predict?secret=1", {"instances": [{}]})
 
@@ -84,7 +85,7 @@ def test_the_line_of_an_error(models: Path, capfd: pytest.CaptureFixture[str]) -
 def test_an_id_that_is_no_plain_one_is_replaced(
     models: Path, capfd: pytest.CaptureFixture[str], offered: str
 ) -> None:
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = app_of(models).test_client()
 
     answer = client.get("/models", headers={"X-Request-Id": offered})
 
@@ -107,7 +108,7 @@ def test_trace_parents(parent: str, expected: dict[str, str]) -> None:
 
 
 def test_a_long_path_is_cut(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    create_app(models, settings=Settings(models)).test_client().get("/" + "x" * 5000)
+    app_of(models).test_client().get("/" + "x" * 5000)
 
     assert len(lines(capfd)[0]["path"]) == 200
 
@@ -146,8 +147,7 @@ def _canaries(protocol: str) -> dict[str, Any]:
 def test_no_line_holds_any_data(
     models: Path, capfd: pytest.CaptureFixture[str], protocol: str, keys: dict[str, bytes]
 ) -> None:
-    settings = Settings(models, default_model="shop", api_keys=keys)
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, default_model="shop", api_keys=keys).test_client()
     cases = _canaries(protocol)
     for case, (path, body, kind, headers) in cases.items():
         key = {"X-API-Key": "secret"} if case not in ("a wrong key", "a bearer") else {}
@@ -181,7 +181,7 @@ def test_nor_does_the_line_of_a_failure_of_ours(
 
 @pytest.mark.parametrize("case", _canaries("native"))
 def test_nor_does_lambda(models: Path, capfd: pytest.CaptureFixture[str], case: str) -> None:
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
     path, body, kind, headers = _canaries("native")[case]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     event = make_v2_event(
@@ -209,7 +209,7 @@ def test_the_time_is_that_of_rfc_3339() -> None:
 
 def test_the_time_of_a_line_is_now(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = datetime.now(UTC)
-    create_app(models, settings=Settings(models)).test_client().get("/models")
+    app_of(models).test_client().get("/models")
 
     [line] = read(capfd.readouterr().err)
     told = datetime.fromisoformat(line["time"])
@@ -307,7 +307,7 @@ def test_the_names_that_lambda_reads(
     models: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "FORM", form_of({"AWS_LAMBDA_FUNCTION_NAME": "f"}))
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = app_of(models).test_client()
     post(client, "/models/shop/predict", {"instances": [SHOP]})
     post(client, "/models/shop/predict", {"instances": [{}]})
     request_log.write({"event": "start", "error": "altered"})

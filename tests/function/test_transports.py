@@ -10,9 +10,17 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client, client_of
+from tests.conftest import Answer, Client, app_of, client_of
+from tests.function.serving.test_predict import SHOP
+from tests.function.test_refusals import (
+    CSVS,
+    IN_ANOTHER_ORDER,
+    KINDS,
+    NO_CSVS,
+    PATH,
+    SURROGATES,
+    VALUES,
+)
 from tests.homes.asked import LIST, Ask, all_asks
 
 PACKED = gzip.compress(json.dumps({"instances": [LIST]}).encode())
@@ -27,6 +35,22 @@ MORE = [
     Ask("DELETE", "/models/shop", None, JSON),
     Ask("GET", "/models/shop", None, {**JSON, "Accept": "text/html"}),
 ]
+# What test_refusals.py and test_predict.py send in this process only.
+BODIES: list[bytes] = [
+    *(json.dumps({"instances": [{**SHOP, name: cell}]}).encode() for name, cell, _ in VALUES),
+    json.dumps({"instances": [{**SHOP, "a" * 100_000: 1}]}).encode(),
+    b"\xef\xbb\xbf" + json.dumps({"instances": [SHOP]}).encode(),
+    b'{"instances": []}',
+]
+CSV_BODIES = [*(csv.encode() for csv, _ in CSVS), *NO_CSVS, IN_ANOTHER_ORDER]
+MORE += [
+    *(Ask("POST", PATH, body, JSON) for body in BODIES),
+    *(Ask("POST", path, body, JSON) for path, body, _ in SURROGATES),
+    *(Ask("POST", PATH, body, {**JSON, "Content-Type": "text/csv"}) for body in CSV_BODIES),
+    *(Ask("POST", PATH, BODIES[-1], {**JSON, "Content-Type": kind}) for kind in KINDS),
+    *(Ask("POST", path, BODIES[-1], JSON) for path in ("/models//shop/predict", "/predict")),
+    Ask("POST", f"/models/shop/versions/{'9' * 3000}/predict", BODIES[-1], JSON),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +61,7 @@ def asks(sources: Mapping[str, Source], models: Path) -> list[Ask]:
 @pytest.fixture(scope="module")
 def answers(asks: list[Ask], models: Path) -> list[Answer]:
     """Those of an app in this process."""
-    send = client_of(create_app(models, settings=Settings(models=models)))._send
+    send = client_of(app_of(models))._send
     return [send(*ask) for ask in asks]
 
 

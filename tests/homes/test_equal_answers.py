@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.protocols.v2.tensors import HEADER
-from tests.conftest import Answer
+from tests.conftest import Answer, ran
 from tests.function.protocols.test_v2 import outputs_of
 from tests.homes.asked import Ask
 from tests.homes.conftest import LAMBDAS, Bundles, Told
@@ -63,9 +62,7 @@ def test_a_hundred_requests_of_every_kind(asks: list[Ask], natively: list[Answer
 def test_a_machine_is_what_it_is_called(machine: Machine) -> None:
     assert machine.root is not None
     python = machines.guest(machine.processor, machine.root, machine.python)
-    done = subprocess.run(
-        hidden(machine.hide, [*python, "-I", "-S", "-c", SEEN]), capture_output=True, text=True
-    )
+    done = ran(hidden(machine.hide, [*python, "-I", "-S", "-c", SEEN]))
 
     parts, reported = done.stdout.splitlines()
     assert set(parts.split()) == {PARTS[machine.processor]}

@@ -25,7 +25,7 @@ from onnxlet.convert.bundle.package import Order
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.bundle.targets import IMAGE
 from onnxlet.convert.sources.source import load_source
-from tests.conftest import EXAMPLES, lacking, quiet
+from tests.conftest import EXAMPLES, lacking, quiet, ran
 from tests.convert.bundle.conftest import no_bar
 from tests.project.commands import free_port
 
@@ -116,11 +116,11 @@ class Podman:
     def __call__(
         self, *arguments: str | Path, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+        done = ran(
             ["podman", *self._options, *map(str, arguments)],
             env={**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"},
-            capture_output=True, text=True, timeout=600,
-        )  # fmt: skip
+            timeout=600,
+        )
         if check and done.returncode:
             raise AssertionError(f"podman {arguments}: {done.stdout}{done.stderr}")
         return done

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import stat
-import subprocess
 import sys
 import zipfile
 from fnmatch import fnmatchcase
@@ -23,6 +22,7 @@ from onnxlet.convert.bundle.image_system import UNUSED
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import ROOT as PROJECT
+from tests.conftest import ran
 from tests.convert.bundle.conftest import make as make_bundle
 from tests.image.conftest import NATIVE, OTHER, PYTHON, Image
 
@@ -94,11 +94,13 @@ def test_another_process_writes_equal_bytes(
         file.touch()
     out = tmp_path / "another name.tar"
     command = [sys.executable, "-m", "convert", "package", "--models", str(house_prices)]
-    done = subprocess.run(
+    done = ran(
         [*command, "--target", "image", "--python", PYTHON, "--out", str(out)],
-        cwd=PROJECT, capture_output=True, text=True, timeout=800, umask=0o077,
+        cwd=PROJECT,
+        timeout=800,
+        umask=0o077,
         env={**os.environ, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert f"onnxlet:latest, sha256 {native.written.digest}\n" in done.stdout
     assert done.stdout.splitlines()[: len(native.written.lines)] == native.written.lines

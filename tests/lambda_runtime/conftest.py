@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Client, lacking, through_events
+from tests.conftest import Client, lacking, ran, through_events
 from tests.events import make_alb_event, make_v1_event, make_v2_event
 from tests.lambda_runtime import harness, machines
 from tests.lambda_runtime.harness import Runtime
@@ -96,7 +95,7 @@ def package(models: Path, machine: Machine, archive: Path, *more: str) -> None:
     """`python -m convert package`."""
     command = [sys.executable, "-m", "convert", "package", "--models", str(models)]
     command += ["--python", machine.python, "--arch", machine.arch, "--out", str(archive), *more]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = ran(command)
     assert done.returncode == 0, done.stderr
 
 

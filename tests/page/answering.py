@@ -10,7 +10,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestNeighbors
 
-from onnxlet.convert.build import build
 from onnxlet.convert.estimators.ratings import Ratings
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.imported.import_onnx import import_onnx
@@ -19,6 +18,7 @@ from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet
 from tests.convert.imported import translators
 from tests.function import near
+from tests.kept_builds import kept_builds
 
 MARKED = "<b>coffee</b>"
 FILMS = 30
@@ -60,10 +60,11 @@ def two_prices() -> Source:
 
 def build_answering(folder: Path) -> None:
     """Each as a model of its name; `summary` and `shouted`, which writes text, beside them."""
-    for make in (products, films, kinds, two_prices):
-        build(make(), make.__name__.replace("_", "-"), folder, quiet)
+    made = (products, films, kinds, two_prices)
+    sources = {make.__name__.replace("_", "-"): make() for make in made}
     texts = pd.Series(DOCUMENTS, name="text")
-    build(Source(Summary(sentences=2).fit(DOCUMENTS), texts), "summary", folder, quiet)
+    sources["summary"] = Source(Summary(sentences=2).fit(DOCUMENTS), texts)
+    kept_builds(sources, folder)
     files = translators.save_all(
         folder.parent / "texts", translators.encoder(), translators.whole()
     )

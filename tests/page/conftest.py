@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, running_server
 from tests.page.answering import build_answering
 from tests.page.pictured import build_pictured
 from tests.page.sites import build_more, build_tasks
@@ -57,11 +57,8 @@ def more_models(request: pytest.FixtureRequest, build_once: BuildOnce) -> Path:
 @contextmanager
 def serving(models: Path, log: Path, **environ: str) -> Iterator[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
-    server = start_server(models, {**clean, **environ}, log)
-    try:
+    with running_server(models, {**clean, **environ}, log) as server:
         yield f"http://127.0.0.1:{server.port}/"
-    finally:
-        stop_server(server)
 
 
 @pytest.fixture(scope="session")
@@ -77,27 +74,20 @@ def locked_site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield address
 
 
-@pytest.fixture(scope="session")
-def tasks_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("tasks", build_tasks), log) as address:
-        yield address
+def site_of(name: str, fill: Callable[[Path], object]) -> Any:
+    """A fixture: the address of a server of the models that are built so."""
+
+    @pytest.fixture(scope="session")
+    def address(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        with serving(build_once(name, fill), tmp_path_factory.mktemp("log") / "stderr") as address:
+            yield address
+
+    return address
 
 
-@pytest.fixture(scope="session")
-def pictured_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("pictured", build_pictured), log) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def answering_site(
-    build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with serving(build_once("answering", build_answering), log) as address:
-        yield address
+tasks_site = site_of("tasks", build_tasks)
+pictured_site = site_of("pictured", build_pictured)
+answering_site = site_of("answering", build_answering)
 
 
 @pytest.fixture(scope="session")

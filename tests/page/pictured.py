@@ -11,7 +11,6 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.build import build
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
@@ -20,6 +19,7 @@ from tests.convert import images
 from tests.convert.imported import onnx_files
 from tests.convert.imported.photos import classifier
 from tests.convert.imported.test_boxes import IMAGE, OPTION, detector
+from tests.kept_builds import kept_builds
 
 
 def digits() -> Source:
@@ -48,8 +48,7 @@ def rooms() -> Source:
 
 def build_pictured(folder: Path) -> None:
     """`digits` and `rooms` as pipelines, `boxes` and `colours` as imports without a sample."""
-    build(digits(), "digits", folder, quiet)
-    build(rooms(), "rooms", folder, quiet)
+    kept_builds({"digits": digits(), "rooms": rooms()}, folder)
     file = onnx_files.save(folder.parent, detector())
     import_onnx(file, "boxes", folder, quiet, images=[IMAGE], boxes=OPTION)
     file = onnx_files.save(folder.parent, classifier(("batch", 3, 12, 16), (2, 3)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.build import build
 from onnxlet.convert.estimators.date_parts import DateParts
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
@@ -32,6 +30,8 @@ from tests.conftest import quiet
 from tests.convert.imported import onnx_files
 from tests.estimators import every_task
 from tests.events import CONTEXT, make_v2_event
+from tests.function.altered import altered_manifest
+from tests.kept_builds import kept_builds
 
 MARKUP = '<img src=x onerror="window.hacked=1">'
 COLUMN = "<script>window.hacked=1</script>'\"&"
@@ -96,32 +96,24 @@ def in_float32() -> Source:
 def before_references(directory: Path, older: Path) -> None:
     """A copy as it was built before certificates named their reference."""
     shutil.copytree(directory, older)
-    manifest = json.loads((older / "manifest.json").read_bytes())
-    for member in ("reference", "float32", "drawn_rows", "judging_rows"):
-        del manifest["parity"][member]
-    (older / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(older) as manifest:
+        for member in ("reference", "float32", "drawn_rows", "judging_rows"):
+            del manifest["parity"][member]
 
 
 def build_more(folder: Path) -> None:
     """Models beside those of every test; of `wide` two versions."""
-    for name, source in {
-        "reviews": reviews(),
-        "wide": wide(),
-        "hostile": hostile(),
-        "visits": visits(),
-    }.items():
-        build(source, name, folder, quiet)
+    sources = {"reviews": reviews(), "wide": wide(), "hostile": hostile(), "visits": visits()}
+    kept_builds(sources, folder)
     again = wide()
     again.estimator.alpha = 50.0
     again.estimator.fit(again.X_test, again.y_test)
-    build(again, "wide", folder, quiet)
+    kept_builds({"wide": again}, folder)
 
 
 def build_tasks(folder: Path) -> None:
     """A model of every task, of old and new certificates, and an import without a sample."""
-    for name, source in every_task().items():
-        build(source, name, folder, quiet)
-    build(in_float32(), "in-float32", folder, quiet)
+    kept_builds(every_task() | {"in-float32": in_float32()}, folder)
     before_references(folder / "in-float32" / "1", folder / "older" / "1")
     import_onnx(onnx_files.save(folder.parent, onnx_files.linear()), "net", folder, quiet)
 

@@ -553,14 +553,24 @@ def test_without_explanations_the_rest_works(open_page: Open, site: str) -> None
     assert page.inner_text("#why .sum") == "This model has no explanations here."
 
 
-def test_a_server_that_is_gone(open_page: Open, site: str) -> None:
+BUSY = {"title": "Service Unavailable", "detail": "more requests than are taken"}
+TROUBLES: dict[str, Callable[[Any], Any]] = {
+    "can\u2019t be reached": lambda route: route.abort(),
+    "Try again in 2 seconds.": lambda route: route.fulfill(
+        status=503, json=BUSY, headers={"Retry-After": "2"}
+    ),
+}
+
+
+@pytest.mark.parametrize("said", TROUBLES)
+def test_a_server_that_is_gone_or_sheds(open_page: Open, site: str, said: str) -> None:
     page = open_page(site, "iris", refused=True)
-    page.route("**/predict*", lambda route: route.abort())
+    page.route("**/predict*", TROUBLES[said])
 
     page.click("button.main")
     page.wait_for_selector(".trouble")
 
-    assert "can\u2019t be reached" in page.inner_text(".trouble")
+    assert said in page.inner_text(".trouble")
 
 
 def test_a_version_that_is_gone(open_page: Open, site: str) -> None:
@@ -574,20 +584,6 @@ def test_a_version_that_is_gone(open_page: Open, site: str) -> None:
     assert "No version 1 of model 'wide'." in page.inner_text(".trouble")
     page.click("nav a[data-name=iris]")
     assert predict(page)
-
-
-def test_a_server_that_sheds_says_when_to_come_again(open_page: Open, site: str) -> None:
-    page = open_page(site, "iris", refused=True)
-    busy = {"title": "Service Unavailable", "detail": "more requests than are taken"}
-    page.route(
-        "**/predict*",
-        lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "2"}),
-    )
-
-    page.click("button.main")
-    page.wait_for_selector(".trouble")
-
-    assert "Try again in 2 seconds." in page.inner_text(".trouble")
 
 
 def test_the_shell_has_no_data_of_the_models(more_models: Path) -> None:

@@ -14,8 +14,8 @@ from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
 from onnxlet.edge.service.container import PLACES, PORTS
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
+from tests.conftest import app_of
 from tests.project.containers_doc import TEXT, objects, task_and_model
 
 KEY = f"me:{'0' * 64}"  # where a secret's value would stand
@@ -52,8 +52,7 @@ def test_each_file_sets_what_is_read_and_who_may_ask() -> None:
 def test_probes_ask_routes_that_answer_without_a_key(models: Path) -> None:
     probes = [each["httpGet"] for name in PROBES for each in values(objects(), name)]
     assert len(probes) == 7
-    settings = Settings(models, api_keys={"me": b"0" * 32})
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, api_keys={"me": b"0" * 32}).test_client()
     for probe in probes:
         assert probe["port"] in (8080, "http")
         assert client.get(probe["path"]).status_code == 200, probe

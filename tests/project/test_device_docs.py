@@ -24,7 +24,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import DeviceSettings, ForwardOptions
 from onnxlet.edge.store.writer import MEMORY_BYTES
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, ran, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import program
 from tests.edge.service.test_serve import CLEAN
@@ -193,10 +193,10 @@ def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
 
 
 def test_the_commands_are_there() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "edge", "queue"], cwd=ROOT, capture_output=True, text=True,
+    done = ran(
+        [sys.executable, "-m", "edge", "queue"],
         env={**os.environ, "ONNXLET_DEVICE_QUEUE": "/nowhere/queue.db"},
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert "error: there is no queue at /nowhere/queue.db" in done.stderr
     assert "hint: ONNXLET_DEVICE_FORWARD_URL switches it on" in done.stderr

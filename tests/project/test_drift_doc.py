@@ -12,8 +12,7 @@ from onnxlet.convert.directory import expected_performance, reference_statistics
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, HALF_ROWS
 from tests.conftest import (
     ROOT,
-    start_server,
-    stop_server,
+    running_server,
 )
 from tests.edge.service.test_serve import CLEAN
 
@@ -25,15 +24,12 @@ START, COMMAND = re.findall(r"```sh\n(.*?)\n```", TEXT, re.DOTALL)
 
 def test_the_commands_and_their_story(models: Path, tmp_path: Path) -> None:
     assert START.splitlines()[0] == "make model EXAMPLE=loan_default"
-    server = start_server(models, CLEAN, tmp_path / "log")
-    script = tmp_path / "loans.py"
-    script.write_text(SCRIPT.replace(":8080", f":{server.port}"))
-    command = COMMAND.replace(":8080", f":{server.port}")
-    try:
+    with running_server(models, CLEAN, tmp_path / "log") as server:
+        script = tmp_path / "loans.py"
+        script.write_text(SCRIPT.replace(":8080", f":{server.port}"))
+        command = COMMAND.replace(":8080", f":{server.port}")
         said = subprocess.check_output([sys.executable, script], cwd=ROOT, text=True, timeout=60)
         got = json.loads(subprocess.check_output(["sh", "-c", command], timeout=30))
-    finally:
-        assert stop_server(server) == 0
 
     assert said == "500 answered\n" * 4
     shown = [

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.app import create_app
 from onnxlet.function.inputs import images
 from onnxlet.function.inputs.columns import MAX_PIXELS
-from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, app_of
 from tests.function.image_models import add_model
 
 HOW_TO = (ROOT / "docs" / "how-to" / "images.md").read_text()
@@ -22,7 +20,7 @@ PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```json\n(.*?)^```", HOW_TO, re.M | 
 @pytest.mark.parametrize(("request_text", "shown"), PAIRS)
 def test_a_request_is_answered_as_shown(tmp_path: Path, request_text: str, shown: str) -> None:
     add_model(tmp_path, "photos")
-    client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
+    client = app_of(tmp_path).test_client()
     head, _, body = request_text.partition("\n\n")
     path = head.split()[1]
     answer = client.post(path, data=body, content_type="application/json")

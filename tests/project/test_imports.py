@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, loaded_by_a_start
+from tests.conftest import ROOT, loaded_by_a_start, ran
 from tests.project.module_graph import (
     FOLDERS,
     PACKAGE,
@@ -174,8 +174,6 @@ def test_a_stand_in_that_is_used_says_so() -> None:
         "    try: flask.render_template_string('x')\n"
         "    except RuntimeError as e: print(e)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = ran([sys.executable, "-c", code], check=True)
 
     assert "left out here to start faster" in done.stdout

@@ -17,24 +17,14 @@ from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import native_events
 from tests.conftest import ROOT, Client
 from tests.function.protocols.test_protocols import PAIRS as OF_PROTOCOLS
+from tests.function.protocols.test_protocols import close
 from tests.project.test_device_docs import blocks
 from tests.project.test_train_doc import table
 
 HOW_TO = (ROOT / "docs" / "how-to" / "intervals.md").read_text()
 PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```json\n(.*?)^```", HOW_TO, re.M | re.S)
+REL = 1e-5  # other versions of scikit-learn and NumPy fit the forest a little differently
 EVENT, SHOWN = json.loads(blocks(HOW_TO, "json")[-1]), json.loads(PAIRS[0][1])
-
-
-def close(value: Any) -> Any:
-    """The same answer, its numbers as far as the page shows them.
-
-    Other versions of scikit-learn and NumPy fit the forest a little differently.
-    """
-    if isinstance(value, dict):
-        return {name: close(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [close(member) for member in value]
-    return pytest.approx(value, rel=1e-5, abs=6e-5) if isinstance(value, float) else value
 
 
 @pytest.mark.parametrize(("request_text", "shown"), PAIRS)
@@ -44,13 +34,13 @@ def test_a_request_is_answered_as_shown(client: Client, request_text: str, shown
     assert method == "POST"
 
     answer = client.post(path, body.encode())
-    assert (answer.status, answer.json()) == (200, close(json.loads(shown)))
+    assert (answer.status, answer.json()) == (200, close(json.loads(shown), REL))
 
 
 def test_an_invocation_is_answered_like_the_request(models: Any) -> None:
     service = create_app(models).extensions[SERVICE]
     context = SimpleNamespace(aws_request_id="a")
-    assert native_events.invoke(service, EVENT, context, lambda entry: None) == close(SHOWN)
+    assert native_events.invoke(service, EVENT, context, lambda entry: None) == close(SHOWN, REL)
 
 
 def test_the_rows_that_are_needed() -> None:

@@ -12,19 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from onnxlet.function.command_line import Command
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 
 
 def started(checkout: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """By a Python without any packages."""
-    return subprocess.run(
-        [sys.executable, "-S", "-m", *arguments],
-        cwd=checkout,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return ran([sys.executable, "-S", "-m", *arguments], cwd=checkout, env=environ)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from onnxlet.function.http.middleware import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, app_of
 from tests.edge.aggregation.links import Links
 from tests.edge.service.drifting import drifted
 from tests.edge.service.test_drift_metrics import REPORT, text_of
@@ -26,7 +26,7 @@ EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TE
 
 
 def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    client = create_app(models, settings=Settings(models, owned=True)).test_client()
+    client = app_of(models, owned=True).test_client()
     client.post(EXAMPLES[0]["path"], json={"instances": [HOUSE]})
 
     line = json.loads(capfd.readouterr().err)

@@ -19,7 +19,7 @@ from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse
 from onnxlet.edge.update.keys import read_keys
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, running_server
 from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
 
@@ -87,8 +87,7 @@ def test_the_curls_answer_as_the_settings_have_it(models: Path, tmp_path: Path) 
     Settings.from_environ(settings)
     assert DeviceSettings.from_environ(settings).host == "0.0.0.0"
     settings["ONNXLET_DEVICE_HOST"] = "127.0.0.1"
-    server = start_server(models, {**CLEAN, **settings}, tmp_path / "log")
-    try:
+    with running_server(models, {**CLEAN, **settings}, tmp_path / "log") as server:
         [first], [there] = words("curl -s http://127"), words("curl -s http://rasp")
         url = f"http://127.0.0.1:{server.port}"
         refused = curl(first, {"http://127.0.0.1:8080": url})
@@ -97,8 +96,6 @@ def test_the_curls_answer_as_the_settings_have_it(models: Path, tmp_path: Path) 
         assert json.loads(curl(with_key, {"http://127.0.0.1:8080": url}))["prediction"]
         changes = {"http://raspberrypi.local:8080": url, "$KEY": key}
         assert "house-prices" in curl(there, changes)
-    finally:
-        assert stop_server(server) == 0
 
 
 def curl(command: list[str], changes: dict[str, str]) -> str:

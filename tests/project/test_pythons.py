@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.bundle.parts import PYTHONS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 
 FIRST, LAST = PYTHONS[0], PYTHONS[-1]
 NEXT = f"3.{int(LAST.removeprefix('3.')) + 1}"
@@ -60,6 +59,6 @@ def test_every_locked_package_has_a_wheel(version: str, tmp_path: Path) -> None:
     command = [uv, "pip", "install", "--dry-run", "--target", str(tmp_path), "-r", str(lock)]
     command += ["--only-binary", ":all:", "--require-hashes", "--python-version", version]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    done = ran(command)
 
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.project.commands import free_port, run_make, wait_for_line
 
 README = (ROOT / "README.md").read_text()
@@ -35,7 +35,7 @@ def test_make_run_reports_a_port_that_is_taken_before_it_trains(tmp_path: Path) 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for port in (taken.getsockname()[1], "abc"):
             command = ["make", "run", f"PORT={port}", f"MODELS={tmp_path}"]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+            done = ran(command)
             assert done.returncode != 0
             assert "port" in done.stderr
             assert "loading the estimator" not in done.stderr
@@ -78,13 +78,8 @@ def test_make_run_and_the_pasted_curls(tmp_path: Path) -> None:
 
 def build(command: list[str], folder: Path) -> str:
     """What a documented build command prints in a folder."""
-    done = subprocess.run(
-        [sys.executable, *command[1:]],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
+    done = ran(
+        [sys.executable, *command[1:]], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
 
     assert done.returncode == 0, done.stderr
@@ -125,13 +120,8 @@ def test_the_refusal_of_the_tutorial(tmp_path: Path) -> None:
     (tmp_path / "refused.py").write_text(source)
     [command] = [t.split() for kind, t in OF_TUTORIAL if kind == "sh" and "refused.py" in t]
     [_, told] = [text for kind, text in OF_TUTORIAL if kind == "text"]
-    done = subprocess.run(
-        [sys.executable, *command[1:]],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
+    done = ran(
+        [sys.executable, *command[1:]], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
 
     assert (done.returncode, done.stdout) == (1, "")

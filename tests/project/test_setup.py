@@ -15,7 +15,7 @@ import pytest
 
 from onnxlet.convert.bundle.contents import place_code
 from onnxlet.convert.bundle.parts import FUNCTION
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.project.commands import free_port, run_make, wait_for_line
 
 BUILT = (".venv*", "node_modules", ".serverless", ".git", "__pycache__", ".*_cache", ".hypothesis")
@@ -57,13 +57,10 @@ def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, mode
     place_code("function", tmp_path / "alone", FUNCTION.beside)
     rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])
 
-    done = subprocess.run(
+    done = ran(
         [python, "-c", SERVES_ALONE, rows],
         cwd=tmp_path / "alone",
         env={"ONNXLET_MODELS": str(models), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=60,
     )
 
     assert done.returncode == 0, done.stderr
@@ -85,18 +82,16 @@ def stand_in(path: Path, script: str) -> Path:
 
 
 def set_up(copy: Path, python: Path | str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return ran(
         ["make", "--no-print-directory", "setup", f"PYTHON={python}"],
         cwd=copy,
         env={**os.environ, **more},
-        capture_output=True,
-        text=True,
     )
 
 
 def test_too_old_a_python_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     old = stand_in(
-        tmp_path / "python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
+        tmp_path / "old python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
     )
 
     done = set_up(copy, old)
@@ -114,11 +109,9 @@ def test_a_python_that_is_named_and_not_usable_is_reported_as_what_it_is(tmp_pat
         (mute, f"{mute} is no Python that runs"),
         ("/nope", "/nope: there is none"),
     ):
-        done = subprocess.run(
+        done = ran(
             ["sh", ROOT / "tools" / "setup.sh", tmp_path / "made"],
             env=os.environ | {"PYTHON": str(python)},
-            capture_output=True,
-            text=True,
         )
         assert f"or 3.14; {told}\n" in done.stderr
         assert not (tmp_path / "made").exists()
@@ -267,10 +260,7 @@ def unpacked(tmp_path: Path) -> Path:
 
 def set_up_without_python(folder: Path) -> str:
     """What setup says, which ends where it has its links and looks for a Python."""
-    done = subprocess.run(
-        ["sh", "tools/setup.sh"], cwd=folder, env={**os.environ, "PYTHON": "none-such"},
-        capture_output=True, text=True, timeout=20,
-    )  # fmt: skip
+    done = ran(["sh", "tools/setup.sh"], cwd=folder, env={**os.environ, "PYTHON": "none-such"})
     assert done.returncode == 1
     return done.stderr
 
@@ -321,12 +311,10 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
     kept = ("PIP_", "PATH", "LANG", "PROCESSES")
     environ = {k: v for k, v in os.environ.items() if k.startswith(kept)}
     environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
-    done = subprocess.run(
+    done = ran(
         ["make", "test", f"ARGS=-q -x {WHAT_AN_ARCHIVE_MAY_LACK}"],
         cwd=copy,
         env=environ,
-        capture_output=True,
-        text=True,
         timeout=1000,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tools.docs_site import MERMAID, fetched_elsewhere
 
 pytestmark = pytest.mark.docs
@@ -22,11 +22,9 @@ MKDOCS = ROOT / ".venv-docs" / "bin" / "python"
 
 def built(folder: Path) -> subprocess.CompletedProcess[str]:
     """`make docs` in a copy of the documents."""
-    return subprocess.run(
-        [MKDOCS, "-m", "mkdocs", "build"],
-        cwd=folder, capture_output=True, text=True, timeout=100,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-    )  # fmt: skip
+    return ran(
+        [MKDOCS, "-m", "mkdocs", "build"], cwd=folder, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    )
 
 
 @pytest.fixture

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from fnmatch import fnmatch
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 
 
 @pytest.mark.parametrize("command", [["format", "--check"], ["check"]], ids=["format", "lint"])
 def test_style(command: list[str]) -> None:
     """Types are checked by `make test` itself, beside the tests."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True,
-        timeout=200,
-    )  # fmt: skip
+    done = ran([sys.executable, "-m", "ruff", *command, "."])
 
     assert done.returncode == 0, done.stdout + done.stderr
 

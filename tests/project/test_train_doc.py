@@ -18,7 +18,7 @@ from onnxlet.convert.report import FILES
 from onnxlet.convert.report.sections import SECTIONS
 from onnxlet.convert.train.kinds.registry import KINDS, USED
 from onnxlet.convert.train.target import TASKS
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, ran, running_server
 from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
 
@@ -42,13 +42,8 @@ def typed(command: list[str], folder: Path, seconds: int = 60) -> tuple[int, str
     assert command[0] == ".venv/bin/python"
     words = [str(ROOT / word) if (ROOT / word).is_file() else word for word in command[1:]]
     words = [str(seconds) if before == "--seconds" else word for before, word in pairs(words)]
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**CLEAN, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=220,
+    done = ran(
+        [sys.executable, *words], cwd=folder, env={**CLEAN, "PYTHONPATH": str(ROOT)}, timeout=220
     )
     plain = SPACES.sub(" ", done.stdout)
     return done.returncode, plain, done.stderr.replace(f"{ROOT}/", "")
@@ -167,8 +162,7 @@ def always(printed: str) -> list[str]:
 def assert_answered(folder: Path) -> None:
     """The curls get answers of the form that is shown."""
     shown = [json.loads(block) for block in blocks(TUTORIAL, "json")]
-    server = start_server(folder / "models", CLEAN, folder / "log")
-    try:
+    with running_server(folder / "models", CLEAN, folder / "log") as server:
         url = f"http://127.0.0.1:{server.port}"
         for command, expected in zip(CURLS, shown, strict=True):
             words = [word.replace("http://127.0.0.1:8080", url) for word in command]
@@ -180,5 +174,3 @@ def assert_answered(folder: Path) -> None:
             assert list(answer.items()) == [
                 (k, v) for k, v in expected.items() if k not in ("prediction", "probabilities")
             ]
-    finally:
-        assert stop_server(server) == 0

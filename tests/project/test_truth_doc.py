@@ -16,7 +16,7 @@ from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring.performance import BLOCK, HALF
 from onnxlet.function.monitoring.readers import MOST_CLASSES
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, client_of, start_server, stop_server
+from tests.conftest import ROOT, client_of, running_server
 from tests.edge.service.test_serve import CLEAN
 
 TEXT = (ROOT / "docs" / "how-to" / "truth.md").read_text()
@@ -31,12 +31,9 @@ def shell(command: str, port: int) -> Any:
 
 def test_the_commands(models: Path, tmp_path: Path) -> None:
     [(name, value)] = re.findall(r"^export (\w+)=(.*)$", START, re.MULTILINE)
-    server = start_server(models, {**CLEAN, name: str(tmp_path / value)}, tmp_path / "log")
-    try:
+    with running_server(models, {**CLEAN, name: str(tmp_path / value)}, tmp_path / "log") as server:
         assert len(shell(PREDICT, server.port)["prediction"]) == 2
         assert shell(REPORT, server.port) == ANSWER
-    finally:
-        assert stop_server(server) == 0
     assert (tmp_path / value).is_file()
 
 

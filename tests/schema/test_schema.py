@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, start_server, stop_server
+from tests.conftest import ROOT, ran, start_server, stop_server
 
 pytestmark = pytest.mark.schema
 
@@ -68,14 +67,7 @@ def try_all(server: str, document: bytes, folder: Path, *more: str, config: str 
         *more,
     ]
     hooks = {"SCHEMATHESIS_HOOKS": "tests.schema.hooks", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **hooks},
-        capture_output=True,
-        text=True,
-        timeout=1000,
-    )
+    done = ran(command, cwd=folder, env={**os.environ, **hooks}, timeout=1000)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
     return done.stdout
 

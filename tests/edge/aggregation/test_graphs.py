@@ -21,13 +21,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeRegressor
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.aggregation.graphs import ALIGNED, LEAST_ARRAY_BYTES, SEALS, SharedGraphs, split
 from onnxlet.function.models.model import load_model
 from onnxlet.function.models.sessions import new_session
-from tests.conftest import quiet
 from tests.edge.aggregation.links import Links
+from tests.kept_builds import kept_builds
 
 WIDTH = 500
 linux = pytest.mark.skipif(sys.platform != "linux", reason="has no sealed memory")
@@ -36,16 +35,14 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="has no sealed memory
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with large arrays, and one without."""
-    folder = tmp_path_factory.mktemp("large")
     random = np.random.default_rng(0)
     X = random.normal(size=(100, 10))
     y = X[:, 0] + random.normal(size=100)
     with warnings.catch_warnings(category=ConvergenceWarning, action="ignore"):
         net = MLPRegressor(hidden_layer_sizes=(WIDTH, WIDTH), max_iter=1, random_state=0).fit(X, y)
-    build(Source(net, X[:50], y[:50]), "net", folder, quiet)
-    tree = DecisionTreeRegressor(max_depth=3).fit(X, y)
-    build(Source(tree, X[:50], y[:50]), "tree", folder, quiet)
-    return folder
+    fitted = {"net": net, "tree": DecisionTreeRegressor(max_depth=3).fit(X, y)}
+    sources = {name: Source(model, X[:50], y[:50]) for name, model in fitted.items()}
+    return kept_builds(sources, tmp_path_factory.mktemp("large"))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving import golden, reload
 from onnxlet.function.serving.reload import Reloader
 from tests.edge.aggregation.links import Links, LocalLink
+from tests.function.altered import altered_manifest
 from tests.function.serving.test_reload import add, lines
 
 
@@ -30,13 +31,6 @@ class Worker:
     @property
     def served(self) -> dict[str, int]:
         return dict(self.repository.catalogue.served)
-
-
-@pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A folder with version 1 of one model, which a test may change."""
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    return tmp_path / "models"
 
 
 @pytest.fixture
@@ -228,9 +222,8 @@ def test_of_those_that_start_together_the_first_counts(own: Path, links: Links) 
 def test_a_version_that_is_gone_or_another_one_by_now_stops_a_start(
     own: Path, links: Links, workers: list[Worker]
 ) -> None:
-    manifest = own / "iris" / "1" / "manifest.json"
-    content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**content, "description": "another"}))
+    with altered_manifest(own / "iris" / "1") as manifest:
+        manifest["description"] = "another"
     with pytest.raises(ModelError, match=r"model iris/1: it was altered since others"):
         Worker(own, links.join())
     shutil.move(own / "iris" / "1", own / "iris" / "2")
@@ -259,9 +252,8 @@ def test_another_version_whose_content_changes_is_loaded_anew_by_all(
     add(own, 2)
     scan(workers)
     assert all(each.repository.choose("iris", 1).manifest for each in workers[:2])
-    manifest = own / "iris" / "1" / "manifest.json"
-    content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**content, "description": "another"}))
+    with altered_manifest(own / "iris" / "1") as manifest:
+        manifest["description"] = "another"
     scan(workers[:2], 3)
     scan(workers[2:], 2)
     for worker in workers:

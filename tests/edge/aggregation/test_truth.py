@@ -13,43 +13,25 @@ from sklearn.datasets import load_iris
 
 from onnxlet.edge.aggregation import json_values
 from onnxlet.edge.predictions import prediction_store
-from onnxlet.edge.predictions.prediction_store import PredictionStore
-from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
-from onnxlet.function.app import SERVICE
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.performance import Performance
-from onnxlet.function.settings import Settings
-from tests.conftest import client_of
 from tests.edge.aggregation.links import Links
-from tests.edge.predictions.test_prediction_store import IRIS, counts, said
+from tests.edge.predictions.test_prediction_store import IRIS, Kept, counts, said
 from tests.function.serving.test_predict import HOUSE
 
 FLOWERS = load_iris(return_X_y=True)[0].tolist()
 
 
-class Keeping:
+class Keeping(Kept):
     """A worker that keeps its answers."""
 
     def __init__(self, models: Path, path: Path, links: Links) -> None:
         self.link = links.join()
-        self.keep = PredictionStore(path, 100, 90, log=lambda entry: None)
-        settings = Settings(models, owned=True, reload_seconds=0)
-        secret = Secret("s" * 32)
-        app = make_app(
-            models, secret=secret, log=lambda e: None, settings=settings, keep=self.keep,
-            link=self.link,
-        )  # fmt: skip
-        self.service = app.extensions[SERVICE]
-        self.client = client_of(app)
+        super().__init__(models, path, Secret("s" * 32), self.link)
 
-    def predict(self, name: str, rows: Any, path: str = IRIS) -> Any:
-        answer = self.client.post(path, {"instances": rows}, {"X-Request-Id": name})
-        assert answer.status == 200, answer.body
-        return answer.json()["prediction"]
-
-    def truth(self, *entries: tuple[str, int, Any]) -> Any:
-        return self.client.post("/truth", said(*entries)).json()
+    def predict(self, name: str, rows: list[Any], path: str = IRIS, query: str = "") -> Any:
+        return super().predict(name, rows, path, query)["prediction"]
 
     def realised(self, name: str = "iris") -> Any:
         return self.client.get(f"/models/{name}/drift").json()["realised"]

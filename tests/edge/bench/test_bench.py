@@ -24,7 +24,7 @@ from onnxlet.edge.bench.report import (
     as_markdown,
     times_of,
 )
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_reload import rewrite_golden
 
@@ -48,10 +48,7 @@ PI = Results(
 
 
 def bench(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "bench", *arguments], cwd=ROOT, capture_output=True,
-        text=True, env={**CLEAN, **environ}, timeout=200,
-    )  # fmt: skip
+    return ran([sys.executable, "-m", "edge", "bench", *arguments], env={**CLEAN, **environ})
 
 
 def rows_of(markdown: str) -> dict[str, str]:

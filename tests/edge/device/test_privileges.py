@@ -17,7 +17,7 @@ from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.tables import connect
 from onnxlet.edge.settings.device import ForwardOptions
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.service.test_serve import CLEAN
 
 SERVICE = 12_345  # a user that nobody is
@@ -47,10 +47,10 @@ def fill(path: Path) -> None:
 
 
 def edge_queue(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "queue", *more], cwd=ROOT, capture_output=True, text=True,
+    return ran(
+        [sys.executable, "-m", "edge", "queue", *more],
         env={**CLEAN, "ONNXLET_DEVICE_QUEUE": str(path)},
-    )  # fmt: skip
+    )
 
 
 BECOME = """
@@ -68,9 +68,7 @@ print(json.dumps(reported))
 
 
 def became(path: Path) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", BECOME, str(path)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = ran([sys.executable, "-c", BECOME, str(path)])
     assert done.returncode == 0, done.stderr
     reported = json.loads(done.stdout)
     user = int(reported["users"][0])
@@ -105,10 +103,7 @@ print(os.geteuid())
 def test_what_root_keeps_in_the_service_s_folder_is_kept_as_the_service(state: Path) -> None:
     """As by `sudo onnxlet mqtt`."""
     (state / "queue.db").symlink_to(state.parent / "victim")
-    done = subprocess.run(
-        [sys.executable, "-c", KEEP, str(state / "queue.db")],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", KEEP, str(state / "queue.db")])
     assert done.stdout.split()[-1:] == [str(SERVICE)], done.stderr
     assert not (state.parent / "victim").exists()
 

@@ -6,6 +6,7 @@ It is ext4 in a file, mounted in a namespace of its own; errors are made in the 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Disk:
 
     def __init__(self, folder: Path, image: Path) -> None:
         folder.mkdir()
-        self._places = {"folder": folder, "image": image}
+        self._places = {"folder": shlex.quote(str(folder)), "image": shlex.quote(str(image))}
         with image.open("wb") as file:
             file.truncate(MEGABYTES << 20)
         subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)

@@ -17,7 +17,14 @@ import pytest
 
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
-from tests.conftest import ROOT, Client, start_server, stop_server, through_socket
+from tests.conftest import (
+    ROOT,
+    Client,
+    begun,
+    ran,
+    running_server,
+    through_socket,
+)
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
@@ -50,10 +57,11 @@ def test_a_clock_that_jumps_holds_up_nobody(
     variables = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
     command = [sys.executable, "-c", WHERE_TIME_IS_THE_CLOCK_S, kind, "serve", "--port", "0"]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--models", str(models)], cwd=ROOT, text=True,
-            env={**CLEAN, **clock.environ, **variables}, stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
+        process = begun(
+            [*command, "--models", str(models)],
+            env={**CLEAN, **clock.environ, **variables},
+            stderr=log,
+        )
     try:
         assert listener.next(60).startswith("READY=1")
         assert process.stdout
@@ -107,10 +115,11 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
     """Where they do, as in the second one, one is given up years too early, and others go first."""
     clock = WrongClock(tmp_path)
     command = [sys.executable, "-c", QUEUE, str(tmp_path), kind]
-    done = subprocess.run(
-        [*command, "+0", "+5000d", "-20400d", "-20401d"], cwd=ROOT,
-        env={**CLEAN, **clock.environ}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran(
+        [*command, "+0", "+5000d", "-20400d", "-20401d"],
+        env={**CLEAN, **clock.environ},
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
     years, *found = json.loads(done.stdout)
     assert max(years) - min(years) > 60
@@ -143,10 +152,7 @@ def test_dates_of_a_collector_s_certificate(
     tmp_path: Path, pair: Pair, endpoint: Endpoint, year: int, epoch: int, expected: str
 ) -> None:
     command = [sys.executable, "-c", TRUSTING, endpoint.url, str(pair.certificate), str(epoch)]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**CLEAN, **WrongClock(tmp_path, year).environ},
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran(command, env={**CLEAN, **WrongClock(tmp_path, year).environ}, timeout=200)
     assert re.fullmatch(expected, done.stdout.strip()), done.stdout + done.stderr
 
 
@@ -159,8 +165,9 @@ def test_what_is_forwarded_arrives_once_the_clock_is_set(
     forward = {"URL": endpoint.url, "CA": str(pair.certificate), "SECONDS": "1"}
     variables = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
     variables |= {f"{P}QUEUE": str(tmp_path / "queue.db")}
-    server = start_server(models, {**CLEAN, **clock.environ, **variables}, tmp_path / "log")
-    try:
+    with running_server(
+        models, {**CLEAN, **clock.environ, **variables}, tmp_path / "log"
+    ) as server:
         assert ask(server.port)
         wait_until(lambda: "certificate has expired" in (tmp_path / "log").read_text())
         assert "this machine's clock says 2040-03-01" in (tmp_path / "log").read_text()
@@ -174,8 +181,6 @@ def test_what_is_forwarded_arrives_once_the_clock_is_set(
         assert first["time_ms"] > last["time_ms"], "what it took the time for"
         assert first["monotonic_ms"] < last["monotonic_ms"]
         assert first["boot"] == last["boot"]
-    finally:
-        assert stop_server(server) == 0
 
 
 @pytest.mark.faults
@@ -231,10 +236,7 @@ def test_a_release_is_taken_whatever_the_clock_says(
         shutil.copy(archives(2).with_name(name), source.folder / name)
     variables = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
     command = [sys.executable, "-c", TAKING, how, "update", f"{url}/2.zip"]
-    done = subprocess.run(
-        [*command, "--root", str(setup.paths.root)], cwd=ROOT, env={**CLEAN, **variables},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = ran([*command, "--root", str(setup.paths.root)], env={**CLEAN, **variables}, timeout=120)
     assert (done.returncode, release_of(setup.paths.live)) == (
         (0, 2) if how == "no dates" else (1, 1)
     )

@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.setup import Setup
-from tests.conftest import Client, start_server, stop_server, through_socket
+from tests.conftest import Client, ran, running_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
@@ -79,16 +79,14 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
         variables = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
         variables |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
         environ = {**CLEAN, **{f"{P}{name}": value for name, value in variables.items()}}
-        server = start_server(
-            tmp_path / "disk" / "models", environ, log, card.inside, ("-c", SERVE, how)
-        )
-        client = Client(through_socket(server.port))
+        by = {"before": card.inside, "program": ("-c", SERVE, how)}
+        with running_server(tmp_path / "disk" / "models", environ, log, **by) as server:
+            client = Client(through_socket(server.port))
 
-        def ask(times: int) -> None:
-            for _ in range(times):
-                assert client.post("/models/shop/predict", [SHOP]).status == 200
+            def ask(times: int) -> None:
+                for _ in range(times):
+                    assert client.post("/models/shop/predict", [SHOP]).status == 200
 
-        try:
             ask(2)
             wait_until(lambda: len(endpoint.records) == 2)
             card.fail()
@@ -109,8 +107,6 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
             assert len(set(ids)) == len(ids)
             assert (len(ids) == 23) == (how == "keeps")
             assert '"state":"keeping"' in log.read_text()
-        finally:
-            assert stop_server(server) == 0
 
 
 class Device:
@@ -123,15 +119,13 @@ class Device:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """A Python that has the disk."""
         words = [*self._card.inside, sys.executable, *map(str, command)]
-        return subprocess.run(words, env=CLEAN, capture_output=True, text=True, timeout=120)
+        return ran(words, env=CLEAN, timeout=120)
 
     def take(self, how: str, trigger: Path, *before: str) -> subprocess.CompletedProcess[str]:
         """Take the release, with a fault or without."""
         command = ["update", str(self._archive), "--root", str(self.root)]
         words = [*self._card.inside, *before, sys.executable, "-c", UPDATE, how, str(trigger)]
-        return subprocess.run(
-            [*words, *command], env=CLEAN, capture_output=True, text=True, timeout=120
-        )
+        return ran([*words, *command], env=CLEAN, timeout=120)
 
     @property
     def live(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import nullcontext
 
@@ -11,7 +10,7 @@ import pytest
 from onnxlet.edge.device.slots import live_slot
 from onnxlet.edge.update.history import MOST_ATTEMPTS, read_history
 from onnxlet.edge.update.setup import Setup
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.faults.memory import limit
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import Maker, amend, as_bytes, live_faults
@@ -33,10 +32,7 @@ def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
     command += ["--root", str(setup.paths.root)]
     with limit(most) if most else nullcontext() as held:
         ends = [
-            subprocess.run(
-                held.around(command) if held else command,
-                cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=120,
-            )
+            ran(held.around(command) if held else command, env=CLEAN, timeout=120)
             for _ in range(MOST_ATTEMPTS + 1 if held else 1)
         ]  # fmt: skip
     if not held:

@@ -24,7 +24,16 @@ from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
 from onnxlet.edge.update.fetch import Web, download
-from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
+from tests.conftest import (
+    ROOT,
+    Client,
+    Server,
+    begun,
+    ran,
+    start_server,
+    stop_server,
+    through_socket,
+)
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
 from tests.edge.faults.test_dripping import NEVER, OVER_SECONDS, STILL_SECONDS, goes_on
@@ -130,10 +139,7 @@ def test_without_names_an_update_says_so_and_nothing_changes(
 ) -> None:
     command = [sys.executable, "-m", "edge", "update", f"https://{NAME}/2.zip"]
     with net.at("device"):
-        done = subprocess.run(
-            net.with_names([*command, "--root", str(paths.root)]), cwd=ROOT, env=CLEAN,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        done = ran(net.with_names([*command, "--root", str(paths.root)]), env=CLEAN, timeout=120)
     assert done.returncode == 1
     assert f"2.zip.minisig can't be fetched: {NO_NAME}" in done.stderr
     assert "hint: Is it there, and is there a network?" in done.stderr
@@ -325,9 +331,7 @@ def test_clients_that_vanish_do_not_pile_up(
     command = [sys.executable, "-c", SHEDDING, str(all_came), str(stalled), str(kept), *options]
     environ = {**CLEAN, "ONNXLET_MAX_IN_FLIGHT": "4"}
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        process = begun(command, env=environ, stderr=log)
     clients = []
     try:
         assert process.stdout

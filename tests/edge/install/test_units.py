@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.edge.install.units import MQTT, SERVICE, SETTLE, TIMER, UPDATE, files
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 
 HAS_ANALYZE = shutil.which("systemd-analyze") is not None
 needs_systemd = pytest.mark.skipif(not HAS_ANALYZE, reason="needs systemd-analyze")
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = ["systemd-analyze", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return ran(command)
 
 
 @needs_systemd

@@ -14,12 +14,10 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.service.drift_reports import summary
 from onnxlet.edge.update.status import drift_of
-from onnxlet.function.app import create_app
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.settings import Settings
-from tests.conftest import Client, start_server, stop_server, through_socket
+from tests.conftest import Client, app_of, running_server, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.conftest import Start, set_for
@@ -44,7 +42,7 @@ def same(found: Mapping[str, Any]) -> Figures:
 @pytest.fixture(scope="module")
 def expected(models: Path) -> Figures:
     """By one process that is asked through its app."""
-    client = create_app(models, settings=Settings(models, owned=True)).test_client()
+    client = app_of(models, owned=True).test_client()
     for rows in REQUESTS:
         client.post("/models/iris/predict", json={"instances": rows})
     return same(summary(client.get("/models/iris/drift").get_json()))
@@ -59,9 +57,8 @@ def test_they_are_worth_comparing(expected: Figures) -> None:
 
 
 def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figures) -> None:
-    server = start_server(models, ONE_WORKER, tmp_path / "log")
-    client = Client(through_socket(server.port))
-    try:
+    with running_server(models, ONE_WORKER, tmp_path / "log") as server:
+        client = Client(through_socket(server.port))
         for number, rows in enumerate(REQUESTS):
             # What is no number has no form in all of them.
             in_protocol = _native if rows == WRONG else PROTOCOLS[number % len(PROTOCOLS)]
@@ -69,8 +66,6 @@ def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figu
             assert client.post(path, body, kind=kind).status == (422 if rows == WRONG else 200)
         found = client.get("/models/iris/drift").json()
         scraped = client.get("/metrics").body.decode()
-    finally:
-        assert stop_server(server) == 0
 
     assert same(summary(found)) == expected
     assert 'onnxlet_drift_rows_total{model="iris"} 1450.0' in scraped
@@ -125,7 +120,7 @@ def test_the_log_of_two_instances_on_lambda(
                 instance.handler(event, CONTEXT)
     finally:
         sys.modules.pop("onnxlet.function.handler", None)
-        create_app(models, settings=Settings(models))  # which chooses the log's lines again
+        app_of(models)  # which chooses the log's lines again
 
     lines = capfd.readouterr().err.splitlines()
     events = [
@@ -161,16 +156,13 @@ def test_a_device_s_status(models: Path, tmp_path: Path, expected: Figures) -> N
     paths = DevicePaths(tmp_path)
     paths.state.mkdir(parents=True)
     paths.environment.parent.mkdir(parents=True)
-    server = start_server(
+    with running_server(
         models, {**ONE_WORKER, "STATE_DIRECTORY": str(paths.state)}, tmp_path / "log"
-    )
-    try:
+    ) as server:
         paths.environment.write_text(f"ONNXLET_DEVICE_PORT={server.port}\n")
         client = Client(through_socket(server.port))
         for rows in REQUESTS:
             client.post("/models/iris/predict", {"instances": rows})
         found = drift_of(paths, ["iris"])
-    finally:
-        assert stop_server(server) == 0
 
     assert same(found["iris"]) == expected

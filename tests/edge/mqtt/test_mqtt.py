@@ -31,7 +31,7 @@ from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
@@ -218,6 +218,7 @@ def test_a_broker_that_starts_again_loses_nothing(
     assert 1 <= states["lost"] <= 3
 
 
+@pytest.mark.faults
 def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
@@ -293,17 +294,15 @@ def test_garbage_is_collected_while_it_serves(models: Path) -> None:
         "from onnxlet.edge.command_line import main; main()"
     )
     set_to = {f"{P}MQTT_URL": "mqtt://localhost:1", f"{P}MQTT_READINGS": "r"}
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-c", code, "mqtt", "--models", str(models)],
-        cwd=ROOT, env={**CLEAN, **set_to, f"{P}MQTT_ANSWERS": "a"}, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**CLEAN, **set_to, f"{P}MQTT_ANSWERS": "a"},
+    )
     assert done.stdout == "enabled True\n", done.stderr
 
 
 def test_what_lacks_ends_with_1_and_no_traceback() -> None:
-    failed = subprocess.run(
-        [sys.executable, "-m", "edge", "mqtt"], cwd=ROOT, env=CLEAN, capture_output=True, text=True
-    )
+    failed = ran([sys.executable, "-m", "edge", "mqtt"], env=CLEAN)
     assert failed.returncode == 1
     assert "ONNXLET_DEVICE_MQTT_URL: expected mqtts://HOST, got nothing" in failed.stderr
     assert "hint: docs/how-to/mqtt.md" in failed.stderr

@@ -18,14 +18,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.predictions.answers import PART_ROWS, answers_of, row_of
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring.performance import Performance
 from onnxlet.function.serving.predict import predict
-from tests.conftest import quiet
+from tests.kept_builds import kept_builds
 
 X, Y = load_iris(return_X_y=True)
 TWO = Y == 2
@@ -37,8 +36,7 @@ Built = Callable[[Any], Model]
 @pytest.fixture
 def built(tmp_path: Path) -> Built:
     def one(estimator: Any) -> Model:
-        build(Source(estimator, X), "m", tmp_path, quiet)
-        return load_model(tmp_path / "m" / "1")
+        return load_model(kept_builds({"m": Source(estimator, X)}, tmp_path) / "m" / "1")
 
     return one
 
@@ -95,8 +93,8 @@ def test_what_is_kept_can_be_counted(built: Built, estimator: Any, y: Any, kept:
 
 
 def test_scores_of_classes_are_kept_where_the_build_has_calibrated_them(tmp_path: Path) -> None:
-    build(Source(LinearSVC().fit(X, Y), X, Y), "m", tmp_path, quiet)
-    model = load_model(tmp_path / "m" / "1")
+    source = Source(LinearSVC().fit(X, Y), X, Y)
+    model = load_model(kept_builds({"m": source}, tmp_path) / "m" / "1")
 
     assert model.manifest["estimate"]["of"] == "score"
     assert set(columns(answered(model))) == {"prediction", "score"}

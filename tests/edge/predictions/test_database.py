@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from onnxlet.edge.predictions import database as module
 from onnxlet.edge.predictions.answers import Answer
 from onnxlet.edge.predictions.database import SET_S, AnswerStore, Joined, Outcome, Truths
 from onnxlet.function import json_text
-from tests.conftest import ROOT
+from tests.conftest import ran
 
 DAY_S = 86_400
 
@@ -188,10 +187,7 @@ print(json.dumps({**reported, "joined": len(joined), "states": states}))
 
 
 def test_files_that_may_not_grow(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "kept.db")],
-        cwd=ROOT, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", FULL, str(tmp_path / "kept.db")])
 
     assert done.stderr == ""
     assert json.loads(done.stdout) == {

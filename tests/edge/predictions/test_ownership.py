@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -20,7 +19,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, client_of
+from tests.conftest import client_of, ran
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
 
@@ -53,10 +52,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def serve(keep: str, models: Path) -> str:
     """What a server says that does not start."""
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"],
-        cwd=ROOT, env={**CLEAN, "ONNXLET_KEEP": keep}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        env={**CLEAN, "ONNXLET_KEEP": keep},
+    )
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 
@@ -114,10 +113,7 @@ else:
 def test_a_full_disk_stops_only_a_start_where_the_file_is_named(
     tmp_path: Path, how: str, outcome: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "kept.db"), how],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = ran([sys.executable, "-c", FULL, str(tmp_path / "kept.db"), how])
 
     assert (done.stdout.split()[0], done.stderr) == (outcome, "")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import socket
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.edge.server.connection import Bytes, Connection
-from tests.conftest import ROOT
+from tests.conftest import begun
 from tests.edge.server.test_server import Serving, answer, request
 
 pytestmark = pytest.mark.memory
@@ -124,9 +123,7 @@ def traced(sent: bytes) -> tuple[int, int, int]:
 @pytest.fixture
 def process() -> Iterator[tuple[int, int]]:
     """A server in a process of its own: its id and its port."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as server:
+    with begun([sys.executable, "-c", SERVE]) as server:
         assert server.stdout is not None
         yield server.pid, int(server.stdout.readline())
         server.kill()

@@ -304,20 +304,14 @@ def test_names_that_differ_only_by_an_underscore_are_not_mixed_up(serving: Servi
     assert (form.get("HTTP_X_API_KEY"), form["HTTP_X_TWO"]) == (None, "1,2")
 
 
-def test_a_body_is_requested_if_the_client_waits_for_that(serving: Serving) -> None:
-    with serving.connect() as connection:
-        whole = request("/x", "Expect: 100-continue", method="POST", body=b"abc")
-        connection.sendall(whole[:-3])
-        assert answer(connection)[0] == 100
-        connection.sendall(whole[-3:])
-        assert echoed(connection)["body"] == "abc"
-
-
-def test_a_body_is_requested_after_the_answers_before_it(serving: Serving) -> None:
+@pytest.mark.parametrize("before", [[], ["/1"]])
+def test_a_body_is_requested_if_the_client_waits_for_that_after_the_answers_before_it(
+    serving: Serving, before: list[str]
+) -> None:
     with serving.connect() as connection:
         whole = request("/2", "Expect: 100-continue", method="POST", body=b"abc")
-        connection.sendall(request("/1") + whole[:-3])
-        assert echoed(connection)["path"] == "/1"
+        connection.sendall(b"".join(map(request, before)) + whole[:-3])
+        assert [echoed(connection)["path"] for _ in before] == before
         assert answer(connection)[0] == 100
         connection.sendall(whole[-3:])
         assert echoed(connection)["body"] == "abc"

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from onnxlet.edge.server.entrance import ABSENT, SharedCounters, clear_slot, make_counters
-from tests.conftest import ROOT
+from tests.conftest import begun
 
 HAMMER = """
 import sys
@@ -72,12 +72,13 @@ def test_what_one_has_in_flight_counts_for_all() -> None:
 def test_however_many_ask_at_once_the_limit_is_never_passed(limit: int) -> None:
     file, workers = make_counters(3), 3
     processes = [
-        subprocess.Popen(
+        begun(
             [sys.executable, "-c", HAMMER, str(file), str(number), str(workers), str(limit)],
-            cwd=ROOT, pass_fds=[file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            pass_fds=[file],
+            stdin=subprocess.PIPE,
         )
         for number in range(workers)
-    ]  # fmt: skip
+    ]
     for _ in range(30):
         held = [int(line) for line in said(processes)]
         assert sum(held) == limit

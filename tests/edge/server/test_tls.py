@@ -22,7 +22,7 @@ from onnxlet.edge.server.tls import MOST_RECORDS, RECORD, TlsError, TlsSocket, m
 from onnxlet.edge.service.serve import ServeError, refuse_to_be_open
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import begun
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.server.test_server import LIMIT, Serving, answer, echoed, request
 from tests.edge.service.test_serve import CLEAN
@@ -208,14 +208,7 @@ def test_it_ends_while_clients_are_connected(
 
 def serve(models: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    return subprocess.Popen(
-        [*command, *arguments],
-        cwd=ROOT,
-        env=CLEAN,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return begun([*command, *arguments], env=CLEAN, stderr=subprocess.PIPE)
 
 
 def test_the_command_speaks_tls(models: Path, pair: Pair) -> None:

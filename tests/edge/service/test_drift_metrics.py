@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from sklearn.linear_model import LogisticRegression
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.service import drift_reports, metrics
@@ -25,9 +24,10 @@ from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import drift
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of, quiet
+from tests.conftest import Client, client_of
 from tests.edge.service.drifting import calm, drifted
 from tests.edge.service.test_metrics import Samples, at, samples
+from tests.kept_builds import kept_builds
 
 
 @pytest.fixture(autouse=True)
@@ -207,10 +207,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(600, 210)), columns=[f"c{i}" for i in range(210)])
     y = X["c0"] + random.normal(size=600) > 0
-    folder = tmp_path_factory.mktemp("wide")
     source = Source(LogisticRegression().fit(X[:400], y[:400]), X[400:], y[400:], X[:400])
-    build(source, "wide", folder, quiet)
-    return folder
+    return kept_builds({"wide": source}, tmp_path_factory.mktemp("wide"))
 
 
 def test_a_scrape_of_two_hundred_columns_is_fast_and_bounded(wide: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.health import NotReady, check
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.certificates import Pair
 from tests.edge.server.test_server import Serving
 from tests.edge.service.test_serve import CLEAN
@@ -21,10 +21,7 @@ REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
 def asked(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "health"], cwd=ROOT, env={**CLEAN, **environ},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return ran([sys.executable, "-m", "edge", "health"], env={**CLEAN, **environ})
 
 
 def test_a_server_that_is_ready(socket_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

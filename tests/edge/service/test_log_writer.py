@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ import pytest
 from onnxlet.edge.service import log_writer
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.function import request_log
-from tests.conftest import ROOT, Client, through_socket
+from tests.conftest import Client, begun, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_predict import SHOP
@@ -92,9 +91,7 @@ def test_a_server_whose_log_stalls_answers_and_notifies_systemd(models: Path) ->
     """As where the journal's disk hangs: its lines go on when it takes some again."""
     read, write = pipe()
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=write, text=True
-    )
+    process = begun(command, env=CLEAN, stderr=write)
     os.close(write)
     try:
         assert process.stdout is not None

@@ -25,7 +25,7 @@ from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, app_of
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
 
@@ -160,7 +160,7 @@ def test_a_key_is_needed_where_keys_are_set(models: Path) -> None:
 
 
 def test_without_a_meter_it_says_where_they_are(models: Path) -> None:
-    answer = create_app(models, settings=Settings(models)).test_client().get("/metrics")
+    answer = app_of(models).test_client().get("/metrics")
 
     assert answer.status_code == 404
     assert answer.get_json()["detail"] == "no metrics are kept here"

@@ -13,11 +13,11 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from tests.conftest import quiet, start_server, stop_server
+from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
+from tests.kept_builds import kept_builds
 
 FLOWER = json.dumps([[7.2, 3.0, 5.8, 1.6]])  # the two models differ on it
 PATH = "/models/iris/predict"
@@ -61,10 +61,9 @@ def another_iris() -> Source:
 
 
 @pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    build(another_iris(), "iris", tmp_path / "built", quiet)
-    return tmp_path / "models"
+def another(tmp_path: Path) -> Path:
+    """A version that answers differently."""
+    return kept_builds({"iris": another_iris()}, tmp_path / "built") / "iris" / "1"
 
 
 def copy_slowly(source: Path, target: Path) -> None:
@@ -78,10 +77,12 @@ def copy_slowly(source: Path, target: Path) -> None:
                 file.flush()
 
 
-def test_versions_come_and_go_and_every_request_is_answered(own: Path, tmp_path: Path) -> None:
+def test_versions_come_and_go_and_every_request_is_answered(
+    own: Path, another: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     server = start_server(own, {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1"}, log)
-    first, other = own / "iris" / "1", tmp_path / "built" / "iris" / "1"
+    first = own / "iris" / "1"
     clients = [Asking(server.port) for _ in range(3)]
     try:
         for client in clients:
@@ -91,7 +92,7 @@ def test_versions_come_and_go_and_every_request_is_answered(own: Path, tmp_path:
             return all(c.failed or (c.answers and c.answers[-1][1] == version) for c in clients)
 
         wait_until(lambda: all_answer(1))
-        copy_slowly(other, own / "iris" / "2")
+        copy_slowly(another, own / "iris" / "2")
         broken = own / "iris" / "3"
         shutil.copytree(first, broken)
         (broken / "model.onnx").write_bytes(b"broken")

@@ -20,7 +20,16 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, clean_environ, start_server, stop_server
+from tests.conftest import (
+    ROOT,
+    Server,
+    begun,
+    clean_environ,
+    ran,
+    running_server,
+    start_server,
+    stop_server,
+)
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
 
@@ -94,9 +103,7 @@ def test_an_output_whose_disk_is_full_holds_up_nobody(models: Path) -> None:
 def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
     read, write = os.pipe()
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=write, text=True
-    )
+    process = begun(command, env=CLEAN, stderr=write)
     os.close(write)
     try:
         assert process.stdout is not None
@@ -120,9 +127,8 @@ def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
     for newest in ("iris", "shop"):
         manifest = tmp_path / "models" / newest / "1" / "manifest.json"
         os.utime(manifest, (time.time() + 9,) * 2 if newest == "shop" else None)
-    server = start_server(tmp_path / "models", CLEAN, tmp_path / "log")
-    assert server.process.stdout is not None
-    try:
+    with running_server(tmp_path / "models", CLEAN, tmp_path / "log") as server:
+        assert server.process.stdout is not None
         others, _, call = [server.process.stdout.readline() for _ in range(3)]
         listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), shows how", others)
         assert listed is not None
@@ -133,8 +139,6 @@ def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
         answer = answered("POST", url, words[words.index("-d") + 1])
         server.process.terminate()
         rest, _ = server.process.communicate(timeout=20)
-    finally:
-        stop_server(server)
 
     assert answer["model"] == "shop"
     assert "curl" not in rest
@@ -149,10 +153,11 @@ def answered(method: str, url: str, body: str | None = None) -> Any:
 
 
 def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
-    server = start_server(models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log")
-    body = json.dumps({"instances": [SHOP]}).encode()
-    statuses = []
-    try:
+    with running_server(
+        models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log"
+    ) as server:
+        body = json.dumps({"instances": [SHOP]}).encode()
+        statuses = []
         for content in ([body[:9], body[9:]], [body, b" " * 300], [b""]):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
             headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
@@ -161,8 +166,6 @@ def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
             )
             statuses.append(connection.getresponse().status)
             connection.close()
-    finally:
-        stop_server(server)
 
     assert statuses == [200, 413, 400]
 
@@ -193,10 +196,7 @@ def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> 
 
 
 def serve(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "serve", *arguments],
-        cwd=ROOT, env={**CLEAN, **environ}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return ran([sys.executable, "-m", "edge", "serve", *arguments], env={**CLEAN, **environ})
 
 
 NOT_STARTED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {

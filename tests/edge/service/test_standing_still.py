@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,11 +47,10 @@ def silent() -> Iterator[Silent]:
 
 
 def test_a_look_that_stands_still_is_reported(
-    models: Path, tmp_path: Path, silent: Silent, capfd: pytest.CaptureFixture[str]
+    own: Path, silent: Silent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(models / "iris", tmp_path / "iris")
     meter = Meter()
-    client: Any = create_app(tmp_path, settings=Settings(tmp_path), meter=meter).test_client()
+    client: Any = create_app(own, settings=Settings(own), meter=meter).test_client()
     repository = client.application.extensions[SERVICE].repository
     repository.progress = Progress(still=0.05)
     meter.reloader = reloader = Reloader(repository, silent)

@@ -30,7 +30,7 @@ from onnxlet.edge.service.systemd import (
     watchdog_seconds,
 )
 from onnxlet.function.app import SERVICE
-from tests.conftest import ROOT
+from tests.conftest import begun
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
@@ -73,13 +73,10 @@ def start(
 ) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
     with log.open("w") as errors:
-        return subprocess.Popen(
+        return begun(
             [*command, *more],
-            cwd=ROOT,
             env={**CLEAN, "NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "4000000", **environ},
-            stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
         )
 
 

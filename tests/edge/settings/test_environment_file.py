@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse, read_environment_file, service_environ
 from onnxlet.function.errors import SettingsError
+from tests.conftest import ran
 
 # What follows `A=`, and what systemd 257 makes of it.
 VALUES = {
@@ -88,11 +88,9 @@ def test_systemd_itself_reads_the_same() -> None:
     chance, letters = random.Random(15), [*"AB=='\"\\ \t\n\n\r#;$`é\0", "B=", "\nC="]  # noqa: S311
     made = ["".join(chance.choices(letters, k=chance.randrange(24))) for _ in range(3000)]
     contents = [f"A={text}\n" for text in VALUES] + [f"A={text}" for text in made]
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-c", ASK, LIBRARY[-1]],
         input=json.dumps([each.encode().decode("latin-1") for each in contents]),
-        capture_output=True,
-        text=True,
         check=True,
     )
     for content, theirs in zip(contents, json.loads(done.stdout), strict=True):

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,19 @@ from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
 from onnxlet.edge.store import database, writer
 from onnxlet.edge.store.database import identity, set_aside
-from tests.conftest import ROOT
+from tests.conftest import at_once, ran
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.forward.keeping import Keeping
 
 pytestmark = pytest.mark.usefixtures("patient_writer")
 PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again."""
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -50,11 +57,7 @@ def test_many_share_a_commit(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) 
         add(queue, records)
 
     monkeypatch.setattr(Queue, "add", slowly)
-    threads = [threading.Thread(target=keeping.keep, args=(str(n),)) for n in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(keeping.keep, str(number)) for number in range(40)))
 
     assert sum(commits) == 40
     assert len(commits) <= 2, "what comes during the first is in the second"
@@ -215,11 +218,8 @@ def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "queue.db.broken").read_bytes().startswith(b"no database")
 
 
-def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
-    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_processes_that_find_it_broken_one_sets_it_aside(keeping: Keeping) -> None:
     """Else the second moves the good one away that the first has written to meanwhile."""
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     other = Keeping(keeping.path)
     for number in range(20):
         assert keeping.keep(f"{number}", size=3000)
@@ -242,9 +242,8 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
 
 
 def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_again(
-    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    keeping: Keeping,
 ) -> None:
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     assert keeping.keep("a")
     assert set_aside(keeping.path, identity(keeping.path))
     assert not keeping.keep("b"), "it is in the file that nobody sends from"
@@ -337,8 +336,8 @@ print(json.dumps(reported))
 
 def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
     """A real one, of four megabytes, in a mount namespace of its own."""
-    inside = f'mount -t tmpfs -o size=4m none {tmp_path} && exec "$@"'
-    unshared = ["unshare", "--mount", "sh", "-c", inside, "sh"]
+    inside = 'mount -t tmpfs -o size=4m none "$0" && exec "$@"'
+    unshared = ["unshare", "--mount", "sh", "-c", inside, str(tmp_path)]
     with suppress(FileNotFoundError):
         tried = subprocess.run([*unshared, "true"], capture_output=True)
         if tried.returncode == 0:
@@ -387,7 +386,8 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
     Where SQLite does not sync each commit, as in the second one, records are called kept unseen.
     """
     need_fiu()
-    reported = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", "fiu-run", "-x")
+    failing = ["env", "TMPDIR=/tmp", "fiu-run", "-x"]  # fiu-ctrl's pipe: in no folder with a space
+    reported = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", *failing)
 
     full = mode == "FULL"
     assert reported == {
@@ -400,10 +400,7 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
 
 
 def run(script: str, path: Path, *before: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [*before, sys.executable, "-c", HEAD + script, str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+    done = ran([*before, sys.executable, "-c", HEAD + script, str(path)])
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

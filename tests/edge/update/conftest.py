@@ -169,6 +169,12 @@ def setup_of(paths: DevicePaths, port: int, restart: str) -> Setup:
 
 
 @pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the whole machine waits for whatever else is written there, by other tests, too."""
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ.keys() - CLEAN.keys():
         monkeypatch.delenv(name)

@@ -21,7 +21,7 @@ from onnxlet.edge.update.health import service_faults
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import rollback, update
-from tests.conftest import ROOT
+from tests.conftest import ROOT, ran
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults
 
@@ -143,6 +143,11 @@ def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
             update(setup, str(archive))
 
 
+def only_a(paths: DevicePaths) -> str:
+    """A command that restarts nothing, and fails while slot b is live."""
+    return f"""sh -c 'test $(readlink "{paths.live}") = a'"""
+
+
 def test_an_update_cut_off_before_its_confirmation_gets_it(
     setup: Setup, archives: Archives
 ) -> None:
@@ -150,8 +155,7 @@ def test_an_update_cut_off_before_its_confirmation_gets_it(
     cut_off_after_the_switch(setup, archives(2))
     assert release_of(setup.paths.live) == 2
     reported: list[str] = []
-    only_a = f"sh -c 'test $(readlink {setup.paths.live}) = a'"
-    fails = setup._replace(service=setup.service._replace(restart=only_a))
+    fails = setup._replace(service=setup.service._replace(restart=only_a(setup.paths)))
     with pytest.raises(Refused, match="it failed here before: sh -c"):
         update(fails._replace(report=reported.append), str(archives(2)))
     assert "bundle release 2 was cut off: proving it now" in reported
@@ -172,12 +176,12 @@ def test_an_update_cut_off_is_settled_by_the_previous_slot(
     cut_off_after_the_switch(setup, archives(2))
     assert (str(paths.back.readlink()), live_slot(paths)) == ("a", "b")
     (paths.slot("b") / "__main__.py").write_text("1 / 0\n")
-    only_a = f"sh -c 'test $(readlink {paths.live}) = a'"
-    settings = paths.environment.read_text().replace('RESTART="true"', f'RESTART="{only_a}"')
+    restart = only_a(paths).replace('"', r"\"")
+    settings = paths.environment.read_text().replace('RESTART="true"', f'RESTART="{restart}"')
     paths.environment.write_text(settings)
     link = paths.back if of == "before" else paths.live
     command = [sys.executable, "-B", str(link), "settle", "--root", str(paths.root)]
-    done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=200)
+    done = ran(command, cwd="/", env=CLEAN)
     assert (live_slot(paths), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
     if of == "before":
         assert "bundle release 2 was cut off: proving it now" in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,10 +18,10 @@ from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update import status as module
 from onnxlet.edge.update.status import drift_line, drift_of
 from tests.conftest import (
-    ROOT,
     WORKERS,
     Client,
     Server,
+    ran,
     start_server,
     stop_server,
     through_socket,
@@ -54,7 +53,7 @@ def serve(models: Path, paths: DevicePaths, tmp_path: Path) -> Iterator[Serve]:
 
 def status(paths: DevicePaths, *more: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "edge", "status", "--root", str(paths.root), *more]
-    done = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=200)
+    done = ran(command, env=CLEAN)
     assert done.stderr == ""
     return done.returncode, done.stdout
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -26,7 +25,7 @@ from onnxlet.edge.update.fetch import Web, beside, check, download, read_small
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import update
 from onnxlet.function.errors import WrongUse
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.edge.certificates import make_pair
 from tests.edge.update.conftest import tree
 
@@ -218,7 +217,7 @@ def test_a_full_disk_is_reported_as_such(serve: Serve, part: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
         f"download({url + '/file'!r}, Path({str(part)!r}), {len(CONTENT)}, Web(pause=0.01))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    done = ran([sys.executable, "-c", program])
     assert "Failed: the download can't be written: File too large" in done.stderr
     assert (part.stat().st_size, len(source.asked)) == (1000, 1)
 
@@ -363,7 +362,7 @@ def test_a_killed_download_goes_on(
 
 def test_s3_needs_boto3_and_says_so() -> None:
     program = "from onnxlet.edge.update.fetch import *; read_small('s3://bucket/x', 9, Web())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    done = ran([sys.executable, "-c", program])
     assert "there is no boto3 here" in done.stderr
 
 

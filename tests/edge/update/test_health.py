@@ -165,7 +165,7 @@ def test_a_slot_with_a_broken_list_is_rolled_back(
     says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     """The card may lose it between the proof and the verdict, as well as a release may lack it."""
-    spoil = f"sh -c 'if [ -d {paths.slot('b')} ]; then echo [1] >{paths.slot('b')}/bundle.json; fi'"
+    spoil = f"""sh -c 'if cd "{paths.slot("b")}"; then echo [1] >bundle.json; fi'"""
     service = setup.service._replace(url=says["url"], seconds=0.3, restart=spoil)
     setup = setup._replace(service=service)
     with pytest.raises(Refused, match=r"bundle release 2 fails here.*bundle\.json"):

@@ -25,7 +25,7 @@ from onnxlet.edge.update.history import (
     write_history,
 )
 from onnxlet.edge.update.status import release_of
-from tests.conftest import ROOT, quiet
+from tests.conftest import quiet, ran
 from tests.edge.update.conftest import tree
 
 RUNS = "another update is running, or an installation"
@@ -46,11 +46,8 @@ def unproven(paths: DevicePaths, archives: Archives) -> DevicePaths:
 
 
 def zip_command(archive: Path, root: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return ran(
         [sys.executable, "-I", "-S", str(archive), "install", "--root", str(root)],
-        capture_output=True,
-        text=True,
-        timeout=200,
         cwd="/",
         env={"PATH": os.environ["PATH"]},
     )
@@ -177,7 +174,5 @@ def test_missing_rights_are_reported(paths: DevicePaths) -> None:
     program += "except Exception as error: print(error)"
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(paths.root)], capture_output=True, text=True, cwd=ROOT
-    )
+    done = ran([sys.executable, "-c", program, str(paths.root)])
     assert done.stdout.endswith("Permission denied\nPut sudo before it.\n"), done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys, read_signature
 from onnxlet.edge.update.update import update
 from onnxlet.function.errors import WrongUse
+from tests.conftest import ran
 from tests.edge.update.conftest import make_key
 
 PASSWORD = "a word"  # noqa: S105 - of keys that are made here
@@ -34,9 +34,7 @@ def never() -> str:
 
 
 def minisign(*arguments: str, given: str = "") -> str:
-    done = subprocess.run(
-        ["minisign", *arguments], input=given, capture_output=True, text=True, timeout=60
-    )
+    done = ran(["minisign", *arguments], input=given)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from onnxlet.convert.build import build
 from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.package import write_models
 from onnxlet.convert.bundle.sign import sign_release
@@ -26,11 +24,12 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import exclusively, roll_model_back, rollback, update
 from onnxlet.function.errors import WrongUse
-from tests.conftest import ROOT, quiet
+from tests.conftest import ran
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
 from tests.function.serving.test_reload import rewrite_golden
+from tests.kept_builds import kept_builds
 
 Archives = Callable[[int], Path]
 
@@ -45,13 +44,11 @@ def test_a_release_is_taken_and_gone_back_from(
     paths: DevicePaths,
     archives: Archives,
     maker: Maker,
-    tmp_path: Path,
+    second: Path,
 ) -> None:
-    shutil.copytree(maker.models / "iris" / "1", tmp_path / "models" / "iris" / "1")
-    build(another_iris(), "iris", tmp_path / "models", quiet)
     setup = supervise()
 
-    assert update(setup, str(maker.release(5, tmp_path / "models"))) == ["bundle release 5: taken"]
+    assert update(setup, str(maker.release(5, second))) == ["bundle release 5: taken"]
     assert (live_slot(paths), release_of(paths.live), served(setup)) == ("b", 5, 2)
     assert read_history(paths).highest["bundle"] == 5
     assert not list(paths.data.glob("download*"))
@@ -108,7 +105,7 @@ def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_pa
     files = maker.files(7)
     rewrite_golden(
         tmp_path / "models" / "iris" / "1",
-        lambda golden: golden["answers"]["prediction"].__setitem__(0, 9),  # type: ignore[index] # a list
+        lambda golden: golden["answers"]["prediction"].__setitem__(0, 9),
     )
     for name in ("golden.json", "manifest.json"):
         content = (tmp_path / "models" / "iris" / "1" / name).read_bytes()
@@ -134,8 +131,7 @@ def models_archive(maker: Maker, models: Path, release: int, **more: Any) -> Pat
 def second(maker: Maker, tmp_path: Path) -> Path:
     """A folder with a second version of the model."""
     shutil.copytree(maker.models / "iris" / "1", tmp_path / "second" / "iris" / "1")
-    build(another_iris(), "iris", tmp_path / "second", quiet)
-    return tmp_path / "second"
+    return kept_builds({"iris": another_iris()}, tmp_path / "second")
 
 
 def test_a_model_only_update_needs_no_restart_and_loses_no_request(
@@ -250,7 +246,7 @@ def test_two_keys_are_trusted_and_a_third_is_too_many(
 def test_the_commands(paths: DevicePaths, setup: Setup, archives: Archives) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "edge", *arguments, "--root", str(paths.root)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+        done = ran(command)
         return done.returncode, done.stdout + done.stderr
 
     code, said = run("update", str(archives(2)))

@@ -17,14 +17,14 @@ from uuid import uuid4
 import pytest
 from sklearn.datasets import load_iris
 
-from onnxlet.convert.build import build
-from tests.conftest import quiet, start_server, stop_server
+from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_metrics import at, samples
-from tests.edge.service.test_reloading import Asking, another_iris
+from tests.edge.service.test_reloading import Asking, another
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.workers.test_workers import WORKERS, Started, stop
 
+__all__ = ["another"]
 FLOWERS = load_iris(return_X_y=True)[0].tolist()
 COLLECTED_SECONDS = 1.5  # after which the supervisor knows what a worker has counted
 JSON = {"Content-Type": "application/json"}
@@ -98,16 +98,9 @@ def both(started: Started) -> list[Asked]:
 
 
 @pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
-    build(another_iris(), "iris", tmp_path / "built", quiet)
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def started(own: Path, in_memory: Path, tmp_path: Path) -> Iterator[Started]:
+def started(own: Path, tmp_path: Path) -> Iterator[Started]:
     environ = {
-        **CLEAN, **WORKERS, "ONNXLET_KEEP": str(in_memory / "kept.db"),
+        **CLEAN, **WORKERS, "ONNXLET_KEEP": str(tmp_path / "kept.db"),
         "ONNXLET_RELOAD_SECONDS": "1",
     }  # fmt: skip
     server = start_server(own, environ, tmp_path / "log")
@@ -119,10 +112,9 @@ def started(own: Path, in_memory: Path, tmp_path: Path) -> Iterator[Started]:
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def add_version(own: Path, tmp_path: Path, version: int) -> None:
-    """One that answers otherwise than the first; its manifest comes last."""
-    shutil.copytree(tmp_path / "built" / "iris" / "1", tmp_path / str(version))
-    (tmp_path / str(version)).rename(own / "iris" / str(version))
+def add_version(own: Path, another: Path) -> None:
+    """Version 2, which answers otherwise than the first, in one step."""
+    another.rename(own / "iris" / "2")
 
 
 def kill(started: Started, worker: int) -> None:
@@ -188,6 +180,7 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     assert again.drift()["realised"]["total"]["rows"] == 460
 
 
+@pytest.mark.workers
 def test_a_worker_that_is_ended_by_a_signal_of_its_own_loses_no_counts(started: Started) -> None:
     """A second's worth of them is what the supervisor has not asked for yet."""
     for number in range(3):
@@ -210,7 +203,8 @@ def at_process(asked: Asked) -> float:
     return float(found[0].split()[1])
 
 
-def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> None:
+@pytest.mark.workers
+def test_both_switch_or_none(started: Started, own: Path, another: Path) -> None:
     """A stopped worker holds a switch up; no client sees a version go back."""
     for each in both(started):
         each.close()
@@ -220,7 +214,7 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
     asking = Asking(started.port)  # accepted by the other one
     asking.start()
     wait_until(lambda: asking.answers)
-    add_version(own, tmp_path, 2)
+    add_version(own, another)
     time.sleep(4)
     assert [answer[:2] for answer in asking.answers] == [(200, 1)]
     assert started.lines(event="reload") == []
@@ -244,12 +238,13 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
     assert len(started.lines(event="reload")) == 1
 
 
+@pytest.mark.workers
 def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
-    started: Started, own: Path, tmp_path: Path
+    started: Started, own: Path, another: Path
 ) -> None:
     pids = started.workers()
     stop(pids[1])
-    add_version(own, tmp_path, 2)
+    add_version(own, another)
     time.sleep(3)
     os.kill(pids[1], signal.SIGKILL)
     wait_until(lambda: started.lines(event="reload", version=2, state="served"))
@@ -267,14 +262,14 @@ def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     assert len(started.lines(event="reload", version=3)) <= 2, "once, and once by a new worker"
 
 
-def test_one_queue_and_one_sender(models: Path, in_memory: Path, tmp_path: Path) -> None:
+def test_one_queue_and_one_sender(models: Path, tmp_path: Path) -> None:
     """Each answered prediction arrives once, whichever worker has kept it, and one is killed."""
     with listening(None) as endpoint:
         environ = {
             **CLEAN, **WORKERS,
             "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
             "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
-            "ONNXLET_DEVICE_QUEUE": str(in_memory / "state" / "queue.db"),
+            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
         }  # fmt: skip
         server = start_server(models, environ, tmp_path / "log")
         started = Started(server, tmp_path / "log")

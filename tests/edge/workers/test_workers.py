@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.conftest import ROOT, Server, begun, ran, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN, is_listened_on
 from tests.edge.service.test_watchdog import Listener
@@ -180,6 +179,7 @@ def wait_lines(started: Started, **wanted: Any) -> list[dict[str, Any]]:
     return started.lines(**wanted)
 
 
+@pytest.mark.workers
 def test_each_restart_waits_twice_as_long(started: Started) -> None:
     for times in range(1, 4):
         wait_until(lambda: len(started.workers()) == 2)
@@ -190,6 +190,7 @@ def test_each_restart_waits_twice_as_long(started: Started) -> None:
     assert pauses == [(number, 0.1), (number, 0.2), (number, 0.4)]
 
 
+@pytest.mark.workers
 def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> None:
     load = Load(started, 4)
     try:
@@ -243,15 +244,13 @@ serve.main()
 """
 
 
+@pytest.mark.workers
 def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_path: Path) -> None:
     port = free_port()
     about = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
     about["REPORT_BY"] = str(tmp_path / "now")
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-c", SLOW], cwd=ROOT, env={**CLEAN, **WORKERS, **about},
-            stderr=log, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        server = begun([sys.executable, "-c", SLOW], env={**CLEAN, **WORKERS, **about}, stderr=log)
     started = Started(Server(server, port), tmp_path / "log")
     wait_until(lambda: len(started.workers()) == 2)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -298,10 +297,11 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     # A dead child that nobody has waited for is none.
-    stat = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    stat = ran(["ps", "-o", "stat=", "-p", str(pid)])
     return bool(stat.stdout.strip()) and not stat.stdout.startswith("Z")
 
 
+@pytest.mark.workers
 def test_without_their_supervisor_workers_finish_and_free_the_port(started: Started) -> None:
     workers = started.workers()
     with half(started) as begun:
@@ -316,6 +316,7 @@ def test_without_their_supervisor_workers_finish_and_free_the_port(started: Star
         pass
 
 
+@pytest.mark.workers
 def test_a_stopped_worker_keeps_no_new_client_waiting(started: Started) -> None:
     stopped, _ = started.workers()
     stop(stopped)
@@ -335,15 +336,14 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
     for name in ("iris", "shop"):
         (broken / name / "1").mkdir(parents=True)
     command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--workers", "3", "--models"]
-    failed = subprocess.run(
-        [*command, str(broken)], cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=60
-    )
+    failed = ran([*command, str(broken)], env=CLEAN)
     assert failed.returncode == 1
     assert failed.stderr.count("error: ") == 1
     assert failed.stderr.count("hint: ") == 1
     assert failed.stdout == ""
 
 
+@pytest.mark.workers
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_ends_a_start_without_a_word(
     models: Path, tmp_path: Path, number: signal.Signals
@@ -351,10 +351,9 @@ def test_a_signal_to_all_ends_a_start_without_a_word(
     """As a terminal and systemd send it."""
     command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--models", str(models)]
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env={**CLEAN, **WORKERS}, stderr=log, stdout=log,
-            start_new_session=True, text=True,
-        )  # fmt: skip
+        server = begun(
+            command, env={**CLEAN, **WORKERS}, stderr=log, stdout=log, start_new_session=True
+        )
     started = Started(Server(server, 0), tmp_path / "log")
     wait_until(lambda: len(started.workers()) == 2)
     os.killpg(server.pid, number)
@@ -362,6 +361,7 @@ def test_a_signal_to_all_ends_a_start_without_a_word(
     assert (tmp_path / "log").read_text() == ""
 
 
+@pytest.mark.workers
 @pytest.mark.skipif(sys.platform != "linux", reason="has no limits of another process")
 def test_others_go_on_where_none_can_be_started(started: Started) -> None:
     import resource
@@ -378,14 +378,14 @@ def test_others_go_on_where_none_can_be_started(started: Started) -> None:
     wait_lines(started, state="serves")
 
 
+@pytest.mark.workers
 def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
-    models: Path, tmp_path: Path
+    own: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
     environ = {**CLEAN, **WORKERS, "ONNXLET_RELOAD_SECONDS": "0"}
-    started = Started(start_server(tmp_path / "models", environ, log := tmp_path / "log"), log)
+    started = Started(start_server(own, environ, log := tmp_path / "log"), log)
     one, other = started.workers()
-    (tmp_path / "models" / "iris" / "1").rename(tmp_path / "models" / "iris" / "2")
+    (own / "iris" / "1").rename(own / "iris" / "2")
     os.kill(one, signal.SIGKILL)
     why = "model iris/1: it is not there any more, and others serve it"
     wait_until(lambda: started.lines(state="restarts", error=why))
@@ -454,6 +454,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     assert listener.next() == "WATCHDOG=1"
 
 
+@pytest.mark.workers
 def test_a_killed_supervisor_s_silence_is_systemd_s_to_notice(
     watched: Started, listener: Listener
 ) -> None:

@@ -18,25 +18,19 @@ def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return without_time(capfd.readouterr().err)
 
 
+@pytest.mark.parametrize("restored", [False, True])
 def test_without_a_namespace_only_the_first_line_has_more(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], restored: bool
 ) -> None:
     log = LambdaLog(None)
     log.ready(12.3456)
+    if restored:
+        log.restored()
     log.write(ENTRY)
     log.write(ENTRY)
 
-    assert lines(capfd) == [{**ENTRY, "cold": True, "init_ms": 12.346}, ENTRY]
-
-
-def test_the_first_line_after_a_restore(capfd: pytest.CaptureFixture[str]) -> None:
-    log = LambdaLog(None)
-    log.ready(12.0)
-    log.restored()
-    log.write(ENTRY)
-    log.write(ENTRY)
-
-    assert lines(capfd) == [{**ENTRY, "cold": True, "restored": True}, ENTRY]
+    more: dict[str, Any] = {"restored": True} if restored else {"init_ms": 12.346}
+    assert lines(capfd) == [{**ENTRY, "cold": True, **more}, ENTRY]
 
 
 def test_the_embedded_metric_format(capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.build import build
-from tests.conftest import quiet
 from tests.estimators import every_task
 from tests.function.aws.bucket import S3
 from tests.function.aws.scoring import (
@@ -25,14 +23,6 @@ from tests.function.aws.scoring import (
 
 NOT_OUTPUTS = ("model", "version", "classes", "errors", "error_count")
 ODD = ["x", 1e400, None, True, [1]]
-
-
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tasks")
-    for name, source in every_task().items():
-        build(source, name, folder, quiet)
-    return folder
 
 
 @pytest.fixture

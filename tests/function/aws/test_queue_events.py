@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from onnxlet.function import deadline, request_log
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.aws import queue_events
 from onnxlet.function.aws.queue_events import answer_batch, is_batch
 from onnxlet.function.errors import TookTooLong
 from onnxlet.function.serving.service import Service
-from onnxlet.function.settings import Settings
+from tests.conftest import app_of
 from tests.events import make_sqs_event
 from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
@@ -35,7 +35,7 @@ def calls_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def service(models: Path) -> Service:
-    served: Service = create_app(models, settings=Settings(models)).extensions[SERVICE]
+    served: Service = app_of(models).extensions[SERVICE]
     return served
 
 
@@ -113,7 +113,7 @@ def test_only_the_record_that_breaks_the_function_fails(models: Path) -> None:
                 raise RuntimeError("canary")
             return super().predict(call, model, request_id, stages)
 
-    made = create_app(models, settings=Settings(models)).extensions[SERVICE]
+    made = app_of(models).extensions[SERVICE]
     broken = Broken(made.settings, made.repository)
 
     assert run(broken, Queue(), make_sqs_event([GOOD, GOOD])) == ["message-0"]
@@ -213,7 +213,7 @@ def test_a_record_that_computes_for_long_keeps_nobody_waiting(
     monkeypatch.setattr(deadline, "_watchdog", None)  # as on Lambda, whatever ran before
     add_slow(models / "iris" / "1", tmp_path / "slow" / "1", turns=10**11)
     add_slow(models / "shop" / "1", tmp_path / "shop" / "1", turns=0)
-    slow: Service = create_app(tmp_path, settings=Settings(tmp_path)).extensions[SERVICE]
+    slow: Service = app_of(tmp_path).extensions[SERVICE]
     endless = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]], "model": "slow"})
     happened: list[str] = []
 
@@ -339,7 +339,7 @@ def test_a_failing_log_leaves_no_deadline_to_the_next_invocation(service: Servic
 
 
 def test_queued_requests_are_counted_as_others_are(models: Path) -> None:
-    counted: Service = create_app(models, settings=Settings(models)).extensions[SERVICE]
+    counted: Service = app_of(models).extensions[SERVICE]
     two = json.dumps({"instances": [SHOP, SHOP], "model": "shop"})
 
     run(counted, Queue(), make_sqs_event([GOOD, two, BAD]))

@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.aws import object_run, s3_events, s3_objects
@@ -25,7 +24,6 @@ from onnxlet.function.aws.s3_events import NotAnswered, answer, answer_messages,
 from onnxlet.function.aws.s3_objects import Objects, Place, Upload
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
-from tests.conftest import quiet
 from tests.events import (
     make_bridge_event,
     make_s3_event,
@@ -36,6 +34,7 @@ from tests.function.aws.bucket import S3, ClientError
 from tests.function.aws.scoring import ROWS, Site, as_csv, as_lines, exact, read_csv, read_lines
 from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
+from tests.kept_builds import kept_builds
 
 NAMES = list(SHOP)
 GOOD: list[Any] = list(SHOP.values())
@@ -254,8 +253,8 @@ def test_no_rows_are_answered_by_none(site: Site, key: str, content: bytes) -> N
 
 def test_a_blank_line_is_a_row_of_one_column(tmp_path: Path) -> None:
     X = pd.DataFrame({"price": np.arange(40.0)})
-    build(Source(LinearRegression().fit(X, X["price"]), X), "line", tmp_path, quiet)
-    site = Site(tmp_path, S3())
+    source = Source(LinearRegression().fit(X, X["price"]), X)
+    site = Site(kept_builds({"line": source}, tmp_path), S3())
     content = b"price\n1\n\n3\n"
 
     outcome = site.come("some.csv", content)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_log import OF_MODELS
 from onnxlet.function.aws.native_events import GOLDEN
 from onnxlet.function.aws.queue_events import answer_batch
@@ -25,7 +24,7 @@ from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
-from onnxlet.function.settings import Settings
+from tests.conftest import app_of
 from tests.events import CONTEXT, make_sqs_event, make_v2_event
 from tests.function.serving.test_predict import HOUSE, LOAN
 from tests.log_lines import without_time
@@ -49,7 +48,7 @@ def instance(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance
 
     yield start
     sys.modules.pop("onnxlet.function.handler", None)
-    create_app(models, settings=Settings(models))  # which chooses the log's lines again
+    app_of(models)  # which chooses the log's lines again
 
 
 def over_http(instance: ModuleType, event: dict[str, Any]) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +44,13 @@ class Explained(NamedTuple):
     output: str
     classes: list[Any] | None
     numbers: Callable[[Any], Any]
+
+
+def background_rows(folder: Path, name: str) -> list[list[Any]]:
+    """Those of version 1 of a model."""
+    content = (folder / name / "1" / "background.json").read_bytes()
+    rows: list[list[Any]] = json.loads(content)["instances"]
+    return rows
 
 
 def one_hot(labels: Any, classes: Any) -> Any:

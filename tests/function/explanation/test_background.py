@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, Problem
 from onnxlet.function.explanation.background import background
@@ -20,8 +19,8 @@ from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import NOT_ANSWERED
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.settings import Settings
-from tests.conftest import Client
+from tests.conftest import Client, app_of, ran
+from tests.function.altered import altered_manifest, put
 
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 
@@ -35,26 +34,23 @@ def version(models: Path, tmp_path: Path) -> Path:
 
 def explain(version: Path, body: Any = BODY) -> Any:
     folder = version.parent.parent
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     return client.post("/models/iris/explain", json=body)
 
 
 def rewrite(version: Path, change: Callable[[Any], Any], *, rehash: bool = True) -> None:
     """Alter the background, with a hash that fits or without."""
-    file = version / "background.json"
-    content = json.loads(file.read_bytes())
+    content = json.loads((version / "background.json").read_bytes())
     change(content)
-    file.write_text(json.dumps(content))
     if rehash:
-        manifest = json.loads((version / "manifest.json").read_bytes())
-        manifest["files"]["background.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
-        (version / "manifest.json").write_text(json.dumps(manifest))
+        put(version, "background.json", json.dumps(content).encode())
+    else:
+        (version / "background.json").write_text(json.dumps(content))
 
 
 def test_a_model_that_was_built_before_says_what_to_do(version: Path) -> None:
-    manifest = json.loads((version / "manifest.json").read_bytes())
-    del manifest["files"]["background.json"]
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(version) as manifest:
+        del manifest["files"]["background.json"]
     (version / "background.json").unlink()
 
     answer = explain(version)
@@ -73,17 +69,15 @@ def test_a_model_that_was_built_before_says_what_to_do(version: Path) -> None:
 @pytest.mark.parametrize("speed", [0, -1, "9", None, [1], 1e308, True, 10**300])
 def test_a_speed_that_no_build_writes_counts_as_usual(version: Path, speed: Any) -> None:
     expected = explain(version).get_json()
-    manifest = json.loads((version / "manifest.json").read_bytes())
-    manifest["background"] = {**manifest.get("background", {}), "evaluations": speed}
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(version) as manifest:
+        manifest["background"] = {**manifest.get("background", {}), "evaluations": speed}
     assert explain(version).get_json() == expected
 
 
 @pytest.mark.parametrize("ignored", ["name", {"name": 1}, [1], [None, "name"], 5])
 def test_columns_that_a_model_ignores_have_names(version: Path, ignored: Any) -> None:
-    manifest = json.loads((version / "manifest.json").read_bytes())
-    manifest["signature"]["ignored"] = ignored
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(version) as manifest:
+        manifest["signature"]["ignored"] = ignored
     with pytest.raises(ModelError, match="does not load: 'ignored': expected a list of names"):
         load_model(version)
 
@@ -127,13 +121,13 @@ def test_rows_that_the_model_does_not_answer(version: Path, change: Callable[[An
 def test_predictions_do_without_it(version: Path) -> None:
     (version / "background.json").unlink()
     folder = version.parent.parent
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     assert client.post("/models/iris/predict", json=BODY).status_code == 200
 
 
 def test_the_background_is_read_once(version: Path) -> None:
     folder = version.parent.parent
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     first = client.post("/models/iris/explain", json=BODY)
     (version / "background.json").unlink()
     assert client.post("/models/iris/explain", json=BODY).get_json() == first.get_json()
@@ -194,18 +188,13 @@ def test_the_log_names_the_model_and_has_no_data(
 
 def test_servers_start_without_what_explains(models: Path) -> None:
     import os
-    import subprocess
     import sys
 
     code = (
         "import sys; from onnxlet.function.handler import handler; "
         "print([name for name in sys.modules if 'explanation' in name])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
+    done = ran(
+        [sys.executable, "-c", code], env={**os.environ, "ONNXLET_MODELS": str(models)}, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.app import create_app
@@ -31,9 +30,11 @@ from onnxlet.function.explanation.texts import MOST_TOKENS
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, Client, quiet
+from tests.conftest import ROOT, Client, app_of
+from tests.function.altered import altered_manifest
 from tests.function.explanation import models as made
 from tests.function.explanation.value_functions import by_definition
+from tests.kept_builds import kept_builds
 
 TASKS = made.tasks()
 INSTANCES = made.X[:2].round(3).tolist()
@@ -42,31 +43,23 @@ INSTANCES = made.X[:2].round(3).tolist()
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small models. Tests don't write there."""
-    home = tmp_path_factory.mktemp("explained")
-    for name, task in TASKS.items():
-        build(Source(task.estimator, made.X), name.replace(" ", "-"), home, quiet)
-    for make in (made.with_gaps, made.texts, made.mixed):
-        build(make(), make.__name__, home, quiet)
-    return home
+    sources = {
+        name.replace(" ", "-"): Source(task.estimator, made.X) for name, task in TASKS.items()
+    }
+    sources |= {make.__name__: make() for make in (made.with_gaps, made.texts, made.mixed)}
+    return kept_builds(sources, tmp_path_factory.mktemp("explained"))
 
 
 @pytest.fixture(scope="session")
 def ask(folder: Path) -> Callable[..., Any]:
     """Explains some instances of a model; the answer, or the problem."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
 
     def explain(name: str, instances: Any, **more: Any) -> Any:
         answer = client.post(f"/models/{name}/explain", json={"instances": instances, **more})
         return answer.get_json(force=True)
 
     return explain
-
-
-def background(folder: Path, name: str) -> list[list[Any]]:
-    rows: list[list[Any]] = json.loads((folder / name / "1" / "background.json").read_bytes())[
-        "instances"
-    ]
-    return rows
 
 
 def flat(numbers: Any) -> list[float]:
@@ -139,7 +132,7 @@ def test_contributions_are_scikit_learns_by_the_definition(
     def numbers(rows: Any) -> Any:
         return np.asarray(task.numbers(rows), dtype=float).reshape(len(rows), -1)
 
-    rows = np.array(background(folder, place))
+    rows = np.array(made.background_rows(folder, place))
     assert answer["method"] == "exact"
     assert answer["output"] == task.output
     assert answer.get("classes") == task.classes
@@ -192,7 +185,7 @@ def test_forms_of_numbers_and_lists(ask: Callable[..., Any]) -> None:
 
 def test_missing_values_on_both_sides(ask: Callable[..., Any], folder: Path) -> None:
     source = made.with_gaps()
-    rows = background(folder, "with_gaps")
+    rows = made.background_rows(folder, "with_gaps")
     assert 0 < sum(row[0] is None for row in rows) < 25
     instances = [[None, 0.5, 2, True], [0.3, -0.5, -1, False]]
     answer = ask("with_gaps", instances)
@@ -307,7 +300,7 @@ def test_numbers_categories_and_tokens_are_shared_out_by_the_definition(
     estimator, parts = made.mixed().estimator, (["a very ", "good ", "film"], ["red"])
     instance = {"price": 7.5, "kind": "used", "title": "a very good film", "note": "red"}
     [explanation] = ask("mixed", [instance])["explanations"]
-    base = background(folder, "mixed")
+    base = made.background_rows(folder, "mixed")
 
     def numbers(rows: Any) -> Any:
         """A row has the price, the kind, and of each part of the texts whether it is there."""
@@ -388,9 +381,8 @@ def test_seconds_count_runs_not_time(ask: Callable[..., Any]) -> None:
 def with_evaluations(folder: Path, to: Path, evaluations: int) -> Path:
     """A copy of a model, as if its build had measured so many."""
     shutil.copytree(folder / "outliers", to / "outliers")
-    manifest = json.loads((to / "outliers" / "1" / "manifest.json").read_bytes())
-    manifest["background"]["evaluations"] = evaluations
-    (to / "outliers" / "1" / "manifest.json").write_text(json.dumps(manifest))
+    with altered_manifest(to / "outliers" / "1") as manifest:
+        manifest["background"]["evaluations"] = evaluations
     return to
 
 
@@ -407,7 +399,7 @@ def test_the_servers_own_limit_leaves_time_for_the_answer(
 ) -> None:
     """The last resort, which the answer says."""
     monkeypatch.setattr(route, "evaluations", lambda model: 10**12)  # no count ends it
-    client = create_app(folder, settings=Settings(models=folder, max_seconds=1)).test_client()
+    client = app_of(folder, max_seconds=1).test_client()
     body = {"instances": INSTANCES * 25, "permutations": MOST_PERMUTATIONS}
     answer = client.post("/models/outliers/explain", json=body).get_json()
     assert 100 <= answer["permutations"] < MOST_PERMUTATIONS
@@ -505,7 +497,7 @@ def test_too_many_rows(ask: Callable[..., Any]) -> None:
 @pytest.fixture
 def post(folder: Path) -> Callable[..., Any]:
     """Sends bodies and queries as they are."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
 
     def send(query: str, body: bytes, **more: Any) -> Any:
         more = {"content_type": "application/json"} | more
@@ -549,7 +541,7 @@ def test_the_documented_request_and_answer(models: Path) -> None:
     document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     [(command, told)] = re.findall(r"```sh\n(.*?)```\n\n```json\n(.*?)```", document, re.DOTALL)
     path, body = re.findall(r":8080(\S+) .*-d '\n(.*)'\n", command, re.DOTALL)[0]
-    client = create_app(models, settings=Settings(models=models)).test_client()
+    client = app_of(models).test_client()
     answer = client.post(path, data=body, content_type="application/json").get_json()
 
     near = partial(pytest.approx, rel=1e-3, abs=0.01)

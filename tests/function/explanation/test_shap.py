@@ -21,9 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-from tests.conftest import quiet
+from tests.conftest import app_of, quiet
 
 shap: Any = pytest.importorskip("shap")
 pytestmark = [pytest.mark.shap, pytest.mark.filterwarnings("ignore")]  # shap's own are many
@@ -36,7 +34,7 @@ def explainer(folder: Path, estimator: Any, X: Any, keep: int | None = None) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         directory = build(Source(estimator, X), "m", folder, quiet, keep).directory
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
 
     def explain(rows: Any, **more: Any) -> dict[str, Any]:
         answer = client.post("/models/m/explain", json={"instances": rows, **more})

@@ -21,11 +21,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.build import build
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, TookTooLong
 from onnxlet.function.explanation import tiles
@@ -34,10 +32,11 @@ from onnxlet.function.explanation.explain import ExplainOptions, explain
 from onnxlet.function.inputs import image_feed, images
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.settings import Settings
-from tests.conftest import quiet
+from tests.conftest import app_of
 from tests.convert.images import digits, encoded, noise
+from tests.function.explanation.models import background_rows
 from tests.function.image_models import add_model, grey_pixels, picture, text
+from tests.kept_builds import kept_builds
 
 RANDOM = np.random.default_rng(5)
 WIDE = [text(encoded(noise(seed, 26, 40))) for seed in range(20)]
@@ -69,13 +68,12 @@ ALONE = {"large": line(20, 31, "RGB"), "small": line(14, 14), "flat": line(2, 40
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models of images. Tests don't write there."""
-    home = tmp_path_factory.mktemp("tiles")
-    for name, model in ALONE.items():
-        build(Source(model, WIDE), name, home, quiet)
-    build(Source(*beside()), "beside", home, quiet)
     pictures, labels = digits()
     read = make_pipeline(Images(8, 8), DecisionTreeClassifier(max_depth=4, random_state=0))
-    build(Source(read.fit(pictures[:200], labels[:200]), pictures[:200]), "digits", home, quiet)
+    sources = {name: Source(model, WIDE) for name, model in ALONE.items()}
+    sources["beside"] = Source(*beside())
+    sources["digits"] = Source(read.fit(pictures[:200], labels[:200]), pictures[:200])
+    home = kept_builds(sources, tmp_path_factory.mktemp("tiles"))
     add_model(home, "imported", ["price"])
     return home
 
@@ -83,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ask(folder: Path) -> Callable[..., Any]:
     """Explains instances of a model; the answer or the problem, which is as OpenAPI has it."""
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     document = client.get("/openapi.json").get_json()
 
     def post(name: str, instances: Any, **more: Any) -> Any:
@@ -96,12 +94,6 @@ def ask(folder: Path) -> Callable[..., Any]:
         return answer.get_json(force=True)
 
     return post
-
-
-def background_of(folder: Path, name: str) -> list[list[Any]]:
-    file = folder / name / "1" / "background.json"
-    rows: list[list[Any]] = json.loads(file.read_bytes())["instances"]
-    return rows
 
 
 def edges(pixels: int, parts: int) -> list[int]:
@@ -125,7 +117,7 @@ def test_the_tiles_of_a_line_add_their_weighted_pixels(
 ) -> None:
     read, fitted = (step for _, step in ALONE[name].steps)
     channels = 3 if read.mode == "RGB" else 1
-    [[mean]] = background_of(folder, name)
+    [[mean]] = background_rows(folder, name)
     sent = WIDE[3:5]
 
     answer = ask(name, [[cell] for cell in sent])
@@ -148,7 +140,7 @@ def test_the_tiles_of_a_line_add_their_weighted_pixels(
 def test_images_beside_columns_in_two_sizes(ask: Callable[..., Any], folder: Path) -> None:
     model, frame = beside()
     columns, fitted = (step for _, step in model.steps)
-    rows = background_of(folder, "beside")
+    rows = background_rows(folder, "beside")
     row = frame.iloc[[7]]
 
     answer = ask("beside", row.to_numpy().tolist())
@@ -187,7 +179,7 @@ def test_probabilities_are_of_each_class(ask: Callable[..., Any], folder: Path) 
     pictures, labels = digits()
     model = DecisionTreeClassifier(max_depth=4, random_state=0)
     model.fit(pictures[:200].reshape(200, 64), labels[:200])
-    [[mean]] = background_of(folder, "digits")
+    [[mean]] = background_rows(folder, "digits")
     seen = pictures[300]
     covered = np.repeat(seen.reshape(1, 64), 64, axis=0)
     pixels = np.asarray(Image.open(BytesIO(b64decode(mean)))).ravel()
@@ -244,7 +236,7 @@ def test_a_color_is_the_mean_of_each_channel(tmp_path: Path) -> None:
 
 
 def test_an_image_as_the_body(folder: Path, ask: Callable[..., Any]) -> None:
-    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    client = app_of(folder).test_client()
     path = "/models/small/explain"
 
     answer = client.post(path, data=b64decode(WIDE[0]), content_type="image/png")
@@ -398,7 +390,7 @@ def test_answers_that_are_no_numbers(tmp_path: Path, output: Any, detail: str) -
     manifest = json.loads(file.read_bytes())
     manifest["signature"]["outputs"] = [{"name": "prediction", **output}]
     file.write_text(json.dumps(manifest))
-    client = create_app(tmp_path, settings=Settings(models=tmp_path)).test_client()
+    client = app_of(tmp_path).test_client()
 
     answer = client.post("/models/photos/explain", json={"instances": [[text(picture())]]})
 

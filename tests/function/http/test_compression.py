@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.http.body import coding
 from onnxlet.function.http.middleware import LARGE_ANSWER
 from onnxlet.function.http.slim_flask import Response, compress
-from onnxlet.function.settings import Settings
-from tests.conftest import Client
+from tests.conftest import Client, app_of
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.serving.test_predict import SHOP
 
@@ -90,7 +88,7 @@ def _event(make: Callable[..., dict[str, Any]], headers: Mapping[str, str], **mo
 @pytest.mark.parametrize("make", [make_v2_event, make_alb_event])
 @pytest.mark.parametrize("name", ["Accept-Encoding", "accept-encoding"])
 def test_lambda_sends_it_as_base64(models: Path, make: Any, name: str) -> None:
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
 
     answer = respond(app, _event(make, {name: "gzip, deflate"}), CONTEXT)
 
@@ -103,7 +101,7 @@ def test_lambda_sends_it_as_base64(models: Path, make: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["Accept-Encoding", "accept-encoding"])
 def test_a_rest_api_gets_text_unless_it_is_set_up_for_more(models: Path, name: str) -> None:
     """What has no binary media types would hand the base64 on to the client."""
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
 
     text = respond(app, _event(make_v1_event, {name: "gzip"}), CONTEXT)
     binary = respond(app, _event(make_v1_event, {name: "gzip"}, binary=True), CONTEXT)

@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 
-from onnxlet.function.app import create_app
 from onnxlet.function.http.fast_path import App
-from onnxlet.function.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, app_of
 
 VALUES = ("iris", "a b", "ä", "x:predict", ":predict", "1", "", "a.b", "models", "<name>", "|")
 PARTS = (*VALUES, "predict", "models", "versions", "v1", "v2", "infer", "invocations", "explain")
@@ -24,7 +22,7 @@ PARTS = (*VALUES, "predict", "models", "versions", "v1", "v2", "infer", "invocat
 
 @pytest.fixture(scope="module")
 def app(models: Path) -> App:
-    return create_app(models, settings=Settings(models))
+    return app_of(models)
 
 
 def expected(app: App, path: str) -> tuple[str, dict[str, str]] | None:

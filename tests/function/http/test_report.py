@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.app import create_app
 from onnxlet.function.models.folder_scan import scan
 from onnxlet.function.models.model import load_model
-from onnxlet.function.settings import Settings
-from tests.conftest import Client, client_of
+from tests.conftest import Client, app_of, client_of
 
 PAGE = "<!doctype html><title>\u6708 report</title>".encode()
 
@@ -35,7 +33,7 @@ def own(models: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def asking(own: Path) -> Client:
-    return client_of(create_app(own, settings=Settings(own)))
+    return client_of(app_of(own))
 
 
 def test_it_is_the_file_under_a_policy_that_runs_nothing(asking: Client) -> None:
@@ -76,7 +74,7 @@ def test_where_there_is_none(asking: Client, path: str, said: str) -> None:
 
 def test_it_asks_for_a_key_where_there_is_one(own: Path) -> None:
     keys = {"tester": hashlib.sha256(b"open sesame").digest()}
-    asking = client_of(create_app(own, settings=Settings(own, api_keys=keys)))
+    asking = client_of(app_of(own, api_keys=keys))
 
     assert asking.get("/models/iris/report").status == 401
     assert asking.get("/models/iris/report", {"X-API-Key": "open sesame"}).body == PAGE

@@ -16,7 +16,7 @@ from onnxlet.function import deadline
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import CAME, SHED
 from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client, client_of
+from tests.conftest import Answer, Client, app_of, client_of
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
@@ -99,7 +99,7 @@ def watchdog() -> Any:
 
 
 def short_lived(models: Path) -> Client:
-    return client_of(create_app(models, settings=Settings(models, max_seconds=0.2)))
+    return client_of(app_of(models, max_seconds=0.2))
 
 
 TENSOR = {"name": "input", "shape": [1, 4], "datatype": "FP64", "data": FLOWER}
@@ -129,14 +129,14 @@ def test_a_run_that_takes_too_long_is_ended(slow: Path, kind: str) -> None:
 def test_the_next_run_has_all_its_time_again(slow: Path, models: Path) -> None:
     add_slow(models / "iris" / "1", slow / "iris" / "2", turns=10)
     # Of its own, and long: what an answer takes on a busy machine is not told here.
-    patient = create_app(slow, settings=Settings(slow, max_seconds=60)).test_client()
+    patient = app_of(slow, max_seconds=60).test_client()
     assert short_lived(slow).post("/models/iris/versions/1/predict", [FLOWER]).status == 503
     for _ in range(3):
         assert patient.post("/predict", json=[FLOWER]).status_code == 200
 
 
 def test_without_a_watchdog_time_is_checked_between_runs(models: Path) -> None:
-    app = create_app(models, settings=Settings(models, max_seconds=0))
+    app = app_of(models, max_seconds=0)
 
     answer = app.test_client().post("/models/iris/predict", json=[FLOWER])
 
@@ -145,7 +145,7 @@ def test_without_a_watchdog_time_is_checked_between_runs(models: Path) -> None:
 
 
 def test_a_thread_has_no_deadline_after_its_request(models: Path) -> None:
-    app = create_app(models, settings=Settings(models, max_seconds=0))
+    app = app_of(models, max_seconds=0)
     app.test_client().post("/models/iris/predict", json=[FLOWER])
 
     deadline.check()
@@ -155,7 +155,7 @@ def test_a_thread_has_no_deadline_after_its_request(models: Path) -> None:
 def test_what_is_too_much_is_shed_in_each_protocols_form(models: Path, protocol: str) -> None:
     path, body, kind = request(protocol, "shop", SHOP)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = app_of(models).test_client()
 
     got = client.post(path, data=content, content_type=kind, environ_overrides={SHED: True})
 
@@ -166,7 +166,7 @@ def test_what_is_too_much_is_shed_in_each_protocols_form(models: Path, protocol:
 
 
 def test_what_has_waited_for_all_its_time_is_shed(models: Path) -> None:
-    client = create_app(models, settings=Settings(models, max_seconds=30)).test_client()
+    client = app_of(models, max_seconds=30).test_client()
 
     for age, status in ((20, 200), (40, 503)):
         came = {CAME: time.perf_counter() - age}
@@ -221,7 +221,7 @@ def cross_origin(answer: Any) -> dict[str, str]:
 
 
 def test_cross_origin_requests_are_off_by_default(models: Path) -> None:
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = app_of(models).test_client()
 
     for answer in (
         client.options("/models/shop/predict", headers=PREFLIGHT),
@@ -233,8 +233,7 @@ def test_cross_origin_requests_are_off_by_default(models: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/predict", "/v2/models/shop/infer", "/v1/models/shop:predict"])
 def test_a_preflight_of_a_set_origin(models: Path, path: str) -> None:
-    settings = Settings(models, cors_origins=frozenset({ORIGIN}), api_keys=KEYS)
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, cors_origins=frozenset({ORIGIN}), api_keys=KEYS).test_client()
 
     answer = client.options(path, headers=PREFLIGHT)
 
@@ -252,8 +251,7 @@ def test_a_preflight_of_a_set_origin(models: Path, path: str) -> None:
     "origin", ["https://app.example.evil.test", "http://app.example", "null", "https://APP.example"]
 )
 def test_other_origins_get_no_leave(models: Path, origin: str) -> None:
-    settings = Settings(models, cors_origins=frozenset({ORIGIN}))
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, cors_origins=frozenset({ORIGIN})).test_client()
 
     for answer in (
         client.options("/predict", headers={**PREFLIGHT, "Origin": origin}),
@@ -265,8 +263,7 @@ def test_other_origins_get_no_leave(models: Path, origin: str) -> None:
 
 
 def test_answers_and_errors_to_a_set_origin(models: Path) -> None:
-    settings = Settings(models, cors_origins=frozenset({ORIGIN}), api_keys=KEYS)
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, cors_origins=frozenset({ORIGIN}), api_keys=KEYS).test_client()
 
     for headers, status in (({}, 401), ({"X-API-Key": "secret"}, 200)):
         answer = client.get("/models", headers={"Origin": ORIGIN, **headers})
@@ -277,8 +274,7 @@ def test_answers_and_errors_to_a_set_origin(models: Path) -> None:
 
 
 def test_all_that_an_answer_varies_by_is_one_header(models: Path) -> None:
-    settings = Settings(models, cors_origins=frozenset({ORIGIN}))
-    client = create_app(models, settings=settings).test_client()
+    client = app_of(models, cors_origins=frozenset({ORIGIN})).test_client()
     headers = {"Origin": ORIGIN, "Accept-Encoding": "gzip"}
 
     answer = client.post("/models/iris/predict", json=[FLOWER] * 1000, headers=headers)
@@ -333,7 +329,7 @@ def beside(models: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_no_path_leads_out_of_the_models_folder(beside: Path, path: str, name: str) -> None:
-    client = create_app(beside, settings=Settings(beside)).test_client()
+    client = app_of(beside).test_client()
 
     for method in ("GET", "POST"):
         target = path.format(name.encode("utf-8", "surrogateescape").decode("latin-1"))
@@ -343,7 +339,7 @@ def test_no_path_leads_out_of_the_models_folder(beside: Path, path: str, name: s
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "shop\x00", "file:///etc", "shop/1"])
 def test_no_body_leads_out_of_the_models_folder(beside: Path, name: str) -> None:
-    client = create_app(beside, settings=Settings(beside)).test_client()
+    client = app_of(beside).test_client()
 
     answer = client.post("/predict", json={"instances": [SHOP], "model": name})
 
@@ -365,7 +361,7 @@ HEADERS = {
 
 
 def test_no_header_leads_anywhere(beside: Path) -> None:
-    client = create_app(beside, settings=Settings(beside)).test_client()
+    client = app_of(beside).test_client()
     plain = client.post("/predict", json={"instances": [SHOP]})
 
     answer = client.post("/predict", json={"instances": [SHOP]}, headers=HEADERS)
@@ -389,14 +385,14 @@ def test_no_header_leads_anywhere(beside: Path) -> None:
     ],
 )
 def test_what_would_load_or_map_is_not_there(beside: Path, path: str) -> None:
-    client = create_app(beside, settings=Settings(beside)).test_client()
+    client = app_of(beside).test_client()
     body = {"key": "/etc/passwd", "byte_size": 64, "offset": 0, "log_file": "/tmp/x"}  # noqa: S108
 
     assert client.post(path, json=body).status_code in (400, 404, 405)
 
 
 def test_shared_memory_in_a_request_is_refused(beside: Path) -> None:
-    client = create_app(beside, settings=Settings(beside)).test_client()
+    client = app_of(beside).test_client()
     path, body, _ = request("v2", "shop", SHOP)
     del body["inputs"][0]["data"]
     body["inputs"][0]["parameters"] = {

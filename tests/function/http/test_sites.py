@@ -18,12 +18,10 @@ from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.errors import Forbidden
 from onnxlet.function.http import sites
 from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client, start_server, stop_server, through_events
+from tests.conftest import Answer, Client, app_of, start_server, stop_server, through_events
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
-
-pytestmark = pytest.mark.every_transport
 
 PATH = "/models/shop/predict"
 ORIGIN = "https://app.example"
@@ -64,7 +62,7 @@ OWN: dict[str, dict[str, str]] = {
 
 @pytest.fixture(scope="module")
 def app(models: Path) -> Any:
-    return create_app(models, settings=Settings(models, default_model="shop"))
+    return app_of(models, default_model="shop")
 
 
 def post(app: Any, headers: Mapping[str, str], path: str = PATH, **more: Any) -> Any:
@@ -118,7 +116,7 @@ def test_a_key_opens_nothing_to_another_site(models: Path) -> None:
     import hashlib
 
     keys = {"ci": hashlib.sha256(b"secret").digest()}
-    app = create_app(models, settings=Settings(models, default_model="shop", api_keys=keys))
+    app = app_of(models, default_model="shop", api_keys=keys)
 
     assert post(app, {**FOREIGN["another origin"], "X-API-Key": "secret"}).status_code == 403
     assert post(app, FOREIGN["another origin"]).status_code == 403
@@ -126,8 +124,7 @@ def test_a_key_opens_nothing_to_another_site(models: Path) -> None:
 
 
 def test_an_origin_that_is_let_in(models: Path) -> None:
-    settings = Settings(models, default_model="shop", cors_origins=frozenset({ORIGIN}))
-    app = create_app(models, settings=settings)
+    app = app_of(models, default_model="shop", cors_origins=frozenset({ORIGIN}))
 
     page = {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
     assert post(app, page).headers["Access-Control-Allow-Origin"] == ORIGIN

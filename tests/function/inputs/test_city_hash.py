@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
 from onnxlet.function.inputs.city_hash import KNOWN, SHORT, city_hash, hashed
+from tests.conftest import ran
 
 LETTERS = "abc xyz 019, "
 
@@ -54,4 +54,4 @@ def test_few_and_short_texts_are_kept() -> None:
 def test_only_models_with_categories_load_it() -> None:
     code = "import sys, onnxlet.function.app; print('city_hash' in str(list(sys.modules)))"
     run = [sys.executable, "-c", code]
-    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+    assert ran(run, check=True).stdout == "False\n"

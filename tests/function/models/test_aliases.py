@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,25 @@ import pytest
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.log_lines import without_time
+from tests.conftest import app_of
+from tests.function.altered import altered_manifest
+from tests.function.serving.test_reload import add, lines, look, rewrite_golden
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
 @pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A folder with versions 1, 2 and 3 of one model, which a test may change."""
-    for version in ("1", "2", "3"):
-        shutil.copytree(models / "iris" / "1", tmp_path / "models" / "iris" / version)
-    return tmp_path / "models"
+def own(own: Path) -> Path:
+    """Versions 2 and 3 beside it."""
+    for version in (2, 3):
+        add(own, version)
+    return own
 
 
 def name(own: Path, aliases: object, model: str = "iris") -> None:
@@ -40,17 +41,8 @@ def name(own: Path, aliases: object, model: str = "iris") -> None:
     beside.rename(own / model / "aliases.json")
 
 
-def look(reloader: Reloader, times: int = 2) -> None:
-    for _ in range(times):
-        reloader.refresh()
-
-
-def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return without_time(capfd.readouterr().err)
-
-
 def client(own: Path, **settings: Any) -> Any:
-    return create_app(own, settings=Settings(own, **settings)).test_client()
+    return app_of(own, **settings).test_client()
 
 
 # Which version answers
@@ -303,7 +295,7 @@ def test_aliases_are_switched_without_a_restart(
 
 def test_a_new_version_waits_behind_stable(own: Path, started: Start) -> None:
     repository, reloader = started({"stable": 2})
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
+    add(own, 4)
     look(reloader)
 
     assert repository.choose().version == 2
@@ -326,7 +318,7 @@ def test_broken_aliases_are_refused_once_and_the_old_ones_go_on(
     [line] = lines(capfd)
     assert line["state"] == "refused"
     assert line["error"].startswith("model iris: aliases.json: 'stable': expected a version")
-    shutil.copytree(own / "iris" / "1", own / "iris" / "7")  # it comes later
+    add(own, 7)  # it comes later
     look(reloader)
     assert repository.choose().version == 7
 
@@ -418,21 +410,9 @@ def test_memory_of_what_was_stable_is_given_back(own: Path, started: Start) -> N
     assert list(repository.catalogue.loaded) == [("iris", 3)]
 
 
-def rename_class(directory: Path) -> None:
-    manifest = json.loads((directory / "manifest.json").read_text())
-    manifest["task"] = "other"
-    (directory / "manifest.json").write_text(json.dumps(manifest))
-
-
-def wrong_golden_rows(directory: Path) -> None:
+def wrong(golden: dict[str, Any]) -> None:
     """Answers that the model does not give, in files that are what their manifest says."""
-    golden = json.loads((directory / "golden.json").read_text())
     golden["answers"]["prediction"] = [1 - each for each in golden["answers"]["prediction"]]
-    content = json.dumps(golden).encode()
-    (directory / "golden.json").write_bytes(content)
-    manifest = json.loads((directory / "manifest.json").read_text())
-    manifest["files"]["golden.json"] = sha256(content).hexdigest()
-    (directory / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -440,8 +420,8 @@ def test_a_version_that_somebody_asked_for_has_proven_nothing_by_that(
     own: Path, started: Start, asked: bool
 ) -> None:
     repository, reloader = started({"stable": 3})
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
-    wrong_golden_rows(own / "iris" / "4")
+    add(own, 4)
+    rewrite_golden(own / "iris" / "4", wrong)
     look(reloader, 3)
     if asked:
         assert repository.choose("iris", 4).version == 4
@@ -460,8 +440,9 @@ def test_a_reload_that_clients_will_notice_says_so(
     own: Path, started: Start, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, reloader = started()
-    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
-    rename_class(own / "iris" / "4")
+    add(own, 4)
+    with altered_manifest(own / "iris" / "4") as manifest:
+        manifest["task"] = "other"
     look(reloader)
 
     [line] = lines(capfd)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models import s3_graphs
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.service import Service
-from onnxlet.function.settings import Settings
+from tests.conftest import app_of, at_once
 from tests.function.serving.test_predict import SHOP
 
 BODY = {"instances": [SHOP]}
@@ -35,7 +35,7 @@ def is_loaded(model: Model) -> bool:
 
 
 def make(folder: Path, **settings: Any) -> Any:
-    return create_app(folder, settings=Settings(folder, **settings))
+    return app_of(folder, **settings)
 
 
 def test_a_lazy_model_is_listed_before_it_is_loaded(own: Path) -> None:
@@ -83,11 +83,7 @@ def test_several_first_requests_open_one_session(own: Path) -> None:
         ready.wait(60)
         model.open()
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*[ask] * 4)
     assert opened == [1]
 
 

@@ -17,13 +17,7 @@ from onnxlet.function.errors import ModelError, UnknownModel
 from onnxlet.function.model_files import AGAIN
 from onnxlet.function.models.model import load_model
 from onnxlet.function.models.repository import Repository
-
-
-@pytest.fixture
-def own(models: Path, tmp_path: Path) -> Path:
-    """A copy of one model, which a test may break."""
-    shutil.copytree(models / "iris", tmp_path / "iris")
-    return tmp_path
+from tests.function.altered import put
 
 
 def test_the_highest_version_is_served_by_number(own: Path) -> None:
@@ -151,13 +145,8 @@ def test_a_manifest_that_is_none_fails_at_once(own: Path, text: str) -> None:
 
 
 def test_an_unloadable_model_fails_at_once(own: Path) -> None:
-    import hashlib
-
     folder = own / "iris" / "1"
-    (folder / "model.onnx").write_bytes(b"no model")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["model.onnx"] = hashlib.sha256(b"no model").hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    put(folder, "model.onnx", b"no model")
 
     with pytest.raises(ModelError, match="does not load"):
         load_model(folder)

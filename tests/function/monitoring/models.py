@@ -14,7 +14,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.build import build
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array, Noted
@@ -24,14 +23,14 @@ from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BinCounts, Figures
-from tests.conftest import quiet
+from tests.kept_builds import kept_builds
 
 WORDS = ("good", "bad", "fine", "poor", "film", "plot", "cast", "end")
 
 
 def built(source: Source, folder: Path, name: str = "m") -> Model:
     """The model of a source, built and loaded."""
-    return load_model(build(source, name, folder, quiet).directory)
+    return load_model(kept_builds({name: source}, folder) / name / "1")
 
 
 def reviews() -> Source:

@@ -19,15 +19,14 @@ from sklearn.pipeline import make_pipeline, make_union
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import pictures
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Watch
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.settings import Settings
-from tests.conftest import client_of, quiet
+from tests.conftest import app_of, client_of, quiet
 from tests.function.monitoring.models import asked, built, customers, memory_of, reviews
 
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -35,7 +34,7 @@ IRIS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 
 def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
     """Their arrays differ in type, and are gathered together."""
-    app = create_app(models, settings=Settings(models, owned=True))
+    app = app_of(models, owned=True)
     client = client_of(app)
     whole = [[5.0, 3.0, 1.0, 0.0], [6.0, 3.0, 5.0, 2.0]]
     types = {"FP32": whole, "FP64": whole, "INT16": whole, "JSON": whole}
@@ -67,7 +66,7 @@ def test_two_vectorisers_of_one_text(tmp_path: Path) -> None:
         make_column_transformer((union, "text")), LogisticRegression(max_iter=500)
     ).fit(X, y)
     served = built(Source(model, X, y), tmp_path)
-    app = create_app(tmp_path, settings=Settings(tmp_path, owned=True))
+    app = app_of(tmp_path, owned=True)
     rows = [{"text": f"{text} zyx"} for text in texts]
 
     assert client_of(app).post("/predict", {"instances": rows}).status == 200
@@ -90,7 +89,7 @@ def test_off_no_tokens_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Model, "run", noting)
     for watch in (True, False):
-        app = create_app(tmp_path, settings=Settings(tmp_path, owned=True, watch=watch))
+        app = app_of(tmp_path, owned=True, watch=watch)
         row = {model.signature.columns[0].name: "a good film"}
         assert client_of(app).post("/predict", {"instances": [row]}).status == 200
 
@@ -114,7 +113,7 @@ def test_a_manifest_that_somebody_edited_fails_no_answer(models: Path, edit: str
     manifest = json.loads((models / "iris" / "1" / "manifest.json").read_text())
     features = manifest["reference"]["features"]
     EDITS[edit](next(e for e in features if e.get("column") == "x0"))
-    app = create_app(models, settings=Settings(models, owned=True))
+    app = app_of(models, owned=True)
     model = app.extensions[SERVICE].repository.choose("iris")
     model.manifest = copy.deepcopy(manifest)
     client = client_of(app)
@@ -129,7 +128,7 @@ def test_a_manifest_that_somebody_edited_fails_no_answer(models: Path, edit: str
 
 
 def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
-    model = create_app(models, settings=Settings(models, owned=True)).extensions[SERVICE]
+    model = app_of(models, owned=True).extensions[SERVICE]
     iris = model.repository.choose("iris")
     layout = Layout(iris.manifest, iris.signature)
     prediction = asked(iris, read(iris, IRIS * 100))
@@ -215,7 +214,7 @@ def test_images_that_grow_brighter(tmp_path: Path) -> None:
     np.savez(tmp_path / "sample.npz", image=images(200).astype(np.float32))
     models = tmp_path / "models"
     import_onnx(tmp_path / "m.onnx", "m", models, quiet, sample=tmp_path / "sample.npz")
-    client = client_of(create_app(models, settings=Settings(models, owned=True)))
+    client = client_of(app_of(models, owned=True))
     for more in (0, 2):
         for _ in range(4):
             rows = [{"image": each.tolist()} for each in images(30) + more]

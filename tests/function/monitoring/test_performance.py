@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn import metrics
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.performance import BLOCK, HALF, Performance, kind_of
+from tests.conftest import at_once
 
 RANDOM = np.random.default_rng(20)
 Rows = list[dict[str, Any]]
@@ -331,11 +332,7 @@ def test_in_parts_and_from_many_threads_it_is_the_same() -> None:
         for start in range(first, 800, 8 * 8):
             parts.add(answers[start : start + 8], truths[start : start + 8])
 
-    threads = [threading.Thread(target=add, args=(first,)) for first in range(0, 64, 8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(add, first) for first in range(0, 64, 8)))
 
     one, other = whole.report(), parts.report()
     assert one is not None

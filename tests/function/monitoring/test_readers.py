@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import KEY_ROWS, Watch
 from onnxlet.function.serving.predict import predict
-from onnxlet.function.settings import BLOCK_KEYS, Settings
-from tests.conftest import Client
+from onnxlet.function.settings import BLOCK_KEYS
+from tests.conftest import Client, app_of
 
 DRIFT, PREDICT = "/models/iris/drift", "/models/iris/predict"
 OWN, VICTIMS = [5.1, 3.5, 1.4, 0.2], [6.9, 3.1, 5.4, 2.1]
@@ -88,7 +88,7 @@ def test_why_a_single_row_was_refused_is_not_shown_to_all(flask_client: Make) ->
 
 def test_no_two_reports_differ_by_less_of_others_than_is_promised(models: Any) -> None:
     """Seven clients in any order and size; of each four of them as one who asks and reads."""
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
     model = app.extensions[SERVICE].repository.choose("iris")
     watch = Watch(Layout(model.manifest, model.signature), keys=BLOCK_KEYS)
     asked: dict[int, Prediction] = {

@@ -15,15 +15,13 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.document import PARTS
 from onnxlet.function.http.routes import table
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.settings import Settings
-from tests import estimators
-from tests.conftest import Client, loaded_by_a_start, quiet
+from tests.conftest import Client, app_of, loaded_by_a_start, quiet
 from tests.convert.imported import onnx_files
 from tests.function.http.test_report import write_page
 
@@ -36,7 +34,7 @@ def document(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     own = tmp_path_factory.mktemp("reported") / "models"
     shutil.copytree(models, own)
     write_page(own / "iris" / "1", b"<p>")  # only then it has that path
-    app = create_app(own, settings=Settings(own))
+    app = app_of(own)
     form: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
     return form
 
@@ -59,16 +57,16 @@ def test_over_every_transport(client: Client) -> None:
     assert answer.json()["openapi"] == "3.1.0"
 
 
-def test_models_whose_names_differ_only_by_a_sign(tmp_path: Path) -> None:
+def test_models_whose_names_differ_only_by_a_sign(models: Path, tmp_path: Path) -> None:
     for name in ("a-b", "a.b", "a_b"):
-        build(estimators.iris(), name, tmp_path, quiet)
-    app = create_app(tmp_path, settings=Settings(tmp_path))
+        shutil.copytree(models / "iris", tmp_path / name)
+    app = app_of(tmp_path)
 
     validate(app.test_client().get("/openapi.json").get_json())
 
 
 def test_it_is_valid_when_every_model_was_removed(models: Path) -> None:
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
     app.extensions[SERVICE].repository.catalogue = Catalogue({}, {})
 
     answer = app.test_client().get("/openapi.json")
@@ -80,7 +78,7 @@ def test_it_is_valid_when_every_model_was_removed(models: Path) -> None:
 def test_every_route_of_the_app_is_documented_and_the_other_way_round(
     models: Path, document: dict[str, Any]
 ) -> None:
-    app = create_app(models, settings=Settings(models))
+    app = app_of(models)
     matcher = app.url_map.bind("localhost")
     served = {
         f"{method} {rule.rule}"
@@ -258,10 +256,8 @@ def test_examples_are_medians_and_frequent_categories(
     }
 
 
-def test_every_task(tmp_path: Path) -> None:
-    for name, source in estimators.every_task().items():
-        build(source, name, tmp_path, quiet)
-    client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
+def test_every_task(tasks: Path) -> None:
+    client = app_of(tasks).test_client()
     document = client.get("/openapi.json").get_json()
 
     validate(document)
@@ -276,7 +272,7 @@ def test_every_task(tmp_path: Path) -> None:
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         _check(document, schema, answer.get_json())
         asked.add(path)
-    assert len(asked) > 8 * len(estimators.every_task())
+    assert len(asked) > 8 * len(list(tasks.iterdir()))
 
 
 def test_what_another_framework_exported(tmp_path: Path) -> None:
@@ -315,7 +311,7 @@ def test_it_costs_nothing_at_the_start(models: Path) -> None:
 
 
 def test_a_coverage_is_described_where_a_model_has_the_table(calibrated: Path) -> None:
-    client = create_app(calibrated, settings=Settings(calibrated)).test_client()
+    client = app_of(calibrated).test_client()
     document = client.get("/openapi.json").get_json()
 
     validate(document)

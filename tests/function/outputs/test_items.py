@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from onnxlet.function.errors import ModelError
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests.function import near as made
+from tests.function.altered import put
 
 
 @pytest.fixture
@@ -24,14 +24,6 @@ def version(near: Path, tmp_path: Path) -> Path:
 def answered(model: Model) -> Any:
     rows = made.ROWS[:1].tolist()
     return model.run(validate_rows(rows, model.signature))["prediction"].tolist()
-
-
-def rewritten(version: Path, content: bytes) -> None:
-    """Another file of items, which the manifest has the hash of."""
-    (version / "items.json").write_bytes(content)
-    manifest = json.loads((version / "manifest.json").read_bytes())
-    manifest["files"]["items.json"] = hashlib.sha256(content).hexdigest()
-    (version / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_the_file_is_read_when_it_is_needed_and_once(version: Path) -> None:
@@ -58,18 +50,18 @@ def test_an_altered_file_is_refused(version: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_file_without_items(version: Path, content: bytes) -> None:
-    rewritten(version, content)
+    put(version, "items.json", content)
     with pytest.raises(ModelError, match=r"products/1: items\.json has no items in it"):
         answered(load_model(version))
 
 
 def test_a_file_of_another_graph(version: Path) -> None:
-    rewritten(version, b'{"items": ["a", "b"]}')
+    put(version, "items.json", b'{"items": ["a", "b"]}')
     with pytest.raises(ModelError, match=r"has 2 items, and the graph answers position \d+"):
         answered(load_model(version))
 
 
 def test_numbers_stay_numbers(version: Path) -> None:
-    rewritten(version, json.dumps({"items": list(range(7, 157))}).encode())
+    put(version, "items.json", json.dumps({"items": list(range(7, 157))}).encode())
     found = answered(load_model(version))[0]
     assert found == [7 + at for at in made.nearest(made.ROWS[:1], made.K)[0][0].tolist()]

@@ -31,6 +31,7 @@ from tests.function.protocols.ways import (
     by_row,
     by_tensor,
     form,
+    requests_with,
     sagemaker_csv,
 )
 
@@ -179,14 +180,7 @@ WRONG_TEXTS = [
 
 @pytest.mark.parametrize("value", WRONG_VALUES, ids=str)
 def test_no_number_between_0_and_1_in_a_body(at: Asked, value: Any) -> None:
-    native_body = {"instances": ROWS, "coverage": value}
-    requests = {
-        "/models/line/predict": native_body,
-        "/v1/models/line:predict": native_body,
-        "/v2/models/line/infer": tensor(parameters={"coverage": value}),
-        "/invocations": {"inputs": ROWS, "params": {"coverage": value}},
-    }
-    for path, body in requests.items():
+    for path, body in requests_with(asking("line"), "coverage", value).items():
         answer = at.client.post(path, body, {TARGET: "line"})
         assert answer.status == 400, (path, answer.body)
         assert EXPECTED in answer.body.decode(), path
@@ -214,14 +208,7 @@ def test_no_number_between_0_and_1_in_a_query(at: Asked, text: str) -> None:
 
 def test_two_that_differ(at: Asked) -> None:
     said = "'coverage': the request says 0.8 and 0.9"
-    native_body = {"instances": ROWS, "coverage": 0.8}
-    requests = {
-        "/models/line/predict": native_body,
-        "/v1/models/line:predict": native_body,
-        "/v2/models/line/infer": tensor(parameters={"coverage": 0.8}),
-        "/invocations": {"inputs": ROWS, "params": {"coverage": 0.8}},
-    }
-    for path, body in requests.items():
+    for path, body in requests_with(asking("line"), "coverage", 0.8).items():
         answer = at.client.post(f"{path}?coverage=0.9", body, {TARGET: "line"})
         assert (answer.status, said in answer.body.decode()) == (400, True), answer.body
     headers = {TARGET: "line", ATTRIBUTES: "coverage=0.9"}
@@ -233,18 +220,12 @@ def test_two_that_differ(at: Asked) -> None:
 
 @pytest.mark.parametrize("model", ["plain", "few", "clusters", "scores", "many-labels"])
 def test_a_model_without_a_table(at: Asked, model: str) -> None:
-    body = {"instances": ROWS, "coverage": 0.9}
-    answer = at.client.post(f"/models/{model}/predict", body)
-    assert answer.status == 409
-    assert answer.json()["hint"].startswith("Build it again with y_test")
-    others = {
-        f"/v1/models/{model}:predict": body,
-        f"/v2/models/{model}/infer": tensor(parameters={"coverage": 0.9}),
-        "/invocations": {"inputs": ROWS, "params": {"coverage": 0.9}},
-    }
-    for path, sent in others.items():
-        answer = at.client.post(path, sent, {TARGET: model})
-        assert (answer.status, "y_test" in answer.body.decode()) == (400, True), answer.body
+    for path, body in requests_with(asking(model), "coverage", 0.9).items():
+        answer = at.client.post(path, body, {TARGET: model})
+        status = 409 if path.startswith("/models/") else 400
+        assert (answer.status, "y_test" in answer.body.decode()) == (status, True), answer.body
+    native = at.client.post(f"/models/{model}/predict", {"instances": ROWS, "coverage": 0.9})
+    assert native.json()["hint"].startswith("Build it again with y_test")
 
 
 def test_more_than_the_rows_support(at: Asked) -> None:

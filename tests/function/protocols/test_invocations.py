@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
@@ -23,6 +24,7 @@ from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOpt
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
+from tests.kept_builds import kept_builds
 
 MODELS = ("house-prices", "iris", "loan-default", "shop")
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
@@ -345,107 +347,76 @@ SPLIT = '(Send {"columns": [names], "data": [rows]}.)'
 ROWS = "(Send a list of rows, each an object by column name or a list of values.)"
 TYPES = "(Send Content-Type: application/json, or text/csv with header=present or header=absent.)"
 WHICH = "(Say by Content-Type: text/csv; header=present, or header=absent.)"
-REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
-    ("json", b"", 400, f"the body is empty {HINT}"),
-    ("json", IRIS, 400, f"expected an object, got a list {HINT}"),
-    ("json", {"data": 1}, 400, f"{ONE_OF} an object with ['data'] {HINT}"),
-    ("json", {"inputs": [], "instances": []}, 400, f"{ONE_OF} instances, inputs {HINT}"),
-    ("json", {"inputs": [], "x": 1}, 400, f"unknown members ['x'] beside 'inputs' {MEMBERS}"),
+REFUSED: list[tuple[bytes | dict[str, Any] | list[Any], str]] = [
+    (b"", f"the body is empty {HINT}"),
+    (IRIS, f"expected an object, got a list {HINT}"),
+    ({"data": 1}, f"{ONE_OF} an object with ['data'] {HINT}"),
+    ({"inputs": [], "instances": []}, f"{ONE_OF} instances, inputs {HINT}"),
+    ({"inputs": [], "x": 1}, f"unknown members ['x'] beside 'inputs' {MEMBERS}"),
     (
-        "json",
         {"inputs": IRIS, "params": {"temperature": 1}},
-        400,
         "'params': expected none but outputs, on_error, coverage, k, got ['temperature'] "
         "(A model takes no parameters here.)",
     ),
     (
-        "json",
         {"inputs": IRIS, "params": [1]},
-        400,
         "'params': expected none but outputs, on_error, coverage, k, got a list "
         "(A model takes no parameters here.)",
     ),
     (
-        "json",
         {"inputs": IRIS, "params": {"on_error": {"a": 1}}},
-        400,
         "'on_error': expected null or refuse, got '{'a': 1}'",
     ),
+    ({"inputs": IRIS, "params": {"outputs": 1}}, "'outputs': expected all, or names of outputs"),
     (
-        "json",
-        {"inputs": IRIS, "params": {"outputs": 1}},
-        400,
-        "'outputs': expected all, or names of outputs",
-    ),
-    (
-        "json",
         {"dataframe_split": [[1]]},
-        400,
         f"'dataframe_split': expected an object with a list 'data' {SPLIT}",
     ),
     (
-        "json",
         {"dataframe_split": {"data": [], "rows": 1}},
-        400,
         f"'dataframe_split': unknown members ['rows'] {SPLIT}",
     ),
     (
-        "json",
         {"dataframe_split": {"data": [[1, 2]], "columns": ["x0", 1]}},
-        400,
         f"'dataframe_split': expected 'columns' to be names {SPLIT}",
     ),
     (
-        "json",
         {"dataframe_split": {"data": [[1, 2]], "columns": [False, True]}},
-        400,
         f"'dataframe_split': expected 'columns' to be names {SPLIT}",
     ),
     (
-        "json",
         {"dataframe_split": {"data": [[1]], "columns": "x0"}},
-        400,
         f"'dataframe_split': expected 'columns' to be a list {SPLIT}",
     ),
     (
-        "json",
         {"dataframe_split": {"data": [[1, 2]], "columns": ["x0", "x0"]}},
-        400,
         "column 'x0': stands twice in 'columns'",
     ),
     (
-        "json",
         {"dataframe_split": {"columns": ["x0", "x1", "x2", "x3"], "data": [IRIS[0], [1]]}},
-        400,
         "row 1: expected 4 values, one for each column, got 1",
     ),
     (
-        "json",
         {"dataframe_split": {"columns": ["x3", "x1"], "data": [[1, 2], IRIS[0]]}},
-        400,
         "row 0, column 'x0': missing column; row 0, column 'x2': missing column; "
         "row 1: expected 2 values, one for each column, got 4",
     ),
     (
-        "json",
         {"dataframe_records": [[1, 2, 3, 4]]},
-        400,
         "'dataframe_records': expected a list of objects (Send a list of objects by column name.)",
     ),
-    ("json", {"inputs": 1}, 400, f"'inputs': expected a list of rows, got a number {ROWS}"),
+    ({"inputs": 1}, f"'inputs': expected a list of rows, got a number {ROWS}"),
+    ({"inputs": {"x0": [1], "x1": []}}, "column 'x1': expected 1 values as in column 'x0', got 0"),
+    ({"instances": []}, "no instances: expected at least one row"),
+    ({"instances": [{"features": [1]}]}, "row 0: expected 4 values in signature order, got 1"),
     (
-        "json",
-        {"inputs": {"x0": [1], "x1": []}},
-        400,
-        "column 'x1': expected 1 values as in column 'x0', got 0",
+        {"columns": ["x0"], "index": [0], "data": [[1]]},
+        "expected exactly one of dataframe_split, dataframe_records, instances, inputs, got an "
+        "object with ['columns', 'data', 'index'] "
+        '(Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.)',
     ),
-    ("json", {"instances": []}, 400, "no instances: expected at least one row"),
-    (
-        "json",
-        {"instances": [{"features": [1]}]},
-        400,
-        "row 0: expected 4 values in signature order, got 1",
-    ),
+]
+REFUSED_AS: list[tuple[str, bytes | dict[str, Any], int, str]] = [  # by media type and status
     (
         "application/json; format=pandas-split",
         {"inputs": IRIS},
@@ -471,26 +442,13 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
         f"header=maybe: expected present or absent {WHICH}",
     ),
     ("csv", b"0,1,2,3\n5,6,7,8", 400, f"the first line may be a row or a header {WHICH}"),
-    (
-        "csv",
-        b"5.1,3.5,1.4,x",
-        400,
-        csv_text.NO_ROWS,
-    ),
+    ("csv", b"5.1,3.5,1.4,x", 400, csv_text.NO_ROWS),
     (
         "csv",
         b"5.1,3.5,1.4,x\n1,2,3,4",
         400,
         "the header names no column of the model: expected such as 'x0', 'x1', 'x2', "
         "with commas between, got '5.1', '3.5', '1.4'",
-    ),
-    (
-        "json",
-        {"columns": ["x0"], "index": [0], "data": [[1]]},
-        400,
-        "expected exactly one of dataframe_split, dataframe_records, instances, inputs, got an "
-        "object with ['columns', 'data', 'index'] "
-        '(Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.)',
     ),
     ("csv", b"5.1,3.5,1.4", 400, "row 0: expected 4 values in signature order, got 3"),
     (
@@ -500,17 +458,12 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
         "row 0, column 'x3': expected a number, got 'x'",
     ),
     ("csv", b",,,\n1,2,3,4", 400, "column '': stands twice in the header"),
-    (
-        "csv",
-        b"",
-        400,
-        "the CSV has no header (Its first line names the columns.)",
-    ),
+    ("csv", b"", 400, "the CSV has no header (Its first line names the columns.)"),
 ]
 
 
 def test_refusals(client: Client) -> None:
-    for kind, body, status, message in REFUSED:
+    for kind, body, status, message in [*(("json", b, 400, m) for b, m in REFUSED), *REFUSED_AS]:
         answer = client.post(PATH, body, {TARGET: "iris"}, kind)
 
         told = {"error_code": "BAD_REQUEST", "message": message}
@@ -519,13 +472,8 @@ def test_refusals(client: Client) -> None:
 
 
 def test_a_header_of_numbers_is_never_taken_for_a_row(tmp_path: Any) -> None:
-    from sklearn.linear_model import LinearRegression
-
-    from onnxlet.convert.build import build
-    from tests.conftest import quiet
-
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["2019", "2020"])
-    build(Source(LinearRegression().fit(X, X["2019"]), X), "years", tmp_path, quiet)
+    kept_builds({"years": Source(LinearRegression().fit(X, X["2019"]), X)}, tmp_path)
     client = client_of(create_app(tmp_path))
     text = b"2019,2020\n1,2\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.settings import Settings
-from tests import events
 from tests.conftest import Client, client_of, through_events
+from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function import near as made
 from tests.function.protocols.ways import WAYS, Asked, Question, form, sagemaker_csv
 
@@ -28,18 +27,10 @@ def tensors(**more: Any) -> dict[str, Any]:
     return asking(0).inputs(**more)
 
 
-@pytest.fixture(scope="module", params=["flask", "REST API", "HTTP API", "load balancer"])
-def at(request: pytest.FixtureRequest, near: Path) -> Asked:
+@pytest.fixture(scope="module")
+def at(near: Path) -> Asked:
     app = create_app(near, settings=Settings(near), log=lambda entry: None)
-    makers: dict[str, Callable[..., dict[str, Any]]] = {
-        "REST API": events.make_v1_event,
-        "HTTP API": events.make_v2_event,
-        "load balancer": events.make_alb_event,
-    }
-    if request.param not in makers:
-        return Asked(near, app, client_of(app))
-    send = through_events(lambda event: respond(app, event, events.CONTEXT), makers[request.param])
-    return Asked(near, app, Client(send))
+    return Asked(near, app, client_of(app))
 
 
 def named(k: int) -> list[list[str]]:
@@ -56,6 +47,13 @@ def test_every_protocol_answers_the_k_nearest(at: Asked, way: str, k: int) -> No
     assert got["prediction"] == named(k)
     assert [len(row) for row in got.get("distances", got["prediction"])] == [k] * len(ROWS)
     assert ("distances" in got) == (way not in ("v1", "mlflow", "sagemaker", "v2_bytes"))
+
+
+@pytest.mark.parametrize("make", [make_v1_event, make_v2_event, make_alb_event])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_event_of_lambda_has_it(at: Asked, way: str, make: Any) -> None:
+    send = through_events(lambda event: respond(at.app, event, CONTEXT), make)
+    assert WAYS[way](at._replace(client=Client(send)), asking(7))["prediction"] == named(7)
 
 
 @pytest.mark.parametrize("k", [1, made.K, 7, 100])

@@ -17,7 +17,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
@@ -25,9 +24,10 @@ from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.protocols import v1
 from onnxlet.function.protocols.v1 import AnswerOptions
-from tests.conftest import Client, client_of, quiet
+from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
+from tests.kept_builds import kept_builds
 
 MODELS = ("house-prices", "iris", "loan-default", "shop")
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
@@ -208,101 +208,76 @@ def test_bad_rows_as_null(client: Client) -> None:
 
 HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for each column.'
 MEMBERS = "The members of a request are instances, inputs, signature_name, coverage, k."
-REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
-    ("iris", b"", 400, f"the body is empty ({HINT})"),
-    ("iris", b"[[1]]", 400, f"expected an object, got a list ({HINT})"),
-    ("iris", b"{", 400, "the body is not JSON: Expecting property name enclosed in double quotes"),
-    ("iris", {}, 400, f"expected exactly one of instances, inputs, got an object with [] ({HINT})"),
+REFUSED: list[tuple[bytes | dict[str, Any], str]] = [
+    (b"", f"the body is empty ({HINT})"),
+    (b"[[1]]", f"expected an object, got a list ({HINT})"),
+    (b"{", "the body is not JSON: Expecting property name enclosed in double quotes"),
+    ({}, f"expected exactly one of instances, inputs, got an object with [] ({HINT})"),
     (
-        "iris",
         {"instances": [], "inputs": []},
-        400,
         f"expected exactly one of instances, inputs, got instances, inputs ({HINT})",
     ),
     (
-        "iris",
         {"instances": [], "examples": 1},
-        400,
         f"unknown members ['examples'] beside 'instances' ({MEMBERS})",
     ),
     (
-        "iris",
         {"instances": [], "signature_name": "classify"},
-        400,
         "'signature_name': expected serving_default, got 'classify' "
         "(A model has one signature here; ask for other outputs by ?outputs=all.)",
     ),
+    ({"instances": {"a": 1}}, f"'instances': expected a list of rows, got an object ({HINT})"),
+    ({"inputs": 3}, f"'inputs': expected a list of rows, got a number ({HINT})"),
+    ({"inputs": {}}, "no columns: expected at least one"),
+    ({"instances": []}, "no instances: expected at least one row"),
+    ({"inputs": {"x0": []}}, "no instances: expected at least one row"),
     (
-        "iris",
-        {"instances": {"a": 1}},
-        400,
-        f"'instances': expected a list of rows, got an object ({HINT})",
-    ),
-    ("iris", {"inputs": 3}, 400, f"'inputs': expected a list of rows, got a number ({HINT})"),
-    ("iris", {"inputs": {}}, 400, "no columns: expected at least one"),
-    ("iris", {"instances": []}, 400, "no instances: expected at least one row"),
-    ("iris", {"inputs": {"x0": []}}, 400, "no instances: expected at least one row"),
-    (
-        "iris",
         {"inputs": {"x0": 1, "x1": [1], "x2": None}},
-        400,
         "column 'x0': expected a list with a value for each row, got a number; "
         "column 'x2': expected a list with a value for each row, got null",
     ),
     (
-        "iris",
         {"inputs": {"x0": [1, 2], "x1": [1], "x2": [1, 2], "x3": []}},
-        400,
         "column 'x1': expected 2 values as in column 'x0', got 1; "
         "column 'x3': expected 2 values as in column 'x0', got 0",
     ),
     (
-        "iris",
         {"inputs": {"x0": [1], "x1": [1], "x2": [[1, 2]], "y": [0]}},
-        400,
         "row 0, column 'y': unknown column; row 0, column 'x2': expected a number, got a list; "
         "row 0, column 'x3': missing column",
     ),
     (
-        "iris",
         {"inputs": {"x0": [[1, 2, 3, 4]]}},
-        400,
         "row 0: expected a list of 1 values, one for each named column",
     ),
     (
-        "iris",
         {"inputs": {"input": [[1, 2, 3], {"x0": 1}]}},
-        400,
         "row 0: expected 4 values in signature order, got 3; "
         "row 1: expected 4 values in signature order, got 1",
     ),
-    ("iris", {"instances": [1]}, 400, "row 0: expected 4 values in signature order, got 1"),
+    ({"instances": [1]}, "row 0: expected 4 values in signature order, got 1"),
     (
-        "iris",
         {"instances": [[1, "2", None, True]]},
-        400,
         "row 0, column 'x1': expected a number, got '2'; row 0, column 'x2': missing value, and "
         "the model does not take one here; row 0, column 'x3': expected a number, got true",
     ),
+]
+REFUSED_AT: list[tuple[str, int, str]] = [  # by model and query
     (
         "iris?outputs=score",
-        {"instances": IRIS},
         400,
         "'outputs': model 'iris' has no 'score' (Ask for all, or for some of prediction, "
         "probabilities.)",
     ),
-    ("iris?on_error=no", {"instances": IRIS}, 400, "'on_error': expected null or refuse, got 'no'"),
-    (
-        "nope",
-        {"instances": IRIS},
-        404,
-        "no model 'nope' (There are house-prices, iris, loan-default, shop.)",
-    ),
+    ("iris?on_error=no", 400, "'on_error': expected null or refuse, got 'no'"),
+    ("nope", 404, "no model 'nope' (There are house-prices, iris, loan-default, shop.)"),
 ]
 
 
 def test_refusals(client: Client) -> None:
-    for name, body, status, error in REFUSED:
+    cases: list[tuple[str, Any, int, str]] = [("iris", b, 400, error) for b, error in REFUSED]
+    cases += [(at, {"instances": IRIS}, status, error) for at, status, error in REFUSED_AT]
+    for name, body, status, error in cases:
         model, mark, query = name.partition("?")
 
         answer = client.post(f"/v1/models/{model}:predict{mark}{query}", body)
@@ -387,10 +362,10 @@ def test_metadata(client: Client, version: str) -> None:
 def test_a_column_named_as_base64_is(tmp_path: Path) -> None:
     X = pd.DataFrame({"b64": ["a", "b", "YQ==", "c"] * 15, "n": range(60)})
     columns = make_column_transformer((OrdinalEncoder(), ["b64"]), ("passthrough", ["n"]))
-    source = Source(make_pipeline(columns, LinearRegression()).fit(X, X["n"]), X)
-    for _ in range(2):
-        build(source, "b", tmp_path, quiet)
-        source = Source(make_pipeline(columns, LinearRegression()).fit(X, -X["n"]), X)
+    for y in (X["n"], -X["n"]):
+        kept_builds(
+            {"b": Source(make_pipeline(columns, LinearRegression()).fit(X, y), X)}, tmp_path
+        )
     client = client_of(create_app(tmp_path))
 
     plain = client.post("/v1/models/b:predict", {"instances": [["YQ==", 3]]})

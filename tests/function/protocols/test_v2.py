@@ -16,16 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 
 import onnxlet
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.app import create_app
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.v2.tensors import HEADER
-from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, Answer, Client, client_of
+from tests.conftest import ROOT, Answer, Client, app_of, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import SHOP
+from tests.kept_builds import kept_builds
 
 IRIS = "/v2/models/iris/infer"
 MODELS = ("house-prices", "iris", "loan-default", "shop")
@@ -523,15 +521,13 @@ def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = np.stack(
         [np.array(["a", "b", "c"])[(X[:, 0] // 1).clip(-1, 1).astype(int)], X[:, 1] > 0], 1
     )
-    folder = tmp_path_factory.mktemp("pair")
     model = MultiOutputClassifier(LogisticRegression()).fit(X, y.astype(str))
-    build(Source(model, X[:50]), "pair", folder, lambda line: None)
-    return folder
+    return kept_builds({"pair": Source(model, X[:50])}, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")
 def pair(pair_folder: Path) -> Client:
-    return client_of(create_app(pair_folder, settings=Settings(pair_folder)))
+    return client_of(app_of(pair_folder))
 
 
 def test_the_metadata_say_32_bits_where_the_graph_computes_no_more(pair_folder: Path) -> None:

@@ -69,6 +69,16 @@ class Question(NamedTuple):
         return {"inputs": inputs, **more}
 
 
+def requests_with(q: Question, option: str, value: Any) -> dict[str, Any]:
+    """The body of each protocol that has an option, by its path."""
+    return {
+        f"/models/{q.model}/predict": {"instances": q.rows, option: value},
+        f"/v1/models/{q.model}:predict": {"instances": q.rows, option: value},
+        f"/v2/models/{q.model}/infer": q.inputs(parameters={option: value}),
+        "/invocations": {"inputs": q.rows, "params": {option: value}},
+    }
+
+
 def form(answer: Answer) -> Any:
     assert answer.status == 200, answer.body
     return answer.json()

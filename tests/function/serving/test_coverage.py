@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +21,7 @@ from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.options import region, score_at
 from onnxlet.function.serving.predict import predict
-from tests.conftest import ROOT
+from tests.conftest import ran
 from tests.function import calibrated as made
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -358,12 +357,6 @@ before = [name for name in sys.modules if name.endswith(LATE) or name == "fracti
 client.post("/models/line/predict?coverage=0.9", json=rows[:1])
 print(before, [name for name in sys.modules if name.endswith(LATE)])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(calibrated)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = ran([sys.executable, "-c", code, str(calibrated)], check=True)
     late = ("models.coverage", "serving.options")
     assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"

@@ -1,4 +1,4 @@
-"""The native protocol, over every transport."""
+"""The native protocol."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import pytest
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.settings import Settings
 from tests.conftest import Client
-
-pytestmark = pytest.mark.every_transport
 
 HOUSE = {
     "Gr_Liv_Area": 1442,
@@ -152,6 +150,7 @@ def test_bare_nan_is_taken_for_missing_and_never_given(client: Client) -> None:
     assert nan.json() == null.json()
 
 
+@pytest.mark.every_transport
 def test_predictions_under_concurrency_are_those_of_one_thread(
     client: Client, sources: Mapping[str, Source]
 ) -> None:
@@ -225,6 +224,7 @@ def test_health(client: Client) -> None:
     assert client.get("/v2/health/ready").json() == {"ready": True}
 
 
+@pytest.mark.every_transport
 def test_a_plain_request_id_is_kept_and_an_odd_one_replaced(client: Client) -> None:
     kept = client.get("/v2/health/live", {"X-Request-Id": "abc-123"})
     replaced = client.get("/v2/health/live", {"X-Request-Id": 'a"} {"b'})
