@@ -17,7 +17,8 @@ BOOSTERS = ("catboost", "lightgbm", "xgboost")
 def test_a_pipeline_of_a_tutorial(name: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries, about themselves
-        parity = assert_served(*LIBRARIES[name](), tmp_path)
+        estimator, X_test = LIBRARIES[name]()
+        parity = assert_served(estimator, X_test, tmp_path)
     if name.startswith(BOOSTERS):
         assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
         assert parity["hard_rows"] > 2000
