@@ -63,13 +63,15 @@ def made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
         digest.update(path.relative_to(models).as_posix().encode() + b"\0" + path.read_bytes())
 
     def write(into: Path) -> None:
-        (into / "packaged.json").write_text(json.dumps(make(kind, models, into / "it.zip", **more)))
+        (into / "packaged.json").write_text(
+            json.dumps(make(kind, models, into / "bundle.zip", **more))
+        )
 
     home = kept(f"bundle-{digest.hexdigest()[:16]}", write)
-    with zipfile.ZipFile(home / "it.zip") as bundle:
+    with zipfile.ZipFile(home / "bundle.zip") as bundle:
         bundle.extractall(folder / "unpacked")
     packaged = Packaged(*json.loads((home / "packaged.json").read_text()))
-    return Made(home / "it.zip", packaged, folder / "unpacked")
+    return Made(home / "bundle.zip", packaged, folder / "unpacked")
 
 
 @pytest.fixture(scope="session")
