@@ -136,8 +136,8 @@ test-memory: $(DEV) ## memory that is held and given back, measured (slow)
 test-emulation: $(DEV) ## other processors, emulated: the same bytes as here (Linux, root; slow)
 	$(PY) -m pytest -m emulation -rs tests $(ARGS)
 
-test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project $(ARGS)
+test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP, and other long builds (slow)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert tests/project $(ARGS)
 
 test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)

@@ -1,10 +1,11 @@
-"""Builds that only set a test up: made once for all processes, and kept between runs.
+"""Builds and bundles that set tests up: made once for all processes, and kept between runs.
 
-A build is looked up by all that it is made of: the bytes of the estimator and of its rows, its
-name, every Python file of function/, convert/, onnxlet/ and tests/, every package that is
-installed, Python and the machine. Whatever changes makes another key, and what is under another key
-is never read: nothing stale can hide a fault. A build that is itself tested is not looked up: that
-test calls `build`.
+One is looked up by all that it is made of: the bytes of the estimator and of its rows or of the
+models, its name, every file of code, page and requirements below function/, edge/, convert/,
+onnxlet/ and requirements/, every Python file of tests/, every package that is installed, Python and
+the machine. Whatever changes makes another key, and what is under another key is never read:
+nothing stale can hide a fault. A build that is itself tested is not looked up: that test calls
+`build`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -28,7 +29,9 @@ from onnxlet.convert.sources.source import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".pytest_cache" / "builds"  # a folder for each state of the code
-CODE = ("function", "convert", "onnxlet", "tests")
+CODE = ("function", "edge", "convert", "onnxlet", "requirements", "tests")
+ENDINGS = (".py", ".html", ".css", ".js", ".txt")
+LICENCES = ("LICENSE", "NOTICE")
 STATES = 4  # of the code whose builds are kept, such as those of several environments
 
 
@@ -41,23 +44,32 @@ def kept_builds(sources: Mapping[str, Source], folder: Path) -> Path:
 
 def _kept_build(source: Source, name: str, folder: Path) -> None:
     key = joblib.hash((name, source.estimator, source.X_test, source.y_test, source.X_train))
-    kept = _state() / f"{name}-{key}"
-    with kept.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process that makes the same is waited for
-        if not kept.is_dir():
-            with tempfile.TemporaryDirectory(dir=kept.parent) as made:
-                build(source, name, Path(made), lambda line: None)
-                (Path(made) / name).rename(kept)
+    made = kept(f"{name}-{key}", lambda into: build(source, name, into, lambda line: None))
     versions = folder / name
     versions.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(kept / "1", versions / str(1 + len(list(versions.iterdir()))))
+    shutil.copytree(made / name / "1", versions / str(1 + len(list(versions.iterdir()))))
+
+
+def kept(name: str, make: Callable[[Path], object]) -> Path:
+    """The folder that `make` has filled, once under this name. Nobody writes there."""
+    found = _state() / name
+    with found.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process that makes the same is waited for
+        if not found.is_dir():
+            with tempfile.TemporaryDirectory(dir=found.parent) as scratch:
+                made = Path(scratch, name)
+                made.mkdir()
+                make(made)
+                made.rename(found)
+    return found
 
 
 @cache
 def _state() -> Path:
     """The folder of this state of the code; those of the oldest other ones are removed."""
     digest = hashlib.sha256()
-    for path in sorted(path for top in CODE for path in (ROOT / top).rglob("*.py")):
+    code = [path for top in CODE for path in (ROOT / top).rglob("*") if path.suffix in ENDINGS]
+    for path in [*sorted(code), *(ROOT / name for name in LICENCES)]:
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     installed = sorted(f"{each.name} {each.version}" for each in distributions())
     digest.update(json.dumps([installed, sys.version, platform.machine()]).encode())

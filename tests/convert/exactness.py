@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,21 +65,25 @@ def answers(
     asked = list(methods or methods_of(estimator))
     outputs = [graph.call(estimator, table, method) for method in asked]
     outputs = [graph.op("Identity", tensor) for tensor in outputs]
-    proto = graph.finished(outputs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
     feeds: dict[str, Array] = {}
     for entry in graph.inputs:
         if "tokens" in entry:
             feeds |= _counts(X, entry)
         else:
             feeds[entry["name"]] = _stepped(X, entry) if "steps" in entry else _feed(X, entry)
-    got = session.run([tensor.name for tensor in outputs], feeds)
+    got = run(graph.finished(outputs), feeds)
     for tensor, array in zip(outputs, got, strict=True):
         assert array.shape == (len(X), tensor.width), (array.shape, tensor.width)
     return dict(zip(asked, got, strict=True))
+
+
+def run(proto: Any, feeds: Mapping[str, Array]) -> list[Array]:
+    """The outputs of a graph in ONNX Runtime, in their order."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    return list(session.run(None, feeds))
 
 
 def _feed(X: Any, entry: dict[str, Any]) -> Array:

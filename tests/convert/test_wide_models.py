@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,18 +187,10 @@ def test_columns_whose_sums_overflow_at_several_magnitudes_share_a_lower_one() -
     assert _shared([Column("a", "string", categories=("x",))]) is None
 
 
-@pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Source]:
-    folder = tmp_path_factory.mktemp("wide")
-    source = ridge(WIDEST)
-    built(source, folder)
-    return folder, source
-
-
-def test_the_certificate_has_how_many_columns_were_probed(wide: tuple[Path, Source]) -> None:
-    (path,) = wide[0].rglob("manifest.json")
-    manifest = json.loads(path.read_text())
-    probed = len(representatives([list(range(WIDEST))]))
+def test_the_certificate_has_how_many_columns_were_probed(tmp_path: Path) -> None:
+    width = 2 * NARROW
+    manifest = built(ridge(width), tmp_path).manifest
+    probed = len(representatives([list(range(width))]))
     assert manifest["parity"]["probed_columns"] == probed
     lines = list(certificate_lines("m", 1, manifest))
     assert f"  columns     {probed} probed; the others are treated alike" in lines
@@ -210,12 +201,15 @@ def test_a_narrow_model_s_certificate_does_not(tmp_path: Path) -> None:
     assert "probed_columns" not in made.manifest["parity"]
 
 
-def test_ten_rows_of_16_384_columns_are_answered_as_json(wide: tuple[Path, Source]) -> None:
-    folder, source = wide
+@pytest.mark.pipelines  # a build of ten seconds; above some columns of as many are chosen
+def test_ten_rows_of_16_384_columns_are_answered_as_json(tmp_path: Path) -> None:
+    source = ridge(WIDEST)
+    parity = built(source, tmp_path).manifest["parity"]
+    assert parity["probed_columns"] == len(representatives([list(range(WIDEST))]))
     rows = [
         {f"x{n}": cell for n, cell in enumerate(row)} for row in source.X_test[:10].tolist()
     ]  # the longest form: each cell with its column's name
-    answer = served(folder).post("/predict", json={"instances": rows})
+    answer = served(tmp_path).post("/predict", json={"instances": rows})
     assert answer.status_code == 200
     assert np.allclose(answer.json["prediction"], source.estimator.predict(source.X_test[:10]))
 

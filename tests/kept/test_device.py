@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -106,8 +107,9 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
     restart = read_environment_file(device.paths.environment)["ONNXLET_DEVICE_RESTART"]
     (device.paths.slot("b") / "__main__.py").write_text("1 / 0\n")
     only_a = device.paths.root / "only-a.sh"  # in a file: the command has quotes of its own
-    only_a.write_text(f"test $(readlink {device.paths.live}) = a && {restart}\n")
-    code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=f"sh {only_a}")
+    only_a.write_text(f"test $(readlink {quote(str(device.paths.live))}) = a && {restart}\n")
+    command = f"sh {quote(str(only_a))}"
+    code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=command)
     assert (code, device.live) == (0, "a"), said
     assert served(device, supervised, "iris") == 1
     assert only_a.name in device.status()["broken"]["bundle"]["2"]

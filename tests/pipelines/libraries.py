@@ -1,26 +1,66 @@
-"""Pipelines with other people's libraries, as their tutorials have them; each imports its own."""
+"""Pipelines with other people's libraries, as their tutorials have them: all have to be there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import category_encoders as encoders
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+import skrub
+from catboost import CatBoostClassifier, CatBoostRegressor
+from feature_engine import (
+    creation,
+    discretisation,
+    encoding,
+    imputation,
+    outliers,
+    selection,
+    transformation,
+)
+from feature_engine import datetime as dates
+from feature_engine.pipeline import Pipeline as FramePipeline
+from feature_engine.wrappers import SklearnTransformerWrapper
+from imblearn.ensemble import (
+    BalancedBaggingClassifier,
+    BalancedRandomForestClassifier,
+    EasyEnsembleClassifier,
+)
+from imblearn.over_sampling import SMOTE, SMOTENC
+from imblearn.pipeline import Pipeline
+from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
+from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
+from lightgbm import LGBMClassifier, LGBMRegressor
+from mapie.classification import SplitConformalClassifier
+from mapie.regression import CrossConformalRegressor, SplitConformalRegressor
+from quantile_forest import ExtraTreesQuantileRegressor, RandomForestQuantileRegressor
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklego.meta import GroupedPredictor, Thresholder, ZeroInflatedRegressor
+from sklego.pipeline import DebugPipeline
+from sklego.preprocessing import (
+    ColumnCapper,
+    ColumnSelector,
+    RepeatingBasisFunction,
+    TypeSelector,
+)
+from xgboost import XGBClassifier, XGBRegressor
 
 from tests.pipelines import data_sets as data
 from tests.pipelines.zoo import HOUSE, Made, fitted, prepared
 
 LIBRARIES: dict[str, Callable[[], Made]] = {}
+OF_CATBOOST = {"verbose": 0, "random_seed": 0, "thread_count": 1, "allow_writing_files": False}
+OF_LIGHTGBM = {"verbose": -1, "random_state": 0, "n_jobs": 1}
+OF_INTERPRET = {"outer_bags": 2, "random_state": 0, "n_jobs": 1}
 
 
 def pipeline(make: Callable[[], Made]) -> Callable[[], Made]:
@@ -88,9 +128,6 @@ def titanic(rows: int = 700) -> tuple[pd.DataFrame, Any]:
 
 @pipeline
 def imblearn_smote_and_logistic_regression() -> Made:
-    from imblearn.over_sampling import SMOTE
-    from imblearn.pipeline import make_pipeline as imblearn_pipeline
-
     X, y = data.mlc()
     model = imblearn_pipeline(StandardScaler(), SMOTE(random_state=0), LogisticRegression())
     return fitted(model, X[data.numbers(X)], y)
@@ -98,9 +135,6 @@ def imblearn_smote_and_logistic_regression() -> Made:
 
 @pipeline
 def imblearn_under_sampling_behind_columns() -> Made:
-    from imblearn.pipeline import make_pipeline as imblearn_pipeline
-    from imblearn.under_sampling import RandomUnderSampler
-
     X, y = data.attrition()
     model = imblearn_pipeline(
         prepared(X), RandomUnderSampler(random_state=0), DecisionTreeClassifier(max_depth=6)
@@ -108,22 +142,33 @@ def imblearn_under_sampling_behind_columns() -> Made:
     return fitted(model, X, y)
 
 
+def contracts() -> tuple[pd.DataFrame, Any]:
+    """Some columns of the telecom customers."""
+    X, y = data.churn()
+    return X[["tenure", "monthly_charges", "total_charges", "contract", "payment_method"]], y
+
+
 @pipeline
 def imblearn_grid_search_over_a_sampler() -> Made:
-    from imblearn.over_sampling import RandomOverSampler
-    from imblearn.pipeline import Pipeline
+    X, y = contracts()
+    steps = [("columns", prepared(X)), ("sample", SMOTE(random_state=0)),
+             ("model", LogisticRegression(max_iter=300))]  # fmt: skip
+    grid = {"sample__k_neighbors": [3, 5], "model__C": [0.1, 1.0]}
+    return fitted(GridSearchCV(Pipeline(steps), grid, cv=2, scoring="roc_auc"), X, y)
 
-    X, y = data.mlc()
-    steps = [("scale", StandardScaler()), ("sample", RandomOverSampler(random_state=0)),
-             ("model", LogisticRegression())]  # fmt: skip
-    search = GridSearchCV(Pipeline(steps), {"model__C": [0.1, 1.0]}, cv=3, scoring="roc_auc")
-    return fitted(search, X[data.numbers(X)], y)
+
+@pipeline
+def imblearn_mixed_columns_oversampled_before_they_are_encoded() -> Made:
+    X, y = contracts()
+    X_train, X_test, y_train = data.split(X, y)
+    smote = SMOTENC(categorical_features=data.texts(X), random_state=0)
+    forest = BalancedRandomForestClassifier(20, max_depth=6, random_state=0)
+    full = X_train.notna().all(axis=1)
+    return imblearn_pipeline(smote, prepared(X), forest).fit(X_train[full], y_train[full]), X_test
 
 
 @pipeline
 def imblearn_balanced_forest() -> Made:
-    from imblearn.ensemble import BalancedRandomForestClassifier
-
     X, y = data.mlc()
     model = BalancedRandomForestClassifier(30, random_state=0, replacement=True)
     return fitted(make_pipeline(prepared(X), model), X, y)
@@ -131,8 +176,6 @@ def imblearn_balanced_forest() -> Made:
 
 @pipeline
 def imblearn_balanced_bagging_of_boosting() -> Made:
-    from imblearn.ensemble import BalancedBaggingClassifier
-
     X, y = data.mlc()
     inner = HistGradientBoostingClassifier(max_iter=20, random_state=0)
     model = BalancedBaggingClassifier(inner, n_estimators=4, random_state=0)
@@ -141,8 +184,6 @@ def imblearn_balanced_bagging_of_boosting() -> Made:
 
 @pipeline
 def imblearn_easy_ensemble() -> Made:
-    from imblearn.ensemble import EasyEnsembleClassifier
-
     X, y = data.mlc()
     return fitted(EasyEnsembleClassifier(4, random_state=0), X[data.numbers(X)], y)
 
@@ -152,20 +193,16 @@ def imblearn_easy_ensemble() -> Made:
 
 @pipeline
 def category_encoders_target() -> Made:
-    from category_encoders import TargetEncoder
-
     X, y = data.ames()
-    made, X_test = fitted(make_pipeline(TargetEncoder(smoothing=8.0), Ridge()), X, y)
+    made, X_test = fitted(make_pipeline(encoders.TargetEncoder(smoothing=8.0), Ridge()), X, y)
     return made, data.with_unseen(X_test, ["Neighborhood", "Roof_Style"])
 
 
 @pipeline
 def category_encoders_catboost_in_columns() -> Made:
-    from category_encoders import CatBoostEncoder
-
     X, y = data.churn()
     columns = make_column_transformer(
-        (CatBoostEncoder(), data.texts(X)),
+        (encoders.CatBoostEncoder(), data.texts(X)),
         (make_pipeline(SimpleImputer(), StandardScaler()), data.numbers(X)),
     )
     return fitted(make_pipeline(columns, LogisticRegression(max_iter=500)), X, y == "Yes")
@@ -173,30 +210,27 @@ def category_encoders_catboost_in_columns() -> Made:
 
 @pipeline
 def category_encoders_weight_of_evidence() -> Made:
-    from category_encoders import WOEEncoder
-
     X, y = data.mlc()
-    model = make_pipeline(WOEEncoder(cols=data.texts(X)), StandardScaler(), LogisticRegression())
+    model = make_pipeline(
+        encoders.WOEEncoder(cols=data.texts(X)), StandardScaler(), LogisticRegression()
+    )
     return fitted(model, X, y)
 
 
 @pipeline
-def category_encoders_james_stein_boosting() -> Made:
-    from category_encoders import JamesSteinEncoder
-
-    X, y = data.taxi()
-    model = HistGradientBoostingClassifier(max_iter=30, random_state=0)
-    return fitted(make_pipeline(JamesSteinEncoder(), model), X, y)
+def category_encoders_james_stein_with_gaps() -> Made:
+    X, y = data.credit()
+    encoder = encoders.JamesSteinEncoder(handle_unknown="return_nan")
+    model = make_pipeline(encoder, SimpleImputer(), StandardScaler(), LogisticRegression())
+    return fitted(model, X, y)
 
 
 @pipeline
 def category_encoders_binary_and_count() -> Made:
-    from category_encoders import BinaryEncoder, CountEncoder
-
     X, y = data.ames()
     columns = make_column_transformer(
-        (BinaryEncoder(), ["Neighborhood"]),
-        (CountEncoder(normalize=True), ["Roof_Style", "Foundation"]),
+        (encoders.BinaryEncoder(), ["Neighborhood"]),
+        (encoders.CountEncoder(normalize=True), ["Roof_Style", "Foundation"]),
         (StandardScaler(), ["Lot_Area", "Gr_Liv_Area", "Year_Built"]),
     )
     return fitted(make_pipeline(columns, Ridge()), X, y)
@@ -204,29 +238,23 @@ def category_encoders_binary_and_count() -> Made:
 
 @pipeline
 def category_encoders_ordinal_with_gaps() -> Made:
-    from category_encoders import OrdinalEncoder
-
     X, y = data.credit()
     model = HistGradientBoostingClassifier(max_iter=25, random_state=0)
-    return fitted(make_pipeline(OrdinalEncoder(), model), X, y)
+    return fitted(make_pipeline(encoders.OrdinalEncoder(), model), X, y)
 
 
 @pipeline
 def category_encoders_hashing() -> Made:
-    from category_encoders import HashingEncoder
-
     X, y = data.mlc()
-    encoder = HashingEncoder(n_components=6, cols=["state", "area_code"], max_process=1)
+    encoder = encoders.HashingEncoder(n_components=6, cols=["state", "area_code"], max_process=1)
     return fitted(make_pipeline(encoder, _numbers_only(), LogisticRegression()), X, y)
 
 
 @pipeline
 def category_encoders_helmert() -> Made:
-    from category_encoders import HelmertEncoder
-
     X, y = data.penguins()
     X = filled(X)
-    model = make_pipeline(HelmertEncoder(), StandardScaler(), LogisticRegression())
+    model = make_pipeline(encoders.HelmertEncoder(), StandardScaler(), LogisticRegression())
     return fitted(model, X, y)
 
 
@@ -241,8 +269,6 @@ def _numbers_only() -> Any:
 
 @pipeline
 def skrub_tabular_regressor() -> Made:
-    import skrub
-
     X, y = employees()
     model = skrub.tabular_pipeline(HistGradientBoostingRegressor(max_iter=30, random_state=0))
     return fitted(model, X, y)
@@ -250,16 +276,12 @@ def skrub_tabular_regressor() -> Made:
 
 @pipeline
 def skrub_table_vectorizer_and_ridge() -> Made:
-    import skrub
-
     X, y = employees()
     return fitted(make_pipeline(skrub.TableVectorizer(), StandardScaler(), Ridge()), X, y)
 
 
 @pipeline
 def skrub_minhash_of_high_cardinality() -> Made:
-    import skrub
-
     X, y = employees()
     vectorizer = skrub.TableVectorizer(high_cardinality=skrub.MinHashEncoder(n_components=8))
     model = HistGradientBoostingRegressor(max_iter=20, random_state=0)
@@ -268,8 +290,6 @@ def skrub_minhash_of_high_cardinality() -> Made:
 
 @pipeline
 def skrub_string_encoder_of_sentences() -> Made:
-    import skrub
-
     X, y = data.movies()
     columns = make_column_transformer((skrub.StringEncoder(n_components=20), "text"))
     return fitted(make_pipeline(columns, LogisticRegression()), X[:800], y[:800])
@@ -277,8 +297,6 @@ def skrub_string_encoder_of_sentences() -> Made:
 
 @pipeline
 def skrub_dates_and_squashing() -> Made:
-    import skrub
-
     X, y = employees()
     vectorizer = skrub.TableVectorizer(
         datetime=skrub.DatetimeEncoder(add_total_seconds=False, resolution="day"),
@@ -290,8 +308,6 @@ def skrub_dates_and_squashing() -> Made:
 
 @pipeline
 def skrub_select_and_drop() -> Made:
-    import skrub
-
     X, y = data.ames()
     model = make_pipeline(
         skrub.SelectCols(["Lot_Area", "Year_Built", "Neighborhood"]),
@@ -307,40 +323,41 @@ def skrub_select_and_drop() -> Made:
 
 @pipeline
 def feature_engine_house_prices() -> Made:
-    from feature_engine import discretisation, encoding, imputation, selection, transformation
-    from feature_engine.pipeline import Pipeline
-
     X, y = data.ames()
-    columns = [*HOUSE[:5], "Neighborhood", "Roof_Style", "Foundation"]
+    columns = [*HOUSE[:5], "Full_Bath", "Neighborhood", "Roof_Style", "Foundation"]
     X = data.with_gaps(X[columns], ["Lot_Area", "Roof_Style"])
-    X["Year_Built"] = X["Year_Built"].astype(float)
+    X = X.astype({"Year_Built": float, "Full_Bath": object})  # these numbers stand for groups
+    groups = ["Full_Bath", "Neighborhood", "Roof_Style", "Foundation"]
+    rare = {"variables": groups, "ignore_format": True, "replace_with": "Rare"}
     steps = [
         ("missing", imputation.AddMissingIndicator(variables=["Lot_Area"])),
         ("median", imputation.MeanMedianImputer("median", variables=["Lot_Area"])),
         ("text", imputation.CategoricalImputer(variables=["Roof_Style"])),
         ("log", transformation.LogTransformer(variables=["Lot_Area", "Gr_Liv_Area"])),
-        ("rare", encoding.RareLabelEncoder(tol=0.05, n_categories=3)),
-        ("ordered", encoding.OrdinalEncoder("ordered")),
-        ("bins", discretisation.EqualFrequencyDiscretiser(variables=["Year_Built"], q=6)),
+        ("power", transformation.YeoJohnsonTransformer(variables=["Total_Bsmt_SF"])),
+        ("parts", creation.RelativeFeatures(["Garage_Area"], ["Gr_Liv_Area"], ["sub"],
+                                            drop_original=True)),
+        ("bins", discretisation.EqualFrequencyDiscretiser(variables=["Year_Built"], q=6,
+                                                          return_object=True)),
+        ("rare", encoding.RareLabelEncoder(tol=0.05, n_categories=3, **rare)),
+        ("ordered", encoding.OrdinalEncoder("ordered", variables=[*groups, "Year_Built"],
+                                            ignore_format=True)),
+        ("scaled", SklearnTransformerWrapper(StandardScaler())),
         ("constant", selection.DropConstantFeatures(tol=0.99)),
         ("model", Lasso(5.0)),
-    ]
-    return fitted(Pipeline(steps), X, y)
+    ]  # fmt: skip
+    return fitted(FramePipeline(steps), X, y)
 
 
 @pipeline
 def feature_engine_titanic() -> Made:
-    from feature_engine.encoding import OneHotEncoder, RareLabelEncoder
-    from feature_engine.imputation import ArbitraryNumberImputer, CategoricalImputer
-    from feature_engine.outliers import Winsorizer
-
     X, y = titanic()
     model = make_pipeline(
-        ArbitraryNumberImputer(-1, variables=["age"]),
-        CategoricalImputer(variables=["embarked"]),
-        Winsorizer("iqr", tail="right", variables=["fare"]),
-        RareLabelEncoder(tol=0.1, n_categories=2, variables=["cabin", "embarked"]),
-        OneHotEncoder(drop_last=True),
+        imputation.ArbitraryNumberImputer(-1, variables=["age"]),
+        imputation.CategoricalImputer(variables=["embarked"]),
+        outliers.Winsorizer("iqr", tail="right", variables=["fare"]),
+        encoding.RareLabelEncoder(tol=0.1, n_categories=2, variables=["cabin", "embarked"]),
+        encoding.OneHotEncoder(drop_last=True),
         StandardScaler(),
         LogisticRegression(),
     )
@@ -349,14 +366,11 @@ def feature_engine_titanic() -> Made:
 
 @pipeline
 def feature_engine_weight_of_evidence() -> Made:
-    from feature_engine.encoding import WoEEncoder
-    from feature_engine.imputation import EndTailImputer
-
     X, y = titanic()
     X = X.fillna({"embarked": "S"})
     model = make_pipeline(
-        EndTailImputer(variables=["age"]),
-        WoEEncoder(variables=["sex", "embarked"]),
+        imputation.EndTailImputer(variables=["age"]),
+        encoding.WoEEncoder(variables=["sex", "embarked"]),
         _numbers_only(),
         LogisticRegression(),
     )
@@ -365,15 +379,12 @@ def feature_engine_weight_of_evidence() -> Made:
 
 @pipeline
 def feature_engine_mean_encoding_and_relations() -> Made:
-    from feature_engine.creation import MathFeatures, RelativeFeatures
-    from feature_engine.encoding import MeanEncoder
-
     X, y = data.ames()
     X = X[["Lot_Area", "Gr_Liv_Area", "First_Flr_SF", "Neighborhood", "Foundation"]]
     model = make_pipeline(
-        MathFeatures(["Lot_Area", "Gr_Liv_Area"], func=["sum", "mean"]),
-        RelativeFeatures(["First_Flr_SF"], ["Gr_Liv_Area"], func=["sub", "div"]),
-        MeanEncoder(smoothing="auto", unseen="encode"),
+        creation.MathFeatures(["Lot_Area", "Gr_Liv_Area"], func=["sum", "mean"]),
+        creation.RelativeFeatures(["First_Flr_SF"], ["Gr_Liv_Area"], func=["sub", "div"]),
+        encoding.MeanEncoder(smoothing="auto", unseen="encode"),
         StandardScaler(),
         Ridge(),
     )
@@ -382,15 +393,14 @@ def feature_engine_mean_encoding_and_relations() -> Made:
 
 @pipeline
 def feature_engine_dates_and_cycles() -> Made:
-    from feature_engine.creation import CyclicalFeatures
-    from feature_engine.datetime import DatetimeFeatures
-
     random = np.random.default_rng(0)
     when = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 9000, 500), "h")
     X = pd.DataFrame({"when": when, "n": random.normal(size=500)})
     model = make_pipeline(
-        DatetimeFeatures(variables="when", features_to_extract=["month", "day_of_week", "hour"]),
-        CyclicalFeatures(variables=["when_month", "when_hour"]),
+        dates.DatetimeFeatures(
+            variables="when", features_to_extract=["month", "day_of_week", "hour"]
+        ),
+        creation.CyclicalFeatures(variables=["when_month", "when_hour"]),
         StandardScaler(),
         Ridge(),
     )
@@ -399,16 +409,14 @@ def feature_engine_dates_and_cycles() -> Made:
 
 @pipeline
 def feature_engine_trees_in_bins() -> Made:
-    from feature_engine.discretisation import DecisionTreeDiscretiser
-    from feature_engine.selection import DropCorrelatedFeatures
-    from feature_engine.transformation import YeoJohnsonTransformer
-
     X, y = data.mlc()
     X = X[data.numbers(X)].astype(float)
     model = make_pipeline(
-        DropCorrelatedFeatures(threshold=0.9),
-        YeoJohnsonTransformer(),
-        DecisionTreeDiscretiser(cv=3, scoring="roc_auc", regression=False, random_state=0),
+        selection.DropCorrelatedFeatures(threshold=0.9),
+        transformation.YeoJohnsonTransformer(),
+        discretisation.DecisionTreeDiscretiser(
+            cv=3, scoring="roc_auc", regression=False, random_state=0
+        ),
         LogisticRegression(),
     )
     return fitted(model, X, y)
@@ -419,34 +427,22 @@ def feature_engine_trees_in_bins() -> Made:
 
 @pipeline
 def interpret_boosting_machine_of_churn() -> Made:
-    from interpret.glassbox import ExplainableBoostingClassifier
-
     X, y = data.churn()
-    model = ExplainableBoostingClassifier(
-        interactions=4, max_rounds=120, outer_bags=2, random_state=0, n_jobs=1
-    )
+    model = ExplainableBoostingClassifier(interactions=4, max_rounds=120, **OF_INTERPRET)
     return fitted(model, X[:1200], y[:1200])
 
 
 @pipeline
 def interpret_boosting_machine_of_houses() -> Made:
-    from interpret.glassbox import ExplainableBoostingRegressor
-
     X, y = data.ames(900)
-    model = ExplainableBoostingRegressor(
-        interactions=3, max_rounds=120, outer_bags=2, random_state=0, n_jobs=1
-    )
+    model = ExplainableBoostingRegressor(interactions=3, max_rounds=120, **OF_INTERPRET)
     return fitted(model, X, y)
 
 
 @pipeline
 def interpret_boosting_machine_of_species() -> Made:
-    from interpret.glassbox import ExplainableBoostingClassifier
-
     X, y = data.penguins()
-    model = ExplainableBoostingClassifier(
-        interactions=0, max_rounds=100, outer_bags=2, random_state=0, n_jobs=1
-    )
+    model = ExplainableBoostingClassifier(interactions=0, max_rounds=100, **OF_INTERPRET)
     return fitted(model, X, y)
 
 
@@ -455,8 +451,6 @@ def interpret_boosting_machine_of_species() -> Made:
 
 @pipeline
 def mapie_split_conformal_regressor() -> Made:
-    from mapie.regression import SplitConformalRegressor
-
     X, y = data.ames()
     X = X[data.numbers(X)]
     inner = make_pipeline(StandardScaler(), Ridge()).fit(X[:400], y[:400])
@@ -466,8 +460,6 @@ def mapie_split_conformal_regressor() -> Made:
 
 @pipeline
 def mapie_split_conformal_classifier() -> Made:
-    from mapie.classification import SplitConformalClassifier
-
     X, y = data.penguins()
     X = X[data.numbers(X)].fillna(0)
     inner = LogisticRegression(max_iter=2000).fit(X[:150], y[:150])
@@ -477,8 +469,6 @@ def mapie_split_conformal_classifier() -> Made:
 
 @pipeline
 def mapie_cross_conformal_regressor() -> Made:
-    from mapie.regression import CrossConformalRegressor
-
     X, y = data.ames(600)
     X = X[data.numbers(X)]
     model = CrossConformalRegressor(
@@ -492,8 +482,6 @@ def mapie_cross_conformal_regressor() -> Made:
 
 @pipeline
 def quantile_forest_median_and_ends() -> Made:
-    from quantile_forest import RandomForestQuantileRegressor
-
     X, y = data.ames(700)
     model = RandomForestQuantileRegressor(
         12, default_quantiles=[0.1, 0.5, 0.9], min_samples_leaf=5, random_state=0
@@ -503,8 +491,6 @@ def quantile_forest_median_and_ends() -> Made:
 
 @pipeline
 def quantile_forest_of_extra_trees() -> Made:
-    from quantile_forest import ExtraTreesQuantileRegressor
-
     X, y = data.ames(600)
     model = ExtraTreesQuantileRegressor(10, min_samples_leaf=4, random_state=0)
     return fitted(make_pipeline(StandardScaler(), model), X[["Lot_Area", "Gr_Liv_Area"]], y)
@@ -515,8 +501,6 @@ def quantile_forest_of_extra_trees() -> Made:
 
 @pipeline
 def sklego_grouped_regressors() -> Made:
-    from sklego.meta import GroupedPredictor
-
     X, y = data.ames()
     X = X[["Foundation", "Lot_Area", "Gr_Liv_Area"]]
     model = GroupedPredictor(LinearRegression(), groups=["Foundation"])
@@ -525,8 +509,6 @@ def sklego_grouped_regressors() -> Made:
 
 @pipeline
 def sklego_zero_inflated() -> Made:
-    from sklego.meta import ZeroInflatedRegressor
-
     X, y = data.mlc()
     X = X[data.numbers(X)].astype(float)
     target = X["total_intl_minutes"] * y
@@ -538,21 +520,22 @@ def sklego_zero_inflated() -> Made:
 
 
 @pipeline
-def sklego_selected_columns() -> Made:
-    from sklego.preprocessing import ColumnCapper, ColumnSelector
-
-    X, y = data.ames()
-    model = make_pipeline(
-        ColumnSelector(["Lot_Area", "Gr_Liv_Area", "Year_Built"]), ColumnCapper(), Ridge()
-    )
-    return fitted(model, X, y)
+def sklego_selected_columns_and_a_threshold() -> Made:
+    X, y = data.credit()
+    numbers = ["Age", "Income", "Price", "Amount"]
+    X = X[[*numbers, "Home"]].astype({"Home": object}).fillna({"Income": 100.0, "Home": "rent"})
+    steps = [
+        (
+            "numbers",
+            make_pipeline(ColumnSelector(numbers), ColumnCapper((2, 98)), StandardScaler()),
+        ),
+        ("model", Thresholder(LogisticRegression(), threshold=0.7)),
+    ]
+    return fitted(DebugPipeline(steps), X, y)
 
 
 @pipeline
 def sklego_types_and_a_seasonal_basis() -> Made:
-    from sklearn.pipeline import make_union
-    from sklego.preprocessing import RepeatingBasisFunction, TypeSelector
-
     X, y = data.taxi()
     hours = RepeatingBasisFunction(
         column="hour", n_periods=6, input_range=(0, 23), remainder="drop"
@@ -566,24 +549,18 @@ def sklego_types_and_a_seasonal_basis() -> Made:
 
 @pipeline
 def catboost_native_categories() -> Made:
-    from catboost import CatBoostClassifier
-
     X, y = data.churn()
     model = CatBoostClassifier(
-        60, depth=5, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False,
-        cat_features=data.texts(X),
+        60, depth=5, **OF_CATBOOST, cat_features=data.texts(X),
     )  # fmt: skip
     return fitted(model, filled(X), y)
 
 
 @pipeline
 def catboost_regression_of_houses() -> Made:
-    from catboost import CatBoostRegressor
-
     X, y = data.ames()
     model = CatBoostRegressor(
-        80, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False,
-        cat_features=data.texts(X),
+        80, **OF_CATBOOST, cat_features=data.texts(X),
     )  # fmt: skip
     made, X_test = fitted(model, filled(X), y)
     return made, data.with_unseen(X_test, ["Neighborhood", "Roof_Style"])
@@ -591,21 +568,17 @@ def catboost_regression_of_houses() -> Made:
 
 @pipeline
 def catboost_species() -> Made:
-    from catboost import CatBoostClassifier
-
     X, y = data.penguins()
     X[data.texts(X)] = X[data.texts(X)].fillna("unknown")
     model = CatBoostClassifier(
-        40, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False,
-        cat_features=data.texts(X), loss_function="MultiClass",
+        40, **OF_CATBOOST, cat_features=data.texts(X), grow_policy="Lossguide",
+        loss_function="MultiClass",
     )  # fmt: skip
     return fitted(model, X, y)
 
 
 @pipeline
 def catboost_behind_an_imputer() -> Made:
-    from catboost import CatBoostClassifier
-
     X, y = data.credit()
     columns = make_column_transformer(
         (SimpleImputer(strategy="most_frequent"), data.texts(X)),
@@ -613,52 +586,41 @@ def catboost_behind_an_imputer() -> Made:
         verbose_feature_names_out=False,
     ).set_output(transform="pandas")
     model = CatBoostClassifier(
-        40, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False,
-        cat_features=data.texts(X),
+        40, **OF_CATBOOST, cat_features=data.texts(X),
     )  # fmt: skip
     return fitted(make_pipeline(columns, model), X, y)
 
 
 @pipeline
 def lightgbm_native_categories() -> Made:
-    from lightgbm import LGBMClassifier
-
-    X, y = data.taxi()
+    X, y = data.credit()
     X = X.astype(dict.fromkeys(data.texts(X), "category"))
-    return fitted(LGBMClassifier(n_estimators=40, verbose=-1, random_state=0, n_jobs=1), X, y)
+    return fitted(LGBMClassifier(n_estimators=40, **OF_LIGHTGBM), X, y)
+
+
+def behind_one_hot(X: pd.DataFrame, model: Any) -> Any:
+    """A model of arrays, with the numbers as they are."""
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer((encoder, data.texts(X)), remainder="passthrough")
+    return make_pipeline(columns.set_output(transform="default"), model)
 
 
 @pipeline
-def lightgbm_behind_one_hot() -> Made:
-    from lightgbm import LGBMRegressor
-
+def lightgbm_behind_one_hot_searched_for() -> Made:
     X, y = data.ames()
-    columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), data.texts(X)),
-        remainder="passthrough",
-    )
-    model = LGBMRegressor(n_estimators=40, verbose=-1, random_state=0, n_jobs=1)
-    columns.set_output(transform="default")
-    return fitted(make_pipeline(columns, _array(), model), X, y)
-
-
-def _array() -> Any:
-    return StandardScaler(with_mean=False, with_std=False)
+    model = behind_one_hot(X, LGBMRegressor(n_estimators=20, **OF_LIGHTGBM))
+    return fitted(GridSearchCV(model, {"lgbmregressor__num_leaves": [7, 15]}, cv=2), X, y)
 
 
 @pipeline
-def xgboost_with_gaps() -> Made:
-    from xgboost import XGBClassifier
-
+def xgboost_behind_one_hot_with_gaps() -> Made:
     X, y = data.credit()
     model = XGBClassifier(n_estimators=30, max_depth=4, random_state=0, n_jobs=1)
-    return fitted(model, X[data.numbers(X)], y.astype(int))
+    return fitted(behind_one_hot(X, model), X, y.astype(int))
 
 
 @pipeline
 def xgboost_native_categories() -> Made:
-    from xgboost import XGBRegressor
-
     X, y = data.ames()
     X = X[[*HOUSE[:6], "Neighborhood", "Roof_Style", "Foundation", "House_Style", "Heating_QC"]]
     X = X.astype(dict.fromkeys(data.texts(X), "category"))
@@ -671,42 +633,31 @@ def xgboost_native_categories() -> Made:
 
 @pipeline
 def skrub_and_catboost() -> Made:
-    import skrub
-    from catboost import CatBoostRegressor
-
     X, y = employees()
     model = CatBoostRegressor(
-        30, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False
+        30,
+        **OF_CATBOOST,
     )
     return fitted(make_pipeline(skrub.TableVectorizer(), model), X, y)
 
 
 @pipeline
 def encoders_imblearn_and_lightgbm() -> Made:
-    from category_encoders import TargetEncoder
-    from imblearn.pipeline import make_pipeline as imblearn_pipeline
-    from imblearn.under_sampling import RandomUnderSampler
-    from lightgbm import LGBMClassifier
-
     X, y = data.mlc()
     model = imblearn_pipeline(
-        TargetEncoder(),
+        encoders.TargetEncoder(),
         RandomUnderSampler(random_state=0),
-        LGBMClassifier(n_estimators=30, verbose=-1, random_state=0, n_jobs=1),
+        LGBMClassifier(n_estimators=30, **OF_LIGHTGBM),
     )
     return fitted(model, X, y)
 
 
 @pipeline
 def feature_engine_and_xgboost() -> Made:
-    from feature_engine.encoding import CountFrequencyEncoder
-    from feature_engine.imputation import CategoricalImputer
-    from xgboost import XGBClassifier
-
     X, y = titanic()
     model = make_pipeline(
-        CategoricalImputer(variables=["embarked"]),
-        CountFrequencyEncoder("frequency", unseen="encode"),
+        imputation.CategoricalImputer(variables=["embarked"]),
+        encoding.CountFrequencyEncoder("frequency", unseen="encode"),
         XGBClassifier(n_estimators=25, max_depth=3, random_state=0, n_jobs=1),
     )
     return fitted(model, X, y)
@@ -714,10 +665,6 @@ def feature_engine_and_xgboost() -> Made:
 
 @pipeline
 def interpret_behind_a_column_transformer() -> Made:
-    from interpret.glassbox import ExplainableBoostingClassifier
-
     X, y = data.credit()
-    model = ExplainableBoostingClassifier(
-        interactions=2, max_rounds=80, outer_bags=2, random_state=0, n_jobs=1
-    )
-    return fitted(make_pipeline(prepared(X, sparse_output=False), clone(model)), X[:900], y[:900])
+    model = ExplainableBoostingClassifier(interactions=2, max_rounds=80, **OF_INTERPRET)
+    return fitted(make_pipeline(prepared(X, sparse_output=False), model), X[:900], y[:900])

@@ -54,8 +54,8 @@ def test_it_answers_as_scikit_learn_does(name: str, tmp_path: Path) -> None:
     assert_served(*_fitted(name), tmp_path)
 
 
-def assert_served(estimator: Any, X_test: Any, models: Path) -> None:
-    """Built, and equal to the estimator on rows that the build did not look at."""
+def assert_served(estimator: Any, X_test: Any, models: Path) -> dict[str, Any]:
+    """Built, and equal to the estimator on rows that the build did not look at; its parity."""
     made = build(Source(estimator, X_test), "m", models, lambda line: None)
     task, (inputs, X) = task_of(estimator), read_inputs(X_test)
     # scikit-lego compares dtypes, of text too
@@ -83,6 +83,8 @@ def assert_served(estimator: Any, X_test: Any, models: Path) -> None:
             f"{output}: {len(wrong)} of {len(rows)} rows; {rows[wrong[0]]}: "
             f"expected {expected[output][wrong[0]]}, got {answer[output][wrong[0]]}"
         )
+    parity: dict[str, Any] = made.manifest["parity"]
+    return parity
 
 
 @pytest.mark.parametrize("name", ["taxi_log_distance", "credit_with_gaps_everywhere"])

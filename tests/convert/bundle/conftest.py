@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import sys
 import zipfile
@@ -17,6 +19,7 @@ from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.package import Order, Packaged, package
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.bundle.targets import TARGETS
+from tests.kept_builds import kept
 
 PYTHON = "{}.{}".format(*sys.version_info[:2])
 ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
@@ -54,10 +57,21 @@ class Made(NamedTuple):
 
 
 def made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
-    packaged = make(kind, models, folder / "bundle.zip", **more)
-    with zipfile.ZipFile(folder / "bundle.zip") as bundle:
+    """A bundle that is made once, unpacked into the folder."""
+    digest = hashlib.sha256(json.dumps([kind, archive.LEVEL, more]).encode())
+    for path in sorted(path for path in models.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(models).as_posix().encode() + b"\0" + path.read_bytes())
+
+    def write(into: Path) -> None:
+        (into / "packaged.json").write_text(
+            json.dumps(make(kind, models, into / "bundle.zip", **more))
+        )
+
+    home = kept(f"bundle-{digest.hexdigest()[:16]}", write)
+    with zipfile.ZipFile(home / "bundle.zip") as bundle:
         bundle.extractall(folder / "unpacked")
-    return Made(folder / "bundle.zip", packaged, folder / "unpacked")
+    packaged = Packaged(*json.loads((home / "packaged.json").read_text()))
+    return Made(home / "bundle.zip", packaged, folder / "unpacked")
 
 
 @pytest.fixture(scope="session")

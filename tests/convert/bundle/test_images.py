@@ -23,8 +23,8 @@ from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
 from tests.convert.bundle.conftest import Made, made
 from tests.convert.bundle.test_running import RUN, alone
-from tests.convert.helpers import built
 from tests.convert.images import FILES, encoded, faces, in_mode, noise
+from tests.kept_builds import kept_builds
 
 OF_PILLOW = ("PIL/", "pillow")
 LINKED = re.compile(rb"lib\w+-[0-9a-f]{8}\.so[.0-9]*")
@@ -36,13 +36,13 @@ def of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models of images")
     images, labels = faces()
     model = make_pipeline(Images(8, 8, "RGB"), GaussianNB()).fit(list(images), labels)
-    built(Source(model, images[::3]), folder, "faces")
-    return folder
+    return kept_builds({"faces": Source(model, images[::3])}, folder)
 
 
 @pytest.fixture(scope="session")
 def with_pillow(of_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made("lambda", of_images, tmp_path_factory.mktemp("with images"))
+    """A device's, which has every file of Lambda's: test_contents.py."""
+    return made("device", of_images, tmp_path_factory.mktemp("with images"), release=1)
 
 
 @pytest.fixture(scope="session")
@@ -101,11 +101,9 @@ def test_it_decodes_every_form_with_nothing_else_on_the_path(
     )  # fmt: skip
 
 
-def test_a_device_has_it_too(of_images: Path, tmp_path: Path) -> None:
-    bundle = made("device", of_images, tmp_path, release=1)
-
-    device = json.loads((bundle.folder / "device.json").read_bytes())["files"]
-    function = json.loads((bundle.folder / "bundle.json").read_bytes())["files"]
+def test_it_is_the_function_s_and_not_the_device_s(with_pillow: Made) -> None:
+    device = json.loads((with_pillow.folder / "device.json").read_bytes())["files"]
+    function = json.loads((with_pillow.folder / "bundle.json").read_bytes())["files"]
     assert "PIL/Image.py" in function
     assert not [path for path in device if path.startswith(("PIL/", "pillow"))]
 

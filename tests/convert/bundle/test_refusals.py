@@ -19,7 +19,7 @@ from onnxlet.convert.errors import PackagingFailed
 from onnxlet.edge.update.find import read_offer
 from onnxlet.function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
-from tests.convert.helpers import command, invoked
+from tests.convert.helpers import invoked
 from tests.edge.update.conftest import make_key
 
 
@@ -189,13 +189,16 @@ def test_without_apt_there_is_no_image(tmp_path: Path, monkeypatch: pytest.Monke
     assert files_in(tmp_path) == ["bin"]
 
 
-def test_the_command_and_a_model_whose_graph_is_remote(models: Path, tmp_path: Path) -> None:
-    done = command(
-        "package", "--models", str(models), "--model", "iris", "--model", "shop",
-        "--remote", "iris", "--python", PYTHON, "--out", "some folder/bundle.zip", cwd=tmp_path,
+def test_the_command_and_a_model_whose_graph_is_remote(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = invoked(
+        "package", "--models", models, "--model", "iris", "--model", "shop",
+        "--remote", "iris", "--python", PYTHON, "--out", "some folder/bundle.zip",
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "in all" in done.stdout
     assert f"some folder/bundle.zip: lambda, Python {PYTHON}, aarch64, sha256 " in done.stdout
     assert files_in(tmp_path / "some folder") == ["bundle.zip"]

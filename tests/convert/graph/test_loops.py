@@ -6,22 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from onnxlet.convert.graph.converter import Graph, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, either, repeat
 from onnxlet.function.arrays import Array
+from tests.convert import exactness
 
 ROWS = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
 
 
-def run(make: Callable[[Graph, Tensor], Sequence[Tensor]], rows: Array) -> list[Any]:
+def run(make: Callable[[Graph, Tensor], Sequence[Tensor]], rows: Array) -> list[Array]:
     graph = Graph("float64", {})
     made = make(graph, graph.input(["a", "b"], "float64"))
-    session = onnxruntime.InferenceSession(graph.finished(made).SerializeToString())
-    answers: list[Any] = session.run(None, {session.get_inputs()[0].name: rows})
-    return answers
+    return exactness.run(graph.finished(made), {graph.inputs[0]["name"]: rows})
 
 
 def halved(times: int) -> Callable[[Graph, Tensor], list[Tensor]]:

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import helper
 
+from onnxlet.convert.build import Built
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
@@ -68,11 +69,8 @@ def test_with_sample_and_expected_answers_it_is_verified_and_served(tmp_path: Pa
         "outputs": [{"name": "prediction", "type": "float32", "shape": [-1, 2]}],
     }
     parity = built.manifest["parity"]
-    assert (parity["state"], parity["held_out_rows"], parity["differing_rows"]) == (
-        "verified",
-        40,
-        0,
-    )
+    assert (parity["state"], parity["held_out_rows"]) == ("verified", 40)
+    assert parity["differing_rows"] == 0
     assert built.manifest["origin"] == {"producer": "frame 2.1", "opsets": {"ai.onnx": 17}}
     assert built.manifest["statistics"]["columns"]["x1"]["missing"] == 0
     assert verify(built.directory)[1] == 24
@@ -150,10 +148,13 @@ def of_every_type() -> onnx.ModelProto:
 ROW = {"half": 0.5, "double": 2.25, "int": -7, "byte": 255, "flag": True, "text": "é"}
 
 
-def test_inputs_of_width_one_are_columns_by_name(tmp_path: Path) -> None:
-    built = imported(tmp_path, of_every_type())
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return imported(tmp_path_factory.mktemp("typed"), of_every_type())
 
-    inputs = built.manifest["signature"]["inputs"]
+
+def test_inputs_of_width_one_are_columns_by_name(typed: Built) -> None:
+    inputs = typed.manifest["signature"]["inputs"]
     assert [(entry["name"], entry["type"], entry["shape"]) for entry in inputs] == [
         ("half", "float32", [-1, 1]),
         ("double", "float64", [-1, 1]),
@@ -162,13 +163,9 @@ def test_inputs_of_width_one_are_columns_by_name(tmp_path: Path) -> None:
         ("flag", "bool", [-1, 1]),
         ("text", "string", [-1, 1]),
     ]
-    assert [o["type"] for o in built.manifest["signature"]["outputs"]] == [
-        "float32",
-        "bool",
-        "string",
-        "int64",
-    ]
-    assert ask(tmp_path, [ROW, {**ROW, "byte": 0, "flag": False}]) == {
+    outputs = typed.manifest["signature"]["outputs"]
+    assert [entry["type"] for entry in outputs] == ["float32", "bool", "string", "int64"]
+    assert ask(typed, [ROW, {**ROW, "byte": 0, "flag": False}]) == {
         "model": "net",
         "version": 1,
         "prediction": [250.75, -4.25],
@@ -195,11 +192,9 @@ def test_inputs_of_width_one_are_columns_by_name(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("others", [0, 700])  # read quickly, row by row or whole
 def test_what_a_tensor_does_not_hold_is_refused(
-    tmp_path: Path, column: str, cell: Any, others: int
+    typed: Built, column: str, cell: Any, others: int
 ) -> None:
-    imported(tmp_path, of_every_type())
-
-    status, errors = ask(tmp_path, [ROW] * others + [{**ROW, column: cell}])
+    status, errors = ask(typed, [ROW] * others + [{**ROW, column: cell}])
     assert (status, [(e["row"], e["column"]) for e in errors]) == (422, [(others, column)])
 
 
@@ -208,12 +203,11 @@ def test_what_a_tensor_does_not_hold_is_refused(
     [("half", 65519, 65519), ("byte", 0, 0), ("int", -(2**31), -(2.0**31))],
 )
 def test_the_last_value_that_a_tensor_holds_is_answered(
-    tmp_path: Path, column: str, cell: Any, total: float
+    typed: Built, column: str, cell: Any, total: float
 ) -> None:
-    imported(tmp_path, of_every_type())
     row = {**ROW, "half": 0, "double": 0, "int": 0, "byte": 0, column: cell}
 
-    assert ask(tmp_path, [row])["prediction"] == [pytest.approx(total, rel=1e-3)]
+    assert ask(typed, [row])["prediction"] == [pytest.approx(total, rel=1e-3)]
 
 
 def test_several_wide_inputs_have_columns_by_input_and_place(tmp_path: Path) -> None:

@@ -26,14 +26,18 @@ from tests.convert.imported.onnx_files import save
 from tests.convert.imported.sequences import encoder
 from tests.convert.record_batches.as_http import answered_by_http, check, served
 from tests.function import image_models, near
+from tests.kept_builds import kept_builds
+
+
+@pytest.fixture(scope="session")
+def nearest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kept_builds(near.sources(), tmp_path_factory.mktemp("nearest"))
 
 
 @pytest.mark.parametrize("name", near.sources())
 @pytest.mark.parametrize("k", [None, 2, 7])
-def test_nearest(tmp_path: Path, name: str, k: int | None) -> None:
-    source = near.sources()[name]
-    model = load_model(build(source, name, tmp_path, quiet).directory)
-    rows = source.X_test
+def test_nearest(nearest: Path, name: str, k: int | None) -> None:
+    model, rows = load_model(nearest / name / "1"), near.sources()[name].X_test
     frame = (
         rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=["x0", "x1", "x2"])
     )
@@ -48,8 +52,8 @@ def test_nearest(tmp_path: Path, name: str, k: int | None) -> None:
         assert found["prediction"].value_lengths().to_pylist()[0] == (k or model.k["default"])
 
 
-def test_more_nearest_than_there_are(tmp_path: Path) -> None:
-    model = load_model(build(near.sources()["plain"], "plain", tmp_path, quiet).directory)
+def test_more_nearest_than_there_are(nearest: Path) -> None:
+    model = load_model(nearest / "plain" / "1")
     schema = pa.schema([(f"x{n}", pa.float64()) for n in range(3)])
 
     with pytest.raises(WrongUse, match="at most"):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.metrics.metrics import METRICS
+
 Findings = dict[str, Any]
 NOTHING: Findings = {
     "format": 1, "name": "bare", "version": None, "task": "binary", "target": None,
@@ -30,13 +32,25 @@ def near(value: float, off: float) -> dict[str, float]:
 
 
 def score(
-    metric: str, title: str, greater: bool, rows: int, model: Findings, **baselines: Findings
+    metric: str, rows: int, model: tuple[float, float], **baselines: tuple[float, float]
 ) -> Findings:
-    """A score beside those of the baselines."""
+    """A score beside those of the baselines, each with how far its interval goes."""
+    about = METRICS[metric]
     return {
-        "metric": metric, "title": title, "greater_is_better": greater, "rows": rows,
-        "model": model, "baselines": [{"name": n, **each} for n, each in baselines.items()],
+        "metric": metric, "title": about.title[0].upper() + about.title[1:],
+        "greater_is_better": about.greater_is_better, "rows": rows, "model": near(*model),
+        "baselines": [{"name": name, **near(*each)} for name, each in baselines.items()],
     }  # fmt: skip
+
+
+def important(*columns: tuple[str, float, float]) -> list[Findings]:
+    """Columns with how much they matter, and how far that interval goes."""
+    return [{"column": name, **near(value, off)} for name, value, off in columns]
+
+
+def learnt(off: float, values: dict[int, float]) -> list[Findings]:
+    """Points of a learning curve, by their rows."""
+    return [{"rows": rows, **near(value, off)} for rows, value in values.items()]
 
 
 def column(name: str, kind: str = "number", used: bool = True, why: str | None = None) -> Findings:
@@ -75,33 +89,11 @@ def binary() -> Findings:
             ],
         },
         "scores": [
+            score("roc_auc", 1761, (0.8463, 0.019), constant=(0.5, 0.0), linear=(0.8407, 0.0195)),
             score(
-                "roc_auc",
-                "ROC AUC",
-                True,
-                1761,
-                near(0.8463, 0.019),
-                constant=near(0.5, 0.0),
-                linear=near(0.8407, 0.0195),
+                "accuracy", 1761, (0.7916, 0.018), constant=(0.7348, 0.02), linear=(0.788, 0.019)
             ),
-            score(
-                "accuracy",
-                "Accuracy",
-                True,
-                1761,
-                near(0.7916, 0.018),
-                constant=near(0.7348, 0.02),
-                linear=near(0.788, 0.019),
-            ),
-            score(
-                "log_loss",
-                "Log loss",
-                False,
-                1761,
-                near(0.4142, 0.02),
-                constant=near(0.578, 0.015),
-                linear=near(0.421, 0.02),
-            ),
+            score("log_loss", 1761, (0.4142, 0.02), constant=(0.578, 0.015), linear=(0.421, 0.02)),
         ],
         "confusion": {"labels": ["No", "Yes"], "counts": [[1030, 264], [103, 364]], "other": False},
         "roc": {
@@ -148,13 +140,13 @@ def binary() -> Findings:
         "importance": {
             "metric": "ROC AUC",
             "repeats": 10,
-            "columns": [
-                {"column": "Contract", **near(0.061, 0.006)},
-                {"column": "tenure", **near(0.048, 0.005)},
-                {"column": "InternetService", **near(0.0222, 0.004)},
-                {"column": "MonthlyCharges", **near(0.011, 0.003)},
-                {"column": "TotalCharges", **near(0.0004, 0.001)},
-            ],
+            "columns": important(
+                ("Contract", 0.061, 0.006),
+                ("tenure", 0.048, 0.005),
+                ("InternetService", 0.0222, 0.004),
+                ("MonthlyCharges", 0.011, 0.003),
+                ("TotalCharges", 0.0004, 0.001),
+            ),
         },
         "dependence": [
             {
@@ -162,12 +154,9 @@ def binary() -> Findings:
                 "kind": "category",
                 "answer": "probability of Yes",
                 "points": [
-                    {"at": label, **near(v, 0.012), "rows": rows}
-                    for label, v, rows in (
-                        ("Month-to-month", 0.38, 968),
-                        ("One year", 0.17, 370),
-                        ("Two year", 0.09, 423),
-                    )
+                    {"at": "Month-to-month", **near(0.38, 0.012), "rows": 968},
+                    {"at": "One year", **near(0.17, 0.012), "rows": 370},
+                    {"at": "Two year", **near(0.09, 0.012), "rows": 423},
                 ],
             },
             {
@@ -183,16 +172,9 @@ def binary() -> Findings:
         "learning": {
             "metric": "ROC AUC",
             "more_data_helps": False,
-            "points": [
-                {"rows": r, **near(v, 0.012)}
-                for r, v in (
-                    (528, 0.815),
-                    (1056, 0.83),
-                    (2112, 0.839),
-                    (3169, 0.8425),
-                    (5282, 0.8448),
-                )
-            ],
+            "points": learnt(
+                0.012, {528: 0.815, 1056: 0.83, 2112: 0.839, 3169: 0.8425, 5282: 0.8448}
+            ),
         },
         "worst": [{"row": 17 + 131 * k, "error": round(0.981 - k * 0.004, 4)} for k in range(10)],
         "search": {
@@ -271,18 +253,16 @@ def _fairness() -> Findings:
             "mean_absolute_error": None,
         }
 
+    titles = {
+        "selection_rate": "Difference in selection rate",
+        "equalised_odds": "Difference in error rates (equalised odds)",
+    }
+    values = {"selection_rate": (0.184, 0.05), "equalised_odds": (0.121, 0.06)}
+
     def differ(scale: float) -> list[Findings]:
         return [
-            {
-                "measure": "selection_rate",
-                "title": "Difference in selection rate",
-                **near(0.184 * scale, 0.05),
-            },
-            {
-                "measure": "equalised_odds",
-                "title": "Difference in error rates (equalised odds)",
-                **near(0.121 * scale, 0.06),
-            },
+            {"measure": name, "title": titles[name], **near(value * scale, off)}
+            for name, (value, off) in values.items()
         ]
 
     return {
@@ -328,20 +308,14 @@ def multiclass() -> Findings:
         },
         "scores": [
             score(
-                "accuracy",
-                "Accuracy",
-                True,
-                1600,
-                near(0.871, 0.0166),
-                constant=near(0.055, 0.011),
-                linear=near(0.902, 0.0146),
+                "accuracy", 1600, (0.871, 0.0166), constant=(0.055, 0.011), linear=(0.902, 0.0146)
             ),
         ],
         "confusion": {"labels": labels, "counts": counts, "other": True},
         "importance": {
             "metric": "Accuracy",
             "repeats": 5,
-            "columns": [{"column": f"x{k}", **near(0.2 / (k + 1), 0.01)} for k in range(16)],
+            "columns": important(*((f"x{k}", 0.2 / (k + 1), 0.01) for k in range(16))),
         },
         "worst": [{"row": k, "error": 0.99} for k in range(10)],
         "parity": {"rows": 2000, "worst": {"probabilities": 1e-16}, "recipe": "float32 columns"},
@@ -375,23 +349,9 @@ def regression(rows: int = 733) -> Findings:
         },
         "scores": [
             score(
-                "mae",
-                "Mean absolute error",
-                False,
-                rows,
-                near(22_736.3, 2100),
-                constant=near(56_519.1, 4000),
-                linear=near(27_112.9, 2300),
+                "mae", rows, (22_736.3, 2100), constant=(56_519.1, 4000), linear=(27_112.9, 2300)
             ),
-            score(
-                "r2",
-                "R\u00b2",
-                True,
-                rows,
-                near(0.7853, 0.04),
-                constant=near(-0.0551, 0.03),
-                linear=near(0.71, 0.04),
-            ),
+            score("r2", rows, (0.7853, 0.04), constant=(-0.0551, 0.03), linear=(0.71, 0.04)),
         ],
         "residuals": {
             "bins": edges,
@@ -416,10 +376,7 @@ def regression(rows: int = 733) -> Findings:
         "importance": {
             "metric": "Mean absolute error",
             "repeats": 10,
-            "columns": [
-                {"column": "Gr_Liv_Area", **near(21_930, 1500)},
-                {"column": "Neighborhood", **near(11_020, 900)},
-            ],
+            "columns": important(("Gr_Liv_Area", 21_930, 1500), ("Neighborhood", 11_020, 900)),
         },
         "dependence": [
             {
@@ -435,10 +392,7 @@ def regression(rows: int = 733) -> Findings:
         "learning": {
             "metric": "Mean absolute error",
             "more_data_helps": True,
-            "points": [
-                {"rows": r, **near(v, 1_200)}
-                for r, v in ((220, 31_000), (550, 27_500), (1100, 25_000), (2199, 22_900))
-            ],
+            "points": learnt(1_200, {220: 31_000, 550: 27_500, 1100: 25_000, 2199: 22_900}),
         },
         "worst": [{"row": 9 * k, "error": 301_220.0 - 12_010 * k} for k in range(10)],
         "parity": {"rows": 5401, "worst": {"prediction": 1.04e-15}, "recipe": "float64 columns"},
@@ -476,9 +430,8 @@ def hostile() -> Findings:
     found["data"]["notes"] = [SCRIPT, LONG]
     found["data"]["target"]["labels"] = [CHINESE, MARKUP]
     found["confusion"]["labels"] = [LONG, MARKUP]
-    found["importance"]["columns"] = [
-        {"column": n, **near(0.1 - k / 4000, 0.01)} for k, n in enumerate(names)
-    ]
+    ranked = ((n, 0.1 - k / 4000, 0.01) for k, n in enumerate(names))
+    found["importance"]["columns"] = important(*ranked)
     found["dependence"][0]["column"] = SCRIPT
     for point, label in zip(found["dependence"][0]["points"], (MARKUP, ARABIC, LONG), strict=True):
         point["at"] = label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,7 +17,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.metrics.metrics import Array
-from onnxlet.convert.train.job import Candidate, Fitted, Parameters
+from onnxlet.convert.train.job import (
+    Candidate,
+    Fitted,
+    Job,
+    Outcome,
+    Parameters,
+    TrainingData,
+    evaluate,
+)
 from onnxlet.convert.train.splits import Splits, split
 
 
@@ -76,6 +84,25 @@ def fit(
     learner = pipeline[-1].set_params(n_jobs=threads)
     learner.fit(X, y, eval_set=[valid] if valid else None, callbacks=callbacks)
     return Fitted(pipeline, learner.best_iteration_ or learner.n_estimators)
+
+
+class Here:
+    """Workers that fit in this process, one job after the other: no process has to begin."""
+
+    def __init__(self, table: TrainingData, count: int) -> None:
+        self._table, self.count = table, count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def outcomes(
+        self, jobs: Iterator[Job], until: float | None, tick: Callable[[], object]
+    ) -> Iterator[tuple[Job, Outcome]]:
+        for job in jobs:
+            yield job, evaluate(self._table, job)
 
 
 def constant(task: str = "binary") -> Candidate:

@@ -49,6 +49,13 @@ def outcomes(fits: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome
     return {job.number: outcome for job, outcome in fits.outcomes(jobs, **given)}
 
 
+@pytest.fixture(scope="module")
+def one_at_a_time() -> Iterator[Fits]:
+    """One process, for tests that leave it as it was."""
+    with local_fits(table(), 1) as fits:
+        yield fits
+
+
 @contextmanager
 def forked(count: int) -> Iterator[tuple[Fits, ForkServer]]:
     """As `local_fits`, with the process that fits are forked from."""
@@ -184,10 +191,11 @@ class Unread:
         (Unread(), "it could not be begun: invalid literal"),
     ],
 )
-def test_what_cannot_be_sent_or_read_is_only_that_jobs_failure(held: Any, why: str) -> None:
+def test_what_cannot_be_sent_or_read_is_only_that_jobs_failure(
+    one_at_a_time: Fits, held: Any, why: str
+) -> None:
     failing = replace(made.linear(), parameters={"held": held})
-    with local_fits(table(), 1) as fits:
-        found = outcomes(fits, iter([Job(0, failing, 0), Job(1, made.linear(), 0)]))
+    found = outcomes(one_at_a_time, iter([Job(0, failing, 0), Job(1, made.linear(), 0)]))
     assert why in str(found[0].why)
     assert found[1].why is None
 
@@ -220,17 +228,16 @@ def test_where_no_process_can_be_forked_the_job_fails(monkeypatch: pytest.Monkey
     assert said == [("failed", "no process: Resource temporarily unavailable")]
 
 
-def test_with_no_job_nobody_waits() -> None:
-    with local_fits(table(), 1) as fits:
-        ready = Job(0, made.constant(), 0)
-        assert len(outcomes(fits, iter([ready]))) == 1
-        since = time.monotonic()
-        for _ in range(100):
-            assert outcomes(fits, iter([])) == {}
-        assert time.monotonic() - since < 5
+def test_with_no_job_nobody_waits(one_at_a_time: Fits) -> None:
+    ready = Job(0, made.constant(), 0)
+    assert len(outcomes(one_at_a_time, iter([ready]))) == 1
+    since = time.monotonic()
+    for _ in range(100):
+        assert outcomes(one_at_a_time, iter([])) == {}
+    assert time.monotonic() - since < 5
 
 
-def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:
+def test_jobs_are_taken_only_when_there_is_a_process_for_them(one_at_a_time: Fits) -> None:
     given: list[int] = []
     done: list[int] = []
 
@@ -239,10 +246,9 @@ def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:
             given.append(number)
             yield Job(number, made.constant(), 0)
 
-    with local_fits(table(), 1) as fits:
-        for job, _ in fits.outcomes(jobs()):
-            done.append(job.number)
-            assert len(given) <= len(done) + 1
+    for job, _ in one_at_a_time.outcomes(jobs()):
+        done.append(job.number)
+        assert len(given) <= len(done) + 1
     assert done == [0, 1, 2, 3]
 
 

@@ -16,6 +16,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
+from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.job import Candidate, Job, TrainingData, evaluate
 from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.search import _searched, search
@@ -25,13 +26,17 @@ from tests.convert.train import candidates as made
 
 
 def searched(data: made.Data, candidates: Any, **given: Any) -> Searched:
+    """A search in this process; where `cores` are given, by so many others."""
     settings: dict[str, Any] = {
         "seconds": None, "trials": len(candidates), "seed": 0, "small": False,
         "report": lambda line: None, "fit": made.fit, "cores": 1,
     }  # fmt: skip
     metric = METRICS[given.pop("metric", default_metric(data.task).name)]
     X, y = data.trained
-    return search(X, y, data.task, data.splits.folds, candidates, metric, **(settings | given))
+    with pytest.MonkeyPatch.context() as patch:
+        if "cores" not in given:
+            patch.setattr(searching, "local_fits", made.Here)
+        return search(X, y, data.task, data.splits.folds, candidates, metric, **(settings | given))
 
 
 def told(found: Searched) -> list[Any]:
@@ -144,7 +149,7 @@ def test_what_fails_is_recorded_and_the_search_goes_on() -> None:
         made.constant(), made.linear(), made.doing("failing", made.fail),
         made.doing("dying", made.die), made.tree(),
     ]  # fmt: skip
-    found = searched(made.binary(), everyone)
+    found = searched(made.binary(), everyone, cores=1)
     states = {trial.candidate.name: trial.state for trial in found.trials}
     assert states["failing"] == states["dying"] == "failed"
     assert states["linear"] == "done"
@@ -253,7 +258,7 @@ def test_ctrl_c_keeps_what_was_found() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with listening(shown):
-            found = searched(made.binary(), everyone)
+            found = searched(made.binary(), everyone, cores=1)
     finally:
         signal.signal(signal.SIGINT, before)
     assert found.how_ended == "Ctrl-C ended it"

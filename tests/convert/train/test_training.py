@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,38 +22,19 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
-from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
+from onnxlet.convert.train.job import TrainingData
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.training import Trained, Written, summary_lines, train
 from onnxlet.convert.train.trials import Searched, Trial
 from tests.convert.helpers import FILES, contents, quiet
-from tests.convert.train.candidates import linear, tree
+from tests.convert.train.candidates import Here, linear, tree
 from tests.convert.train.tables import column, made, never_seen
 
 pytestmark = pytest.mark.pipelines  # whole trainings: minutes, all together
 
 NOWHERE_ELSE = "Wilhelmina"  # in one row only
-
-
-class Here:
-    """Workers that fit in this process, one job after the other: no process has to begin."""
-
-    def __init__(self, table: TrainingData, count: int) -> None:
-        self._table, self.count = table, count
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def outcomes(
-        self, jobs: Iterator[Job], until: float | None, tick: Callable[[], object]
-    ) -> Iterator[tuple[Job, Outcome]]:
-        for job in jobs:
-            yield job, evaluate(self._table, job)
 
 
 def table(task: str, rows: int = 240) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 
 from onnxlet.convert.converters.registry import converters
@@ -14,7 +13,7 @@ from onnxlet.convert.graph.converter import Graph, Precision
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.arrays import MISSING_TEXT
-from tests.convert.exactness import _feed, columns_of
+from tests.convert.exactness import _feed, columns_of, run
 
 
 def frame_made(estimator: Any, X: pd.DataFrame, precision: Precision = "float64") -> pd.DataFrame:
@@ -22,12 +21,7 @@ def frame_made(estimator: Any, X: pd.DataFrame, precision: Precision = "float64"
     graph = Graph(precision, converters(), fallback)
     table = graph.transform(estimator, root_table(graph, columns_of(X), "columns"))
     outputs = [graph.op("Identity", tensor) for tensor in graph.columns(table)]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(graph.finished(outputs).SerializeToString(), options)
-    feeds = {entry["name"]: _feed(X, entry) for entry in graph.inputs}
-    got = session.run([tensor.name for tensor in outputs], feeds)
+    got = run(graph.finished(outputs), {entry["name"]: _feed(X, entry) for entry in graph.inputs})
     return pd.DataFrame(
         {name: array[:, 0] for name, array in zip(table.labels, got, strict=True)}, index=X.index
     )

@@ -12,7 +12,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -190,14 +190,6 @@ def test_churn_in_a_column_transformer(name: str, tmp_path: Path) -> None:
     forest = RandomForestClassifier(10, max_depth=6, random_state=0)
     model, rows = _churn(getattr(encoders, name)(), forest)
     assert built(Source(model, rows), tmp_path).manifest["classes"] == ["No", "Yes"]
-
-
-def test_loans_straight_into_a_model(tmp_path: Path) -> None:
-    rows, y = data_sets.credit()
-    X_train, X_test, y_train = data_sets.split(rows.iloc[:900], y[:900])
-    encoder = encoders.JamesSteinEncoder(handle_unknown="return_nan")
-    model = make_pipeline(encoder, SimpleImputer(), StandardScaler(), LogisticRegression())
-    built(Source(model.fit(X_train, y_train), X_test), tmp_path)
 
 
 def test_an_encoder_that_forbids_unseen_and_missing_values(tmp_path: Path) -> None:

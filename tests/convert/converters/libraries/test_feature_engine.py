@@ -330,62 +330,10 @@ def test_what_no_row_decides_is_refused_by_that_reason(
         built(Source(fitted(estimator, X, None), X), tmp_path)
 
 
-def houses(count: int = 600) -> Frames:
-    """A table as the library's tutorial on house prices has it: some numbers stand for groups."""
-    random = np.random.default_rng(5)
-    X = pd.DataFrame(
-        {
-            "MSSubClass": random.choice(
-                [20, 30, 50, 60, 120, 160], count, p=[0.3, 0.3, 0.3] + [0.1 / 3] * 3
-            ),
-            "LotArea": random.lognormal(9, 0.4, count).round(),
-            "LotFrontage": random.normal(70, 20, count).round(),
-            "Neighborhood": random.choice(list("abcdefgh"), count, p=[0.3, 0.2, 0.2] + [0.06] * 5),
-            "BsmtQual": random.choice(["Ex", "Gd", "TA"], count),
-            "OverallQual": random.integers(1, 11, count),
-            "YearBuilt": random.integers(1900, 2010, count),
-            "YrSold": random.integers(2006, 2011, count),
-        }
-    )
-    y = X["LotArea"] * 3 + X["OverallQual"] * 9000 + (X["Neighborhood"] == "a") * 7000
-    X.loc[random.random(count) < 0.15, "LotFrontage"] = np.nan
-    X.loc[random.random(count) < 0.1, "BsmtQual"] = np.nan
-    return X.astype({"MSSubClass": object}), y.astype(float)
-
-
-GROUPS = ["MSSubClass", "Neighborhood", "BsmtQual"]
-
-
-def house_prices() -> Any:
-    return make_pipeline(
-        imputation.AddMissingIndicator(variables=["LotFrontage"]),
-        imputation.MeanMedianImputer(variables=["LotFrontage"]),
-        imputation.CategoricalImputer(variables=["BsmtQual"]),
-        creation.RelativeFeatures(["YrSold"], ["YearBuilt"], ["sub"], drop_original=True),
-        discretisation.EqualFrequencyDiscretiser(q=5, return_object=True, variables=["LotArea"]),
-        encoding.RareLabelEncoder(
-            tol=0.1, n_categories=1, variables=GROUPS, ignore_format=True, replace_with="Rare"
-        ),
-        encoding.OrdinalEncoder(variables=[*GROUPS, "LotArea"], ignore_format=True),
-        functions.YeoJohnsonTransformer(variables=["LotFrontage"]),
-        SklearnTransformerWrapper(preprocessing.StandardScaler()),
-        selection.DropConstantFeatures(),
-        Ridge(),
-    )
-
-
 def builds(estimator: Any, X: pd.DataFrame, y: Any, tmp_path: Path) -> Built:
     half = len(X) // 2
     fitted(estimator, X[:half], y[:half])
     return built(Source(estimator, X[half:]), tmp_path)
-
-
-def test_a_pipeline_for_house_prices(tmp_path: Path) -> None:
-    X, y = houses()
-    builds(house_prices(), X, y, tmp_path)
-    row = X.iloc[-1].to_dict() | {"BsmtQual": None, "LotFrontage": None, "MSSubClass": 999}
-    answer = served(tmp_path).post("/predict", json=[row])
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")

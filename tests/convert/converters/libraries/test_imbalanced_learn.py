@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Perceptron
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline as scikit_learns
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.errors import Refusal
@@ -24,7 +19,6 @@ from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import assert_exact
 from tests.convert.helpers import built
-from tests.pipelines import data_sets
 from tools.evaluation.support import samples
 
 pytest.importorskip("imblearn")
@@ -36,7 +30,7 @@ from imblearn.ensemble import (
     EasyEnsembleClassifier,
     RUSBoostClassifier,
 )
-from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from imblearn.under_sampling import (
     InstanceHardnessThreshold,
@@ -128,48 +122,6 @@ def test_copies_of_trees_are_looked_at_once() -> None:
     forest = BalancedRandomForestClassifier(3, random_state=0).fit(TUMOURS.X, TUMOURS.y)
     found = [part for part in parts_of(forest) if hasattr(part, "tree_")]
     assert len(found) == 3
-
-
-def _churn() -> tuple[pd.DataFrame, pd.DataFrame, Any, list[str]]:
-    X, y = data_sets.churn()
-    X = X[["tenure", "monthly_charges", "total_charges", "contract", "payment_method"]]
-    X_train, X_test, y_train = data_sets.split(X, y)
-    return X_train, X_test, y_train, data_sets.texts(X)
-
-
-def _prepared(texts: list[str]) -> Any:
-    return make_column_transformer(
-        (scikit_learns(SimpleImputer(), StandardScaler()), ["tenure", "total_charges"]),
-        (OneHotEncoder(handle_unknown="ignore"), texts),
-    )
-
-
-def test_churn_through_smote_in_a_search(tmp_path: Path) -> None:
-    X_train, X_test, y_train, texts = _churn()
-    model = Pipeline(
-        [
-            ("columns", _prepared(texts)),
-            ("smote", SMOTE(random_state=0)),
-            ("logistic", LogisticRegression(max_iter=300)),
-        ]
-    )
-    grid = {"smote__k_neighbors": [3, 5], "logistic__C": [0.1, 1.0]}
-    search = GridSearchCV(model, grid, cv=2, scoring="roc_auc").fit(X_train, y_train)
-    made = built(Source(search, X_test), tmp_path)
-    assert made.manifest["classes"] == ["No", "Yes"]
-
-
-def test_churn_of_mixed_columns_oversampled_before_they_are_encoded(tmp_path: Path) -> None:
-    X_train, X_test, y_train, texts = _churn()
-    X_train = X_train.dropna()
-    smote = SMOTENC(categorical_features=texts, random_state=0)
-    model = make_pipeline(
-        smote, _prepared(texts), BalancedRandomForestClassifier(20, max_depth=6, random_state=0)
-    )
-    model.fit(X_train, y_train[: len(X_train)])
-    made = built(Source(model, X_test), tmp_path)
-    names = {column["name"] for column in made.manifest["signature"]["inputs"]}
-    assert names == set(X_test)
 
 
 @pytest.mark.parametrize("before", [(), (StandardScaler(),)], ids=["bare", "in a pipeline"])

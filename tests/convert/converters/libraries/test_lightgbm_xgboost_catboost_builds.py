@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io
@@ -38,69 +36,6 @@ NUMBERS, TEXTS = data.numbers(X), data.texts(X)
 WITH_CATEGORIES = X.astype(dict.fromkeys(TEXTS, "category"))
 FILLED = X.fillna(dict.fromkeys(TEXTS, ""))
 SILENT = {"verbose": 0, "allow_writing_files": False}
-WORDS = np.where(Y, "good", "bad")
-
-
-def encoded(model: Any) -> Any:
-    encoder = (OneHotEncoder(handle_unknown="ignore"), TEXTS)
-    return make_pipeline(make_column_transformer(encoder, remainder="passthrough"), model)
-
-
-BUILDS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
-    "LightGBM in a pipeline": lambda: (
-        encoded(lightgbm.LGBMClassifier(n_estimators=20, verbose=-1)), X, WORDS
-    ),
-    "LightGBM with categories": lambda: (
-        lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), WITH_CATEGORIES, Y
-    ),
-    "LightGBM searched for": lambda: (
-        GridSearchCV(
-            encoded(lightgbm.LGBMRegressor(n_estimators=10, verbose=-1)),
-            {"lgbmregressor__num_leaves": [7, 15]},
-            cv=2,
-        ),
-        X,
-        Y.astype(float),
-    ),
-    "XGBoost in a pipeline": lambda: (encoded(xgboost.XGBClassifier(n_estimators=20)), X, Y),
-    "XGBoost with categories": lambda: (
-        xgboost.XGBClassifier(n_estimators=20, enable_categorical=True), WITH_CATEGORIES, Y
-    ),
-    "CatBoost in a pipeline": lambda: (
-        encoded(catboost.CatBoostClassifier(n_estimators=20, **SILENT)), X, WORDS
-    ),
-    "CatBoost with categories": lambda: (
-        catboost.CatBoostClassifier(n_estimators=20, cat_features=TEXTS, **SILENT), FILLED, WORDS
-    ),
-    "CatBoost with categories, three classes": lambda: (
-        catboost.CatBoostClassifier(
-            n_estimators=20,
-            cat_features=[name for name in TEXTS if name != "Marital"],
-            grow_policy="Lossguide",
-            **SILENT,
-        ),
-        FILLED.drop(columns="Marital"),
-        FILLED["Marital"].where(FILLED["Marital"].isin(["single", "married"]), "other"),
-    ),
-    "CatBoost on numbers": lambda: (
-        catboost.CatBoostClassifier(n_estimators=20, **SILENT), X[NUMBERS], Y
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BUILDS)
-def test_a_build_is_exact(name: str, tmp_path: Path) -> None:
-    model, rows, answers = BUILDS[name]()
-    X_train, X_test, y_train = data.split(rows, answers)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = built(Source(model.fit(X_train, y_train), X_test), tmp_path)
-
-    parity = result.manifest["parity"]
-    assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
-    assert parity["hard_rows"] > 2000
-
-
 SMALL = X[["Age", "Income", "Home", "Job"]].iloc[:300].assign(Age=lambda f: f["Age"] - 30.0)
 
 

@@ -119,12 +119,6 @@ def test_labels_of_a_build(make: Any, tmp_path: Path) -> None:
     assert answer["prediction"] == model.predict(WINE[1::2]).tolist()
 
 
-def test_points_of_a_build(tmp_path: Path) -> None:
-    manifest = built(Source(cross(), X[300:]), tmp_path).manifest
-    assert manifest["task"] == "regression"
-    assert [entry["name"] for entry in manifest["signature"]["outputs"]] == ["prediction"]
-
-
 @pytest.mark.parametrize(
     ("model", "way_out"),
     [

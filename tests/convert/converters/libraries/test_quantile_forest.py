@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,9 @@ pytest.importorskip("quantile_forest")
 
 import quantile_forest
 from sklearn.datasets import load_diabetes
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.converters.libraries import quantile_forest as converter
-from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import assert_exact, assert_refused
-from tests.convert.helpers import built
 
 X, Y = load_diabetes(return_X_y=True)
 KINDS = [
@@ -68,11 +63,3 @@ def test_leaves_that_hold_too_much_are_refused(monkeypatch: pytest.MonkeyPatch) 
     model = fitted(KINDS[0], max_samples_leaf=None, max_depth=2, default_quantiles=0.5)
     monkeypatch.setattr(converter, "MOST_SORTED", 100)
     assert_refused(model, X, "12 trees keep up to", "max_samples_leaf")
-
-
-def test_a_build_of_an_interval(tmp_path: Path) -> None:
-    forest = KINDS[0](n_estimators=20, default_quantiles=[0.05, 0.5, 0.95], random_state=0)
-    model = make_pipeline(StandardScaler(), forest).fit(X[:300], Y[:300])
-    manifest = built(Source(model, X[300:]), tmp_path).manifest
-    [output] = manifest["signature"]["outputs"]
-    assert output["shape"] == [-1, 3]

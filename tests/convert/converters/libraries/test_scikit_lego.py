@@ -19,7 +19,6 @@ from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact, assert_refused
 from tests.convert.helpers import built
-from tests.pipelines import data_sets
 from tools.evaluation.support import samples
 
 pytest.importorskip("sklego")
@@ -29,7 +28,6 @@ from sklego.dummy import RandomRegressor
 from sklego.mixture import BayesianGMMOutlierDetector, GMMClassifier, GMMOutlierDetector
 from sklego.naive_bayes import GaussianMixtureNB
 from sklego.neighbors import BayesianKernelDensityClassifier
-from sklego.pipeline import DebugPipeline
 
 TUMOURS, WINES, DIABETES = samples.two_classes(), samples.three_classes(), samples.one_target()
 ODD = np.array([0.0, -1.0, 1.0, 1e6, -1e6])
@@ -278,26 +276,6 @@ def test_what_is_refused_is_named() -> None:
 def _skewed(rows: pd.DataFrame) -> Any:
     """Three classes, of which renters have two."""
     return np.where(rows["Home"], GOOD, GOOD * 2)
-
-
-def test_a_pipeline_of_a_tutorial(tmp_path: Path) -> None:
-    """Selected columns, capped and scaled, a threshold behind them."""
-    rows, y = data_sets.credit()
-    rows = rows[["Age", "Income", "Price", "Amount", "Home"]].iloc[:900]
-    rows = rows.astype({"Home": object}).fillna({"Income": 100.0, "Home": "rent"})
-    numbers = make_pipeline(
-        preprocessing.ColumnSelector(["Age", "Income", "Price", "Amount"]),
-        preprocessing.ColumnCapper((2, 98)),
-        StandardScaler(),
-    )
-    model = DebugPipeline(
-        [
-            ("numbers", numbers),
-            ("model", meta.Thresholder(LogisticRegression(), threshold=0.7)),
-        ]
-    )
-    made = built(Source(model.fit(rows[:600], y[:600]), rows[600:]), tmp_path)
-    assert made.manifest["task"] == "classification"
 
 
 def test_rows_far_from_all_others_are_refused_by_lowess(tmp_path: Path) -> None:

@@ -222,6 +222,7 @@ def test_training_texts_that_are_not_cut_are_left_out_of_the_statistics(tmp_path
     assert made.manifest["reference"]["rows"] == 3 * len(CHINESE) + 1
 
 
+@pytest.mark.pipelines  # ten seconds; test_limits.py has limits of patterns and of a function
 def test_a_costly_function_limits_its_texts(tmp_path: Path) -> None:
     vectoriser = CountVectorizer(analyzer=lambda t: [a + b for a in t for b in t])
     model = make_pipeline(vectoriser, LogisticRegression()).fit(CHINESE, SCORES)

@@ -1,4 +1,4 @@
-"""Trees and forests answer as scikit-learn's, on either side of every threshold."""
+"""Trees and forests answer as scikit-learn's, on either side of every threshold and bound."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
     RandomTreesEmbedding,
@@ -28,8 +28,8 @@ from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
 from onnxlet.function.arrays import Array
-from tests.convert.converters.near_thresholds import around, edge_cases
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, around, edge_cases
+from tests.convert.exactness import answers, assert_exact, run
 
 random = np.random.default_rng(0)
 X = np.column_stack(
@@ -66,10 +66,11 @@ REGRESSORS: list[Any] = [
 
 def splits(fitted: Any) -> Iterator[tuple[int, float]]:
     """The columns and thresholds of a tree or forest."""
-    for part in getattr(fitted, "estimators_", [fitted]):
+    parts = getattr(fitted, "estimators_", [fitted])
+    every = [np.arange(fitted.n_features_in_)] * len(parts)
+    for part, columns in zip(parts, getattr(fitted, "estimators_features_", every), strict=True):
         inner = part.tree_.children_left >= 0
-        features, thresholds = part.tree_.feature[inner], part.tree_.threshold[inner]
-        yield from zip(features.tolist(), thresholds.tolist(), strict=True)
+        yield from zip(columns[part.tree_.feature[inner]], part.tree_.threshold[inner], strict=True)
 
 
 @pytest.mark.parametrize("estimator", CLASSIFIERS, ids=str)
@@ -172,9 +173,8 @@ def summed(trees: list[Tree], x: Array, dtype: str, targets: int = 1) -> Array:
     """What the operator makes of trees."""
     graph = Graph("float64", {})
     made = sums(graph, graph.input(["a"], dtype, x.shape[1]), trees, targets)
-    session = onnxruntime.InferenceSession(graph.finished([made]).SerializeToString())
-    (got,) = session.run(None, {graph.inputs[0]["name"]: x.astype(dtype)})
-    return np.asarray(got)
+    [got] = run(graph.finished([made]), {graph.inputs[0]["name"]: x.astype(dtype)})
+    return got
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -212,3 +212,63 @@ def test_leaves_of_one_class_and_of_several(leaf: int) -> None:
         DecisionTreeClassifier(min_samples_leaf=leaf, random_state=0),
     ):
         assert_exact(estimator.fit(X, THREE), X, tolerance=0.0)
+
+
+# isolation forests
+
+POINTS = np.column_stack(
+    [random.normal(size=301), random.normal(size=301).round(1), random.integers(0, 5, 301)]
+)
+POINTS_AND_GAPS = np.where(random.random(POINTS.shape) < 0.1, np.nan, POINTS)
+OF_OUTLIERS = ["predict", "decision_function", "score_samples"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"max_features": 2},
+        {"max_features": 0.5, "bootstrap": True},
+        {"max_samples": 1},
+        {"max_samples": 2},
+        {"max_samples": 0.9, "contamination": 0.2},
+    ],
+    ids=str,
+)
+def test_scores_of_isolation(settings: dict[str, Any]) -> None:
+    estimator = IsolationForest(n_estimators=12, random_state=0, **settings).fit(POINTS_AND_GAPS)
+    odd = (*ODD, *BEYOND_FLOAT32)
+    rows = edge_cases(POINTS_AND_GAPS, splits(estimator), odd, missing=True, bound=np.inf)
+    assert_exact(estimator, rows, methods=OF_OUTLIERS, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("trees", [1, 7, 40])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5])
+def test_a_training_row_is_the_bound(trees: int, share: float) -> None:
+    """Of 301 rows the percentile is one of them, and its score minus the offset is zero."""
+    estimator = IsolationForest(n_estimators=trees, contamination=share, random_state=trees).fit(
+        POINTS
+    )
+    assert (estimator.decision_function(POINTS) == 0).any()
+    assert_exact(estimator, POINTS, methods=OF_OUTLIERS, tolerance=1e-12)
+
+
+def test_outliers_everywhere_and_nowhere() -> None:
+    estimator = IsolationForest(n_estimators=5, random_state=0).fit(POINTS)
+    for offset in (-1.5, -1.0, -0.999, -1e-9, 0.0, 0.5):
+        estimator.offset_ = offset
+        assert_exact(estimator, POINTS, methods=OF_OUTLIERS)
+
+
+def test_isolation_of_float32_inputs() -> None:
+    estimator = IsolationForest(n_estimators=12, random_state=0).fit(POINTS_AND_GAPS)
+    rows = edge_cases(POINTS_AND_GAPS, splits(estimator), missing=True).astype(np.float32)
+    assert_exact(estimator, rows, methods=OF_OUTLIERS, precision="float32", tolerance=1e-6)
+
+
+def test_scores_beside_the_bound() -> None:
+    estimator = IsolationForest(n_estimators=9, random_state=0).fit(POINTS)
+    for score in np.unique(estimator.score_samples(POINTS))[::40]:
+        for offset in (np.nextafter(score, -1), score, np.nextafter(score, 0)):
+            estimator.offset_ = offset
+            assert_exact(estimator, POINTS, methods=OF_OUTLIERS, tolerance=1e-12)
