@@ -221,9 +221,7 @@ class ArrayMethods(Traced):
 
     def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
         over_columns(extreme.__name__, axis, self.ndim)
-        return type(self)(
-            self._graph, Table((index_of(extreme, whole(self._graph, self._table)),)), True
-        )
+        return self._array(Table((index_of(extreme, whole(self._graph, self._table)),)), True)
 
     def _reduce(
         self,
