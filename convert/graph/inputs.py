@@ -68,11 +68,7 @@ class GraphInputs(NodeWriter, ABC):
         return None, ""
 
     def front_end(
-        self,
-        column: Tensor,
-        step: Mapping[str, Any],
-        dtype: str = "string",
-        width: int = 1,
+        self, column: Tensor, step: Mapping[str, Any], dtype: str = "string", width: int = 1
     ) -> Tensor:
         """A column changed by a step that the function takes before it feeds the graph.
 

@@ -50,11 +50,7 @@ def predicted(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 
 def response(
-    graph: Graph,
-    fitted: Any,
-    table: Table,
-    methods: str | Sequence[str],
-    positive: Any = None,
+    graph: Graph, fitted: Any, table: Table, methods: str | Sequence[str], positive: Any = None
 ) -> tuple[Tensor, str]:
     """The first of some methods that an estimator has, and which one it was.
 

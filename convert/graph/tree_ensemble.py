@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
-NOTHING = -1.0  # equals no code of a category: stands in an empty set
+NOTHING = -1  # equals no code of a category: stands in an empty set
 CELLS = 2**10  # numbers of one row that one Gather looks up: more trees are split into groups
 FEW_TARGETS = 8  # targets; up to here a matrix product sums faster than ReduceSum
 MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly

@@ -27,14 +27,7 @@ from sklearn.ensemble import (
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees.forests import all_trees, as_tree, tree_ensemble
-from onnxlet.convert.graph.converter import (
-    DROPPED,
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    Unsupported,
-)
+from onnxlet.convert.graph.converter import DROPPED, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import all_have, every_row, has, one_hot, predicted, total
 
 

@@ -79,10 +79,7 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     x = graph.matrix(table, "float64") - np.asarray(fitted._x_mean)
     predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
     scores = (x / np.asarray(fitted._x_std)) @ fitted.x_rotations_
-    return {
-        "predict": predicted.cast(graph.precision),
-        "transform": scores.cast(graph.precision),
-    }
+    return {"predict": predicted.cast(graph.precision), "transform": scores.cast(graph.precision)}
 
 
 def singular_values(fitted: Any, x: Tensor) -> Any:

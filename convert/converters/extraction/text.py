@@ -19,14 +19,7 @@ from sklearn.feature_extraction.text import (
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.text_functions.translation import translated
-from onnxlet.convert.graph.converter import (
-    Graph,
-    Outputs,
-    Precision,
-    Table,
-    Tensor,
-    Unsupported,
-)
+from onnxlet.convert.graph.converter import Graph, Outputs, Precision, Table, Tensor, Unsupported
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.text_limits.regex_safety import hopeless, runaway
 from onnxlet.function.arrays import MISSING_TEXT

@@ -10,12 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import (
-    decomposition,
-    kernel_approximation,
-    kernel_ridge,
-    preprocessing,
-)
+from sklearn import decomposition, kernel_approximation, kernel_ridge, preprocessing
 
 from onnxlet.convert.converters.kernels.gaussian_processes import similar
 from onnxlet.convert.converters.registration import Converters

@@ -213,10 +213,7 @@ def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))
     variance = at_itself(x, fitted.kernel_) - (similar @ inverse.T).sum_of_squares()
     second = _averaged(mean, variance)
-    return {
-        "class_index": (mean > 0.0).cast("int64"),
-        "predict_proba": two_sided(second),
-    }
+    return {"class_index": (mean > 0.0).cast("int64"), "predict_proba": two_sided(second)}
 
 
 def _averaged(mean: Tensor, variance: Tensor) -> Tensor:

@@ -81,8 +81,7 @@ def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
     if fitted.kernel not in ("linear", "poly", "rbf", "sigmoid"):
         name = getattr(fitted.kernel, "__name__", fitted.kernel)
         raise Unsupported(
-            f"the kernel {name!s:.40} has no conversion",
-            "Use linear, poly, rbf or sigmoid.",
+            f"the kernel {name!s:.40} has no conversion", "Use linear, poly, rbf or sigmoid."
         )
     options = {"gamma": fitted._gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     x = graph.matrix(table, "float64")

@@ -92,11 +92,7 @@ def not_beyond(fitted: Any, rank: Tensor) -> Tensor:
 
 
 def _chosen_again(
-    x: Tensor,
-    rank: Tensor,
-    first: Tensor,
-    tied: Tensor,
-    choose: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor, rank: Tensor, first: Tensor, tied: Tensor, choose: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     """The first indices; for tied rows, those that `choose` returns, row by row."""
     graph = x.graph

@@ -24,13 +24,7 @@ from sklearn.preprocessing import (
 )
 
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.graph.categories import (
-    Meaning,
-    comparable,
-    identities,
-    look_up,
-    refuse_unseen,
-)
+from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.arrays import Array

@@ -111,6 +111,9 @@ class TracedArray(ArrayMethods):
     def _like(self, table: Table) -> TracedArray:
         return TracedArray(self._graph, table, self._flat)
 
+    def _array(self, table: Table, flat: bool) -> TracedArray:
+        return TracedArray(self._graph, table, flat)
+
     def _view_of(self, positions: Sequence[int], flat: bool) -> TracedArray:
         of = range(self._memory.table.width) if self._positions is None else self._positions
         made = TracedArray.__new__(TracedArray)

@@ -221,9 +221,7 @@ class ArrayMethods(Traced):
 
     def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
         over_columns(extreme.__name__, axis, self.ndim)
-        return type(self)(
-            self._graph, Table((index_of(extreme, whole(self._graph, self._table)),)), True
-        )
+        return self._array(Table((index_of(extreme, whole(self._graph, self._table)),)), True)
 
     def _reduce(
         self,
@@ -235,7 +233,7 @@ class ArrayMethods(Traced):
     ) -> Any:
         over_columns(name, axis, self.ndim)
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
-        return type(self)(self._graph, Table((made,)), not keepdims)
+        return self._array(Table((made,)), not keepdims)
 
 
 def _reduction(name: str) -> Callable[..., Any]:
@@ -291,7 +289,7 @@ def matrix_product(array: ArrayMethods, other: Any) -> Any:
     matrix = weights.reshape(len(weights), -1)
     if len(weights) != x.width:
         raise ValueError("matmul: shapes don't fit")
-    return type(array)(array._graph, Table((x @ matrix,)), weights.ndim == 1)
+    return array._array(Table((x @ matrix,)), weights.ndim == 1)
 
 
 def clipped(array: Traced, low: Any, high: Any) -> Any:

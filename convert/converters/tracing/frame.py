@@ -253,10 +253,7 @@ def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
     labels: list[Any] = []
     for part in parts:
         if not isinstance(part, PandasBase):
-            refuse(
-                "it puts what is no column beside columns",
-                "Of arrays use np.column_stack.",
-            )
+            refuse("it puts what is no column beside columns", "Of arrays use np.column_stack.")
         tensors += part._table.tensors
         unnamed = type(part) is TracedSeries and part._name is None
         labels += [sum(isinstance(one, int) for one in labels)] if unnamed else part._table.labels

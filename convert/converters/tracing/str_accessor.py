@@ -16,11 +16,7 @@ from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.base import methods, refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.text_limits.regex_safety import (
-    growth,
-    hopeless,
-    runaway,
-)
+from onnxlet.convert.text_limits.regex_safety import growth, hopeless, runaway
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 

@@ -232,5 +232,5 @@ CONVERTERS: Converters = {
     # Without a function it passes its columns through.
     FunctionTransformer: Registration(
         transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
-    ),
+    )
 }

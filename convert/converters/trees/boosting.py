@@ -37,14 +37,7 @@ from onnxlet.convert.converters.trees.forests import (
     in_float64,
     tree_ensemble,
 )
-from onnxlet.convert.graph.converter import (
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    Unsupported,
-    labelled,
-)
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, labelled
 from onnxlet.convert.graph.responses import RELEASE, total, two_sided
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, members, sums, values
 from onnxlet.function.arrays import Array

@@ -25,7 +25,7 @@ from onnxlet.convert.converters.libraries.feature_engine import (
     refuse_missing_and_infinite,
     variables_of,
 )
-from onnxlet.convert.converters.libraries.feature_engine.numbers import rounded
+from onnxlet.convert.converters.libraries.feature_engine.numeric import rounded
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.tracing.trace import trace
 from onnxlet.convert.graph import elementary

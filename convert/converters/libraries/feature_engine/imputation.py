@@ -21,13 +21,7 @@ from onnxlet.convert.converters.libraries.feature_engine import (
 )
 from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.graph.converter import (
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    refusing,
-)
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, refusing
 
 
 def filled(graph: Graph, fitted: Any, table: Table) -> Outputs:

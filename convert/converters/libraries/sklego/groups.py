@@ -19,14 +19,7 @@ from sklego.common import as_list
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
-from onnxlet.convert.graph.converter import (
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    Unsupported,
-    labelled,
-)
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, labelled
 from onnxlet.convert.graph.responses import predicted, total
 from onnxlet.function.arrays import Array
 

@@ -222,8 +222,7 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
         return replace(made, column=None, steps=())  # steps may follow on text that comes in only
     if column.types not in TRUTH:
         raise Unsupported(
-            "it turns numbers into text",
-            "Fit it on text: X['column'] = X['column'].astype(str).",
+            "it turns numbers into text", "Fit it on text: X['column'] = X['column'].astype(str)."
         )
     words = [graph.constant([[word]], "string") for word in ("True", "False", MISSING_TEXT)]
     truth = column.equals(0.0).where(words[1], words[0])

@@ -17,14 +17,7 @@ from skrub import DatetimeEncoder, ToDatetime
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
-from onnxlet.convert.graph.converter import (
-    DATE,
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    Unsupported,
-)
+from onnxlet.convert.graph.converter import DATE, Graph, Outputs, Table, Tensor, Unsupported
 
 UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}
 SECOND = 1e6  # microseconds

@@ -16,14 +16,7 @@ from skrub import AggJoiner, AggTarget, InterpolationJoiner, MultiAggJoiner
 from onnxlet.convert.converters.libraries.skrub.columns import checked
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
-from onnxlet.convert.graph.converter import (
-    Graph,
-    Outputs,
-    Table,
-    Tensor,
-    Unsupported,
-    framed,
-)
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, framed
 from onnxlet.function.arrays import MISSING_TEXT
 
 
