@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet import Ratings
-from onnxlet.convert.examples.parts.shared import Answer, Scores
+from onnxlet.convert.examples.parts import Answer, Scores
 
 FIRST = ["Quiet", "Velvet", "Northern", "Paper", "Electric", "Salt", "Golden", "Midnight"]
 SECOND = ["Harbour", "Foxes", "Orchestra", "Machines", "Gardens", "Letters", "Rivers", "Parade"]
