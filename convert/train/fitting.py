@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.train.augmentation import augmented
-from onnxlet.convert.train.job import Candidate, Fitted
+from onnxlet.convert.train.trials import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
 PATIENCE = 40  # rounds without a better score on the validation rows

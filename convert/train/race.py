@@ -10,10 +10,9 @@ import numpy as np
 
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.train.fits import Fits
-from onnxlet.convert.train.job import Candidate, Job, TrainingData, part_of
 from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
-from onnxlet.convert.train.trials import Rung, Trial
+from onnxlet.convert.train.trials import Candidate, Job, Rung, TrainingData, Trial, part_of
 
 SMALL = 10_000  # rows of a fold: up to here the first rung has them all
 PART = 4_000  # rows of the first rung, where there are more than that

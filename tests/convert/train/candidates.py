@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.metrics.metrics import Array
-from onnxlet.convert.train.job import Candidate, Fitted, Parameters
 from onnxlet.convert.train.splits import Splits, split
+from onnxlet.convert.train.trials import Candidate, Fitted, Parameters
 
 
 class Data(NamedTuple):

@@ -21,8 +21,8 @@ from onnxlet.convert.train.augmentation import (
     with_noise,
 )
 from onnxlet.convert.train.fitting import fit
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.image import CELLS, Form
+from onnxlet.convert.train.trials import Candidate
 from tests.convert.images import digits
 
 

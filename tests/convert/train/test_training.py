@@ -22,12 +22,11 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
-from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.training import Trained, Written, summary_lines, train
-from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.convert.train.trials import Job, Outcome, Searched, TrainingData, Trial, evaluate
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import linear, tree
 from tests.convert.train.tables import column, made, never_seen
