@@ -16,7 +16,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
-from onnxlet.convert.train.progress import Budget, SearchProgress
+from onnxlet.convert.train.race import Budget, SearchProgress
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Candidate, Job, Searched, TrainingData, Trial, evaluate
 from onnxlet.function.errors import WrongUse
