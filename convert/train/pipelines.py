@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train.augmentation import COPIES
+from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.category import CATEGORY, ENCODED
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.kind import Part, Wanted

@@ -20,8 +20,8 @@ from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.rows_file import ELSEWHERE, Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
-from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.csv_rows import CsvRows
+from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
     image_columns,

@@ -33,7 +33,6 @@ from onnxlet.convert.report.form.findings import (
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
 from onnxlet.convert.train.ensemble import (
     Combined,
     Weighted,
@@ -44,6 +43,7 @@ from onnxlet.convert.train.ensemble import (
     threshold_of,
     voting,
 )
+from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.registry import LEAK, columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
