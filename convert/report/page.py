@@ -31,17 +31,6 @@ MARKS = {
     "disc": "M12 0.5A4.5 4.5 0 1 0 12.01 0.5Z",
     "cross": "M8 1L16 9M16 1L8 9",
 }
-SCHEMES = (
-    ":root {{ color-scheme: light dark; --shadow: 0 1px 2px rgb(40 34 20 / 5%), 0 8px 24px "
-    "rgb(40 34 20 / 5%); {fonts} {light} }}\n"
-    "@media screen and (prefers-color-scheme: dark) {{ :root {{ --shadow: none; {dark} }} }}\n"
-    "@media print {{ :root {{ color-scheme: light; }} }}\n"
-)
-FONTS = (
-    '--sans: "Inter", ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", '
-    '"Liberation Sans", sans-serif; --mono: ui-monospace, "SF Mono", "Cascadia Code", Menlo, '
-    'Consolas, "DejaVu Sans Mono", monospace;'
-)
 
 
 def html(found: Findings) -> str:
@@ -82,21 +71,15 @@ def _environment() -> Environment:
         "MARKS": MARKS,
         "MOST_ROWS": MOST_ROWS,
         "FIRST_COLUMNS": FIRST_COLUMNS,
-        "style": _style(),
+        "scheme": _scheme,
     }
     return environment
 
 
-def _style() -> str:
-    sheet = (TEMPLATE / "style.css").read_text("utf-8")
-    light, dark = (
-        f"{declarations(scheme)} --cell: {_channels(scheme)};" for scheme in ("light", "dark")
-    )
-    return SCHEMES.format(fonts=FONTS, light=light, dark=dark) + sheet
-
-
-def _channels(scheme: str) -> str:
-    return " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
+def _scheme(scheme: str) -> str:
+    """The variables of CSS in one scheme, `light` or `dark`."""
+    channels = bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])
+    return f"{declarations(scheme)} --cell: {' '.join(map(str, channels))};"
 
 
 def markdown(found: Findings) -> str:
