@@ -49,11 +49,6 @@ MOVED_COLUMNS = 2  # raw ones, for each node
 Sees = Callable[[Sequence[Cells]], Array]
 
 
-def has_trees(estimator: Any) -> bool:
-    """Whether there are trees whose thresholds are known, whatever columns they are given."""
-    return any(converters().inherited(type(part), "splits") for part in parts_of(estimator))
-
-
 def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
     """All trees that are given as many columns as there are, perhaps these very ones."""
     for part in parts_of(estimator):
@@ -205,10 +200,11 @@ def at_pipeline_thresholds(
     every = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
-        if not isinstance(part, Pipeline) or not has_trees(part.steps[-1][1]):
+        if not isinstance(part, Pipeline):
             continue
-        if before := before_last(part):
-            last = part.steps[-1][1]
+        last = part.steps[-1][1]
+        has_trees = any(converters().inherited(type(one), "splits") for one in parts_of(last))
+        if has_trees and (before := before_last(part)):
             made_width = getattr(last, "n_features_in_", 1)
             known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // made_width))
 

@@ -14,7 +14,7 @@ import click
 import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
-from onnxlet.convert.examples.parts.shared import Scores
+from onnxlet.convert.examples.parts import Scores
 from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 
 DATA = FOLDER / "wa_churn.csv.gz"
 NUMBERS = ["tenure", "monthly_charges", "total_charges"]

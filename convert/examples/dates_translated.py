@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 from onnxlet.convert.imported.text_options import TextOptions
 
 DATA = FOLDER

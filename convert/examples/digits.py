@@ -12,9 +12,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 from onnxlet.convert.examples.parts.pictures import as_text
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 
 DATA = FOLDER / "digits.npz"
 HELD_OUT = 600  # of 3,000

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from onnxlet.convert.examples.parts.pictures import as_text, faces
 
 

@@ -18,9 +18,8 @@ from onnx import numpy_helper, parser
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from onnxlet.convert.examples.parts import pictures
+from onnxlet.convert.examples.parts import Answer, Scores, pictures
 from onnxlet.convert.examples.parts.pictures import HEIGHT, WIDTH, Box, Scene
-from onnxlet.convert.examples.parts.shared import Answer, Scores
 from onnxlet.function.arrays import Array
 
 SIDES = (36, 44, 54, 66, 80, 98, 118)  # of a window, in pixels of the picture

@@ -15,9 +15,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlet.convert.examples.parts import pictures
+from onnxlet.convert.examples.parts import Answer, Scores, pictures
 from onnxlet.convert.examples.parts.packages import from_npm, with_input
-from onnxlet.convert.examples.parts.shared import Answer, Scores
 from onnxlet.function.arrays import Array
 
 SIDE = 128  # pixels of what the network takes

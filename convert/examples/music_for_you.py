@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.estimators.ratings import Ratings
-from onnxlet.convert.examples.parts.shared import Answer, Scores
+from onnxlet import Ratings
+from onnxlet.convert.examples.parts import Answer, Scores
 
 FIRST = ["Quiet", "Velvet", "Northern", "Paper", "Electric", "Salt", "Golden", "Midnight"]
 SECOND = ["Harbour", "Foxes", "Orchestra", "Machines", "Gardens", "Letters", "Rivers", "Parade"]

@@ -8,7 +8,7 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 
 DATA = FOLDER / "elnino.csv.gz"
 LAGS = [f"months_ago_{n}" for n in range(1, 13)]

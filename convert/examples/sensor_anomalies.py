@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.covariance import EllipticEnvelope
 from sklearn.metrics import recall_score, roc_auc_score
 
-from onnxlet.convert.examples.parts.shared import Answer, Scores
+from onnxlet.convert.examples.parts import Answer, Scores
 
 FAULTS = ["leak", "worn bearing", "blocked filter"]
 KEEP_BACKGROUND = 50  # explanations start from so many usual readings

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from onnxlet.convert.examples.parts.shared import FOLDER
+from onnxlet.convert.examples.parts import FOLDER
 
 DATA = FOLDER / "movie_snippets.csv.gz"
 

@@ -5,8 +5,8 @@ Copy this file for your own texts: `build` returns a fitted Summary and its test
 
 import pandas as pd
 
-from onnxlet.convert.estimators.summary import Summary
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet import Summary
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 
 DATA = FOLDER / "articles.txt"
 KEY = "* "

@@ -18,9 +18,8 @@ import onnx
 from onnx import compose, numpy_helper, parser, version_converter
 from PIL import Image, ImageDraw, ImageFont
 
-from onnxlet.convert.examples.parts import pictures
+from onnxlet.convert.examples.parts import Answer, Scores, pictures
 from onnxlet.convert.examples.parts.packages import from_wheel, with_input
-from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 HEIGHT, WIDTH = 480, 640  # pixels that the network takes
 PACKAGE, VERSION = "rapidocr-onnxruntime", "1.4.4"

@@ -16,10 +16,10 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
+from onnxlet.convert.examples.parts import Answer, Scores
 from onnxlet.convert.examples.parts.drawn_faces import drawn
 from onnxlet.convert.examples.parts.pictures import as_text, labelled
-from onnxlet.convert.examples.parts.shared import Answer, Scores
 from onnxlet.function.errors import WrongUse
 
 UNKNOWN = "unknown"

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 
 DATA = FOLDER / "tate_text.csv.gz"
 AFTER = ": "  # the artist in the name of a work

@@ -14,34 +14,13 @@ from typing import TYPE_CHECKING
 from onnxlet.convert.report import sections
 from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.plot import COLOURS, declarations
+from onnxlet.convert.report.form.plot import declarations
 from onnxlet.convert.report.sections.section import MOST_ROWS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATE = Path(__file__).parent / "template"
-FIRST_COLUMNS = 24  # beyond which the table of columns is folded
-TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "regression"}
-# Of a legend, in a box of 24 by 10.
-MARKS = {
-    "line": "M0 5H24",
-    "band": "M0 5H24",
-    "diamond": "M12 0L17 5L12 10L7 5Z",
-    "disc": "M12 0.5A4.5 4.5 0 1 0 12.01 0.5Z",
-    "cross": "M8 1L16 9M16 1L8 9",
-}
-SCHEMES = (
-    ":root {{ color-scheme: light dark; --shadow: 0 1px 2px rgb(40 34 20 / 5%), 0 8px 24px "
-    "rgb(40 34 20 / 5%); {fonts} {light} }}\n"
-    "@media screen and (prefers-color-scheme: dark) {{ :root {{ --shadow: none; {dark} }} }}\n"
-    "@media print {{ :root {{ color-scheme: light; }} }}\n"
-)
-FONTS = (
-    '--sans: "Inter", ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", '
-    '"Liberation Sans", sans-serif; --mono: ui-monospace, "SF Mono", "Cascadia Code", Menlo, '
-    'Consolas, "DejaVu Sans Mono", monospace;'
-)
 
 
 def html(found: Findings) -> str:
@@ -78,25 +57,10 @@ def _environment() -> Environment:
     environment.globals |= {each.__name__.rpartition(".")[2]: each for each in modules}
     environment.globals |= {
         "SECTIONS": sections.SECTIONS[1:],  # the first stands in the page itself
-        "TASKS": TASKS,
-        "MARKS": MARKS,
         "MOST_ROWS": MOST_ROWS,
-        "FIRST_COLUMNS": FIRST_COLUMNS,
-        "style": _style(),
+        "scheme": declarations,
     }
     return environment
-
-
-def _style() -> str:
-    sheet = (TEMPLATE / "style.css").read_text("utf-8")
-    light, dark = (
-        f"{declarations(scheme)} --cell: {_channels(scheme)};" for scheme in ("light", "dark")
-    )
-    return SCHEMES.format(fonts=FONTS, light=light, dark=dark) + sheet
-
-
-def _channels(scheme: str) -> str:
-    return " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
 
 
 def markdown(found: Findings) -> str:

@@ -84,8 +84,12 @@ def recognise_columns(
     for name, kind in said.items():
         if name not in kept:
             found[name] = _left_out(found[name], kind)
-    refuse(_nothing_left(list(found.values())), "DATA")
-    return list(found.values())
+    columns = list(found.values())
+    if not any(one.used for one in columns):
+        reasons = "; ".join(f"'{one.name}': {one.kind}, {one.why}" for one in columns[:5])
+        hint = "Add columns that are known before the answer is, or use one by --columns FILE.toml."
+        refuse([Problem(f"no column is left to predict from: {reasons}", hint)], "DATA")
+    return columns
 
 
 def _mark_leaks(
@@ -206,14 +210,6 @@ def _cannot_be(seen: Profile, guess: TableColumn, kind: str, form: str) -> tuple
     if guess.kind in USED and not guess.used:
         return guess.why.removesuffix(": left out"), "Turn them into numbers or text before."
     return KINDS[kind].refusal(seen, form)
-
-
-def _nothing_left(columns: Sequence[TableColumn]) -> list[Problem]:
-    if any(one.used for one in columns):
-        return []
-    reasons = "; ".join(f"'{one.name}': {one.kind}, {one.why}" for one in columns[:5])
-    hint = "Add columns that are known before the answer is, or use one by --columns FILE.toml."
-    return [Problem(f"no column is left to predict from: {reasons}", hint)]
 
 
 def read_choices(path: Path) -> dict[str, str]:

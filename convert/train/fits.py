@@ -14,7 +14,7 @@ from typing import Any
 import cloudpickle
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
+from onnxlet.convert.train.trials import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import (
     Carrier,

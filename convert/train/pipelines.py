@@ -30,13 +30,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train.augmentation import COPIES
-from onnxlet.convert.train.job import Parameters
+from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.category import CATEGORY, ENCODED
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.kind import Part, Wanted
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import FEATURES, KINDS, columns_encoded_as, columns_of
+from onnxlet.convert.train.trials import Parameters
 
 SIMILAR = 200  # training rows that a kernel's similarities are with
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX

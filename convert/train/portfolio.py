@@ -16,13 +16,13 @@ import numpy as np
 from scipy.stats import skew
 
 from onnxlet.convert.train import pipelines, spaces
-from onnxlet.convert.train.job import Candidate, Parameters
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS, columns_of
 from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.pipelines import MetaFeatures, width_of
+from onnxlet.convert.train.trials import Candidate, Parameters
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median

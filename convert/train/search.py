@@ -13,11 +13,24 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
 from onnxlet.convert.train.ensemble import choose
 from onnxlet.convert.train.fits import cluster_fits, local_fits
-from onnxlet.convert.train.job import Candidate, Fit, TrainingData
-from onnxlet.convert.train.progress import Budget, SearchProgress
-from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
+from onnxlet.convert.train.race import (
+    Budget,
+    Race,
+    SearchProgress,
+    affordable_folds,
+    in_reach,
+    try_all,
+)
 from onnxlet.convert.train.splits import Folds
-from onnxlet.convert.train.trials import Rung, Searched, Trial, out_of_fold
+from onnxlet.convert.train.trials import (
+    Candidate,
+    Fit,
+    Rung,
+    Searched,
+    TrainingData,
+    Trial,
+    out_of_fold,
+)
 from onnxlet.convert.train.tuning import tune
 from onnxlet.convert.workers.cluster import SchedulerGone
 from onnxlet.convert.workers.contract import cores as usable_cores

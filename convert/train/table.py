@@ -20,7 +20,7 @@ from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.convert.tables.rows_file import ELSEWHERE, FIRST_LEFT_OUT, Opened, opened
-from onnxlet.convert.train.augmentation import COPIES
+from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
     image_columns,

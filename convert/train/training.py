@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
-from onnxlet.convert.errors import BreakingChange, Refusal
+from onnxlet.convert.errors import BreakingChange, Refusal, shortened
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
-from onnxlet.convert.report.files import read_findings
-from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.evaluation.evaluate import findings
+from onnxlet.convert.report.evaluation.measured import Baseline, Measured
+from onnxlet.convert.report.files import read_findings, report_files
+from onnxlet.convert.report.form.findings import (
+    Augmentation,
+    AugmentationGain,
+    Column,
+    EnsembleMember,
+    Search,
+    from_json,
+)
+from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.ensemble import Combined, Weighted, combine, named
-from onnxlet.convert.train.kinds.registry import LEAK
-from onnxlet.convert.train.portfolio import portfolio
+from onnxlet.convert.train.ensemble import (
+    Combined,
+    Weighted,
+    answering_from,
+    combine,
+    named,
+    out_of_fold,
+    threshold_of,
+    voting,
+)
+from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
+from onnxlet.convert.train.kinds.image import IMAGE, form_named
+from onnxlet.convert.train.kinds.registry import LEAK, columns_of
+from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
-from onnxlet.convert.train.report import ReportFiles, report_of
 from onnxlet.convert.train.search import search
+from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched
 from onnxlet.folders import typed
+from onnxlet.function.arrays import Array
+from onnxlet.function.models.model import Model
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -154,3 +181,147 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     if trained.unreported is not None:
         yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
+
+
+class ReportFiles:
+    """Makes the report's files; where that fails, none: the model is worth more than its report.
+
+    `failed` says why there are none.
+    """
+
+    def __init__(self, make: Callable[[Model], dict[str, bytes]], report: Report) -> None:
+        self._make, self._report = make, report
+        self.failed: str | None = None
+
+    def __call__(self, model: Model) -> dict[str, bytes]:
+        """The files by name."""
+        self._report("measuring for the report")
+        try:
+            return self._make(model)
+        except Exception as error:  # noqa: BLE001, RUF100 - any bug in any figure
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self.failed = (
+                f"{type(error).__name__}: {shortened(error)} ({at.filename}, line {at.lineno})"
+            )
+            self._report(f"note: the report failed, the model did not: {self.failed}")
+            return {}
+
+
+def report_of(
+    prepared: Prepared,
+    searched: Searched,
+    chosen: Weighted,
+    combined: Combined,
+    options: Options,
+    name: str,
+    report: Report,
+) -> ReportFiles:
+    """What makes the report's files, once there is the model that will be served."""
+
+    def made(model: Model) -> dict[str, bytes]:
+        (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
+        table, task = prepared.table, prepared.table.target.task
+        groups = None  # rows of one say less than as many without groups
+        if options.group is not None:
+            numbers = group_numbers(table.frame[options.group].to_numpy())
+            groups = numbers[prepared.splits.test]
+        measured = Measured(
+            name, model, combined.estimator, X_test, y_test,
+            origin="train", task=task, target=table.target_name,
+            X_train=X, y_train=y,
+            fit=partial(_refitted, chosen, combined, prepared, options.seed),
+            baselines=_linear(searched, chosen, prepared, options.seed),
+            described=named(chosen),
+            groups=groups,
+            sensitive=_sensitive(prepared, options, prepared.splits.test),
+            sensitive_train=_sensitive(prepared, options, prepared.splits.train),
+            out_of_fold=None if task == "regression" else out_of_fold(chosen),
+            metric=prepared.metric.name, threshold=combined.threshold,
+            threshold_metric=None if combined.threshold is None else prepared.metric.name,
+            search=_search(searched, chosen, prepared, options),
+            columns=[
+                Column(**{part.name: getattr(one, part.name) for part in fields(Column)})
+                for one in table.columns
+            ],
+            split=prepared.splits.how, notes=[*table.notes],
+            rows=len(table.frame), seed=options.seed,
+        )  # fmt: skip
+        return report_files(findings(measured))
+
+    return ReportFiles(made, report)
+
+
+def _refitted(
+    chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
+) -> Any:
+    """The same estimator fitted on other rows, fewer than those that its threshold is from."""
+    estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
+    if combined.threshold is None or len(estimator.classes_) < 2:
+        return estimator
+    return answering_from(combined.threshold, estimator, X, y)
+
+
+def _linear(
+    searched: Searched, chosen: Weighted, prepared: Prepared, seed: int
+) -> dict[str, Baseline] | None:
+    """What the linear candidate answers to the test rows, by a threshold of its own.
+
+    None where it is the very model that is served: that is compared with the constant only.
+    """
+    found = [t for t in searched.trials if t.candidate.family == "linear" and t.state != "failed"]
+    if not found:
+        return {}
+    linear: Weighted = [(found[0], 1.0)]
+    if len(chosen) == 1 and chosen[0][0].number == found[0].number:
+        return None
+    (X, y), task = prepared.train_part, prepared.table.target.task
+    estimator = voting(linear, X, y, task, prepared.metric, seed)
+    ask = estimator.predict if task == "regression" else estimator.predict_proba
+    answers = np.asarray(ask(prepared.test_part[0]))
+    return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
+
+
+def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:
+    frame = prepared.table.frame
+    return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
+
+
+def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: Options) -> Search:
+    return Search(
+        seconds=searched.seconds,
+        seed=options.seed,
+        metric=prepared.metric.name,
+        how_ended=searched.how_ended,
+        trials=[
+            ReportedTrial(
+                number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
+                score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
+            )
+            for trial in searched.trials
+        ],
+        ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
+        augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
+    )  # fmt: skip
+
+
+def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> Augmentation:
+    """What copies are, and what the best candidate that was fitted with them gained by them."""
+    forms = [form_named(one.format) for one in columns_of(prepared.table.columns, IMAGE)]
+    done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
+    pairs = [
+        (trial, done[plain])
+        for name, trial in done.items()
+        if name.endswith(WITH_COPIES) and (plain := name.removesuffix(WITH_COPIES)) in done
+    ]
+    sign = 1 if prepared.metric.greater_is_better else -1
+    best = max(pairs, key=lambda pair: sign * (pair[0].score or 0.0), default=None)
+    weight = sum(weight for trial, weight in chosen if trial.candidate.parameters.get("augment"))
+    return Augmentation(
+        copies=copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
+        shift=max(max(farthest(form)) for form in forms),
+        noise=NOISE,
+        compared=None if best is None else AugmentationGain(
+            name=best[1].candidate.name, with_=best[0].score, without=best[1].score
+        ),
+        weight=weight,
+    )  # fmt: skip

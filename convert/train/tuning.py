@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.race import Race, clearly_behind, ranked
-from onnxlet.convert.train.trials import Trial
+from onnxlet.convert.train.trials import Candidate, Trial
 
 TURNS = (0, 1, 0, 2)  # whose turn it is, of the families in order of worth: a batch
 ATTEMPTS = 8  # to find parameters that were not tried

@@ -24,12 +24,12 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from onnxlet import Images
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory import golden
 from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.golden import choose_golden, verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import ModelError

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from sklearn.pipeline import Pipeline
 
-from onnxlet.convert.estimators.ratings import Ratings
+from onnxlet import Ratings
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.__main__ import Made, names
 from onnxlet.convert.sources.source import Source

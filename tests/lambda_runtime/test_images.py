@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_union
 
+from onnxlet import Images
 from onnxlet.convert.bundle.parts import MEGABYTE
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 from tests.convert.images import encoded, faces, in_all_forms, noise

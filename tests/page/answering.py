@@ -10,8 +10,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestNeighbors
 
-from onnxlet.convert.estimators.ratings import Ratings
-from onnxlet.convert.estimators.summary import Summary
+from onnxlet import Ratings, Summary
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.sources.source import Source

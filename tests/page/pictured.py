@@ -11,7 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet

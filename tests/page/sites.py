@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.estimators.date_parts import DateParts
+from onnxlet import DateParts
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app

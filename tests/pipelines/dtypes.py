@@ -32,7 +32,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from onnxlet.convert.estimators.date_parts import DateParts
+from onnxlet import DateParts
 
 ROWS, TRAINED = 80, 48
 TRIES = 8  # of which scikit-learn has to fit and answer one

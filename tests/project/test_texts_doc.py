@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sklearn.base import BaseEstimator
 
+from onnxlet import Summary
 from onnxlet.convert.converters.text_functions.rewriter import MODULES
-from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.summary import articles
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.restricted_python import FUNCTIONS, SEARCHES

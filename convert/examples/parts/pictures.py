@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from onnxlet.convert.directory.background import png_text
-from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+from onnxlet.convert.examples.parts import FOLDER, Answer, Scores
 from onnxlet.convert.reference.image_columns import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse

@@ -74,7 +74,9 @@ PLACEHOLDERS = {name: f"#f00d{number:02x}" for number, name in enumerate(COLOURS
 
 def declarations(scheme: str) -> str:
     """The variables of CSS in one scheme, `light` or `dark`."""
-    return " ".join(f"--{name}: {getattr(each, scheme)};" for name, each in COLOURS.items())
+    colours = [f"--{name}: {getattr(each, scheme)};" for name, each in COLOURS.items()]
+    cell = " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
+    return f"{' '.join(colours)} --cell: {cell};"
 
 
 class Plot(NamedTuple):

@@ -14,14 +14,13 @@ from onnxlet.convert.report.sections import (
     importance,
     scores,
     search,
-    served,
     use,
 )
 
 SECTIONS = (
     scores.ANSWER, data.SECTION, scores.SECTION, errors.SECTION, curves.SECTION,
     importance.SECTION, curves.LEARNING, errors.WORST, search.SECTION, fairness.SECTION,
-    served.PARITY, served.SERVING, use.USE, use.CALL, use.NOTES,
+    use.PARITY, use.SERVING, use.USE, use.CALL, use.NOTES,
 )  # fmt: skip
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from onnxlet.convert.report.form.figures import Baseline, Score
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
 from onnxlet.convert.report.form.wording import (
-    count,
     few,
     fitting,
     headed,
@@ -17,8 +14,6 @@ from onnxlet.convert.report.form.wording import (
     name,
     number,
     plural,
-    seconds,
-    size,
 )
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
 
@@ -108,21 +103,6 @@ def verdict(score: Score, baseline: Baseline) -> str:
     if sure:
         return AHEAD if gap > 0 else "clearly worse than"
     return "not clearly better than" if gap > 0 else "no better than"
-
-
-def strip(found: Findings) -> Iterator[tuple[str, str, str]]:
-    """The few figures to remember: label, value, and what stands below."""
-    if found.scores:
-        first = found.scores[0]
-        value = number(first.model.value)
-        yield headed(name(first.title, 40)), value, interval(first.model)
-        for each in first.baselines:
-            yield called(each, 30).capitalize(), number(each.value), interval(each)
-        yield "Test rows", count(first.rows), "few rows" if few(first.rows) else ""
-    if found.serving and found.serving.bytes is not None:
-        yield "Size", size(found.serving.bytes), ""
-    if found.serving and found.serving.one_row_us is not None:
-        yield "One row", seconds(found.serving.one_row_us, 1e-6), ""
 
 
 def names_of_baselines(found: Findings) -> list[str]:

@@ -14,10 +14,10 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
+from onnxlet import Images
 from onnxlet.convert.bundle import contents, stripping
 from onnxlet.convert.bundle.package import IMAGES
 from onnxlet.convert.bundle.parts import ARCHES, FUNCTION, MEGABYTE, Machine
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings

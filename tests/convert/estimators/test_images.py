@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from tests.convert.helpers import objects
 from tests.convert.images import digits, encoded, faces, noise, written
 

@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from onnxlet.convert.evidence.drawn_rows import drawn_rows
 from onnxlet.convert.evidence.edge_cases import ODD_TEXTS, edge_cases
 from onnxlet.convert.evidence.evidence import gather_evidence

@@ -31,9 +31,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from onnxlet import DateParts, Images
 from onnxlet.convert.estimators.category_counts import CategoryCounts
-from onnxlet.convert.estimators.date_parts import DateParts
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.sources.source import Source
 from tests.convert import images

@@ -17,8 +17,8 @@ from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from onnxlet import Images
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.image_columns import takes_images, with_images_beside
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.sources.source import load_source

@@ -21,7 +21,7 @@ from onnxlet.convert.report.sections import (
     importance,
     scores,
     search,
-    served,
+    use,
 )
 from onnxlet.convert.report.sections.scores import verdict
 from onnxlet.convert.report.sections.use import limits
@@ -33,7 +33,7 @@ WHOLE = {
         scores.answer, data.data, data.target, scores.scores, errors.confusion, errors.residuals,
         errors.by_prediction, curves.roc, curves.precision_recall, curves.calibration,
         curves.threshold, importance.importance, curves.learning, errors.worst, search.search,
-        served.parity, served.serving,
+        use.parity, use.serving,
     )
 }  # fmt: skip
 

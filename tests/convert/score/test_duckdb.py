@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from onnxlet import register_duckdb
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
-from onnxlet.convert.score.duckdb import register_duckdb
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from onnxlet import register_duckdb
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.score import running
-from onnxlet.convert.score.duckdb import register_duckdb
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.tables import formats
 from onnxlet.function.app import create_app

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.metrics.metrics import Array
-from onnxlet.convert.train.job import (
+from onnxlet.convert.train.splits import Splits, split
+from onnxlet.convert.train.trials import (
     Candidate,
     Fitted,
     Job,
@@ -26,7 +27,6 @@ from onnxlet.convert.train.job import (
     TrainingData,
     evaluate,
 )
-from onnxlet.convert.train.splits import Splits, split
 
 
 class Data(NamedTuple):

@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.train import augmentation
-from onnxlet.convert.train.augmentation import (
+from onnxlet.convert.train import fitting
+from onnxlet.convert.train.fitting import (
     COPIES,
     augmented,
     copies_of,
     farthest,
+    fit,
     images_in,
     moved,
     shifted,
     with_noise,
 )
-from onnxlet.convert.train.fitting import fit
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.image import CELLS, Form
+from onnxlet.convert.train.trials import Candidate
 from tests.convert.images import digits
 
 
@@ -45,7 +45,7 @@ def test_a_shift_repeats_the_nearest_pixels() -> None:
 
 
 def test_images_are_shifted_by_a_tenth_of_a_side_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmentation, "NOISE", 0.0)
+    monkeypatch.setattr(fitting, "NOISE", 0.0)
     image = np.arange(28 * 12, dtype=np.uint16).reshape(28, 12).astype(np.uint8)
     image[:] = np.random.default_rng(0).integers(0, 256, image.shape)
     within = {shifted(image, y, x).tobytes(): (y, x) for y, x in product(range(-3, 4), (-1, 0, 1))}
@@ -60,7 +60,7 @@ def test_noise_is_normal_and_stays_within_the_range() -> None:
     made = with_noise(image, np.random.default_rng(0))
     assert made.dtype == np.uint8
     assert abs(made.mean() - 128) < 0.2
-    assert abs(made.std() - augmentation.NOISE) < 0.2
+    assert abs(made.std() - fitting.NOISE) < 0.2
     dark = with_noise(np.zeros((50, 50), np.uint8), np.random.default_rng(0))
     assert dark.min() == 0
     assert dark.max() < 30

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from onnxlet.convert.train.fits import BEGIN, Fits, local_fits
-from onnxlet.convert.train.job import (
+from onnxlet.convert.train.trials import (
     Job,
     Outcome,
     TrainingData,
@@ -273,7 +273,7 @@ def test_a_class_that_was_not_learnt_has_no_chance() -> None:
 def test_answers_that_are_no_numbers_are_a_failure() -> None:
     from sklearn.pipeline import make_pipeline
 
-    from onnxlet.convert.train.job import Candidate
+    from onnxlet.convert.train.trials import Candidate
 
     class Lost(made.Doing):
         def predict_proba(self, X: Any) -> Any:

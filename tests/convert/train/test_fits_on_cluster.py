@@ -16,9 +16,9 @@ import pytest
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.fits import cluster_fits, local_fits
-from onnxlet.convert.train.job import Job
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.training import Written, train
+from onnxlet.convert.train.trials import Job
 from tests.convert.helpers import quiet
 from tests.convert.train import candidates as made
 from tests.convert.train.test_fits import ends, outcomes, table

@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.train.fitting import fit, together
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.portfolio import portfolio
+from onnxlet.convert.train.trials import Candidate
 from tests.convert.train.tables import made
 
 TABLE = made(240)

@@ -14,12 +14,12 @@ from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.images import text_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.fitting import fit, together
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.image import WEIGHTS, components_of
 from onnxlet.convert.train.kinds.kind import Wanted
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import linear_columns
 from onnxlet.convert.train.portfolio import AUGMENTED, WITH_COPIES, portfolio
+from onnxlet.convert.train.trials import Candidate
 from tests.convert.helpers import built, objects, served
 from tests.convert.images import digits
 from tests.convert.train.tables import column

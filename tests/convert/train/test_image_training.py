@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.train import report
+from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import voting
 from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.convert.train.training import Trained, Written, train
@@ -69,7 +69,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     frame.to_csv(folder / "digits.csv", index=False)
     options = Options(trials=5, augment=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(training, "Measured", partial(Measured, seconds=1.0))
         to = Written("m", folder / "models")
         trained = train(str(folder / "digits.csv"), "digit", options, to, quiet)
     labelled = np.array([f"d{label}" for label in labels[ROWS : ROWS + 300]])

@@ -17,11 +17,11 @@ from sklearn.model_selection import FixedThresholdClassifier
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
 from onnxlet.convert.train.fitting import fit, together
-from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.category import FEW
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES
 from onnxlet.convert.train.portfolio import is_skewed, portfolio
+from onnxlet.convert.train.trials import Candidate
 from tests.convert.helpers import built, served
 from tests.convert.train.tables import Made, made, never_seen
 

@@ -17,10 +17,9 @@ from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train import search as searching
-from onnxlet.convert.train.job import Candidate, Job, TrainingData, evaluate
-from onnxlet.convert.train.progress import Budget, SearchProgress
+from onnxlet.convert.train.race import Budget, SearchProgress
 from onnxlet.convert.train.search import _searched, search
-from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.convert.train.trials import Candidate, Job, Searched, TrainingData, Trial, evaluate
 from onnxlet.function.errors import WrongUse
 from tests.convert.train import candidates as made
 

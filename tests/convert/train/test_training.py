@@ -19,15 +19,14 @@ from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
+from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
-from onnxlet.convert.train.job import TrainingData
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.training import Trained, Written, summary_lines, train
-from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.convert.train.trials import Searched, TrainingData, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import Here, linear, tree
 from tests.convert.train.tables import column, made, never_seen
@@ -63,7 +62,7 @@ def trained(
 def quickly() -> Iterator[None]:
     """Refits for the report take a second, not ten."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(training, "Measured", partial(Measured, seconds=1.0))
         yield
 
 
@@ -87,15 +86,15 @@ def regression(tmp_path_factory: pytest.TempPathFactory, quickly: None) -> Train
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits in this process, and no figures: for tests of what comes before them."""
     monkeypatch.setattr(searching, "local_fits", Here)
-    monkeypatch.setattr(report, "findings", lambda measured: {})
-    monkeypatch.setattr(report, "report_files", lambda found: {})
+    monkeypatch.setattr(training, "findings", lambda measured: {})
+    monkeypatch.setattr(training, "report_files", lambda found: {})
 
 
 @pytest.fixture
 def asked(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
     """What the report's figures would have been made of."""
     found: list[Measured] = []
-    monkeypatch.setattr(report, "findings", found.append)
+    monkeypatch.setattr(training, "findings", found.append)
     return found
 
 
@@ -372,7 +371,7 @@ def test_a_report_that_fails_does_not_lose_the_model(
     def failing(measured: Any) -> Any:
         raise ZeroDivisionError("a figure fails on purpose")
 
-    monkeypatch.setattr(report, "findings", failing)
+    monkeypatch.setattr(training, "findings", failing)
     said: list[str] = []
     what = trained(tmp_path, simple(), said)
     assert {path.name for path in what.built.directory.iterdir()} == FILES

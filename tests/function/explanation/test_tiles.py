@@ -21,7 +21,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 
-from onnxlet.convert.estimators.images import Images
+from onnxlet import Images
 from tools.evaluation.support import samples
 from tools.evaluation.support.samples import Sample
 

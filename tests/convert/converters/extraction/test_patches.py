@@ -14,8 +14,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from onnxlet import Images
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.images import text_of
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served

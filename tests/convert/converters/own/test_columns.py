@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet import DateParts
 from onnxlet.convert.estimators.category_counts import CategoryCounts
-from onnxlet.convert.estimators.date_parts import KNOWN, DateParts
+from onnxlet.convert.estimators.date_parts import KNOWN
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects, served

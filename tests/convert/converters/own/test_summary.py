@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from onnxlet import Summary
 from onnxlet.convert.directory.golden import verify
-from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.summary import articles, build
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.sources.source import Source

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from onnxlet.convert.estimators.date_parts import DateParts
+from onnxlet import DateParts
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.extraction.test_text import ROWS
