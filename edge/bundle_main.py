@@ -39,7 +39,7 @@ def main() -> None:
     # Resolve the `live` link: later imports are of this bundle even after the link is switched.
     sys.path[0] = str(here.resolve())
     if (here / "image.json").exists():
-        from onnxlet.edge.service.container import begin
+        from onnxlet.edge.service.process import begin
 
         begin()
     if sys.argv[1:] == ["health"]:  # asked for every few seconds: no more is imported than it needs

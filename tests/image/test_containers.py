@@ -169,7 +169,7 @@ def test_sigterm_ends_it_while_it_starts(podman: Podman, loaded: str) -> None:
     """Its first process takes no signal that it has not asked for; it asks before it imports."""
     program = (
         "import sys, time; sys.path.insert(0, '/opt/onnxlet');"
-        "from onnxlet.edge.service.container import begin; begin();"
+        "from onnxlet.edge.service.process import begin; begin();"
         "print('begun', flush=True); time.sleep(500)"
     )
     run = ("run", "-d", "--entrypoint", '["/usr/bin/python3.13", "-IS", "-c"]', loaded, program)

@@ -12,7 +12,7 @@ from onnxlet.convert.bundle.image import ROOT as BUNDLE
 from onnxlet.convert.bundle.image import run_config
 from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
-from onnxlet.edge.service.container import PLACES, PORTS
+from onnxlet.edge.service.process import PLACES, PORTS
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.settings import Settings
 from tests.conftest import app_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.service.container import MODELS, PORT, adapt
+from onnxlet.edge.service.process import MODELS, PORT, adapt
 from tests.conftest import ROOT
 
 CASES = {
@@ -63,7 +63,7 @@ def test_the_first_folder_of_models_with_something_in_it(tmp_path: Path) -> None
 
 def test_signals_end_a_process_that_has_begun() -> None:
     program = (
-        "import sys; from onnxlet.edge.service.container import begin; begin();"
+        "import sys; from onnxlet.edge.service.process import begin; begin();"
         "print(flush=True); sys.stdin.read()"
     )
     for number in (signal.SIGTERM, signal.SIGINT):
