@@ -118,14 +118,14 @@ def _sent(models: Path, small: bytes, path: str, body: bytes, headers: Mapping[s
         processes.running(command, environ, port, "/predict", small) as (process, _),
         _pinged(port) as longest,
     ):
-        status = Path(f"/proc/{process.pid}/status")
-        idle = read_bytes_of(status, "VmRSS") or 0
+        memory = Path(f"/proc/{process.pid}/status")
+        idle = read_bytes_of(memory, "VmRSS") or 0
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak begins anew
         longest()
         start = time.perf_counter()
         status, answer = _answer(port, path, body, headers)
         seconds, silence = time.perf_counter() - start, longest()
-        grown = max(0, (read_bytes_of(status, "VmHWM") or 0) - idle) / MEGABYTE
+        grown = max(0, (read_bytes_of(memory, "VmHWM") or 0) - idle) / MEGABYTE
     return Got(status, len(body) / MEGABYTE, seconds, silence, grown, answer / MEGABYTE)
 
 

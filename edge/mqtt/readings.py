@@ -33,7 +33,7 @@ def request_id(message: MQTTMessage) -> str:
     A reading with QoS 1 that has no id gets a hash of its content and its packet id, which the
     broker keeps until the reading is acknowledged. One with QoS 0 is never sent again.
     """
-    own = dict(getattr(message.properties, "UserProperty", ())).get("request-id", "")
+    own: str = dict(getattr(message.properties, "UserProperty", ())).get("request-id", "")
     if REQUEST_ID.fullmatch(own):
         return own
     if message.qos == 0:

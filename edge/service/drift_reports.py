@@ -102,7 +102,8 @@ class Tests:
 
     def __iter__(self) -> Iterator[Test]:
         for place, statistic, value, threshold, alarmed in self._rows.tolist():
-            yield Test(*self._places[place], self._names[statistic], value, threshold, alarmed)
+            column, output, measure = self._places[place]
+            yield Test(column, output, measure, self._names[statistic], value, threshold, alarmed)
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[str, str]:
