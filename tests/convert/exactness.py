@@ -65,13 +65,14 @@ def answers(
     asked = list(methods or methods_of(estimator))
     outputs = [graph.call(estimator, table, method) for method in asked]
     outputs = [graph.op("Identity", tensor) for tensor in outputs]
+    proto = graph.finished(outputs)  # before the inputs are asked: what nobody reads is gone then
     feeds: dict[str, Array] = {}
     for entry in graph.inputs:
         if "tokens" in entry:
             feeds |= _counts(X, entry)
         else:
             feeds[entry["name"]] = _stepped(X, entry) if "steps" in entry else _feed(X, entry)
-    got = run(graph.finished(outputs), feeds)
+    got = run(proto, feeds)
     for tensor, array in zip(outputs, got, strict=True):
         assert array.shape == (len(X), tensor.width), (array.shape, tensor.width)
     return dict(zip(asked, got, strict=True))

@@ -189,7 +189,7 @@ def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, c
 EXAMPLES = {
     "FAMILY": "linear", "MODULE": "models", "LIBRARY": "mapie", "PACKAGE": "mapie",
     "PROTOCOL": "v1", "EVENT": "queue_events", "KIND": "number",
-    "SECTION": "reference", "PAGE": "protocols", "NAME": "churn", "FIGURE": "learning",
+    "SECTION": "reference", "PAGE": "protocols", "NAME": "churn", "FIGURE": "curves",
     "TARGET": "image",
 }  # fmt: skip
 

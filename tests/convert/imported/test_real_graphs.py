@@ -24,7 +24,7 @@ import pytest
 
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.examples.faces_with_boxes import anchors, with_boxes
+from onnxlet.convert.examples.parts.blazeface import anchors, with_boxes
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.arrays import Array
 from tests.convert.helpers import quiet

@@ -129,11 +129,11 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
 TRUSTING = """
 import sys
 from pathlib import Path
-from onnxlet.edge.net import certificates
+from onnxlet.edge.net import http_client
 from onnxlet.edge.forward import https
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.forward.queue import Batch
-url, ca, certificates.EPOCH = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+url, ca, http_client.EPOCH = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1]}', 1))[:2])
 """
 
