@@ -9,7 +9,7 @@ import pytest
 from onnx import parser
 from scipy import ndimage
 
-from onnxlet.convert.examples import text_in_photo as text_boxes
+from onnxlet.convert.examples.parts import text_boxes
 from onnxlet.function.arrays import Array
 
 HEIGHT, WIDTH = 48, 64

@@ -7,8 +7,7 @@ import onnx
 import onnxruntime
 from PIL import Image
 
-from onnxlet.convert.examples import faces_in_picture as windows
-from onnxlet.convert.examples.parts import pictures
+from onnxlet.convert.examples.parts import pictures, windows
 
 SCENE = pictures.scenes(1, seed=0, held_out=True)[0]
 
