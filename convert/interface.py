@@ -197,12 +197,12 @@ def train(
         WrongUse: the table can't be read, or an option names what is not in it.
     """
     from onnxlet.convert.train.preparing import Options
-    from onnxlet.convert.train.training import Written
+    from onnxlet.convert.train.training import ModelDestination
     from onnxlet.convert.train.training import train as train_directory
 
     try:
         given = os.fspath(data) if isinstance(data, str | Path) else data
-        to = Written(name, Path(models), keep_background, breaking)
+        to = ModelDestination(name, Path(models), keep_background, breaking)
         with threadpool_limits(1, user_api="blas"):
             trained = train_directory(given, target, Options(**options), to, report)
     except OnnxletError as error:

@@ -21,7 +21,7 @@ from onnxlet.function.errors import (
 
 if TYPE_CHECKING:
     from onnxlet.function.arrays import Array
-    from onnxlet.function.inputs.validation import Table
+    from onnxlet.function.inputs.validation import CheckedBatch
     from onnxlet.function.models.model import Model
 
 JSON = "application/json"
@@ -109,7 +109,7 @@ class Prediction(NamedTuple):
 
     request_id: str  # the id that the answer has in its `X-Request-Id`
     model: Model  # which one answered
-    table: Table  # the checked batch, the rows that were answered
+    table: CheckedBatch  # the checked batch, the rows that were answered
     # By output name, rows first: numbers as ONNX Runtime gave them, labels in their own type. Where
     # rows were not answered, all rows are here, these as NaN or None.
     outputs: Mapping[str, Array]

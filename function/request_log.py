@@ -37,22 +37,22 @@ def trace(parent: str) -> dict[str, str]:
     return {"trace_id": found[1]} if found else {}
 
 
-class Form(NamedTuple):
+class LogForm(NamedTuple):
     """How a line says when and how bad."""
 
     time: str  # the member with the time
     levels: tuple[str, str, str]  # the words for: nothing wrong, refused, failed
 
 
-def form_of(environ: Mapping[str, str]) -> Form:
+def form_of(environ: Mapping[str, str]) -> LogForm:
     """The form that the log's reader expects where this runs.
 
     Lambda's own log reads `timestamp` and `level`, in these words:
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in environ:
-        return Form("timestamp", ("INFO", "WARN", "ERROR"))
-    return Form("time", ("info", "warning", "error"))
+        return LogForm("timestamp", ("INFO", "WARN", "ERROR"))
+    return LogForm("time", ("info", "warning", "error"))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onnxlet.convert.bundle.parts import ARCHES, MEGABYTE, PYTHONS, Budget, Machine
-from onnxlet.convert.bundle.targets import TARGETS, Target
+from onnxlet.convert.bundle.targets import TARGETS, BundleTarget
 from onnxlet.convert.options import models_option, report
 from onnxlet.function.command_line import Command
 
@@ -152,7 +152,7 @@ def _signing_key(file: Path) -> SigningKey:
     )
 
 
-def _sign(target: Target, order: Order, key: SigningKey | None, channel: str) -> None:
+def _sign(target: BundleTarget, order: Order, key: SigningKey | None, channel: str) -> None:
     """Sign a bundle for its machine; or models, for all."""
     from onnxlet.convert.bundle.sign import sign_release
 
@@ -207,7 +207,7 @@ def publish(
 
 
 def _check_package(
-    target: Target, release: int | None, sign: Path | None, no_models: bool, out: Path
+    target: BundleTarget, release: int | None, sign: Path | None, no_models: bool, out: Path
 ) -> None:
     from onnxlet.function.errors import WrongUse
 

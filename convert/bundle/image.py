@@ -15,8 +15,8 @@ from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
     USER,
     Entries,
-    Entry,
     Layer,
+    LayerEntry,
     image_config,
     write_layer,
     write_layout,
@@ -49,7 +49,7 @@ runpy.run_path("/{root}", run_name="__main__")
 SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
 
 
-class Written(NamedTuple):
+class ImageFile(NamedTuple):
     """What was written."""
 
     digest: str  # of the manifest, which registries call the image by
@@ -57,7 +57,7 @@ class Written(NamedTuple):
     packages: Mapping[str, str]  # version of each package of Debian's, by name
 
 
-def write_image(order: Order, tag: str, report: Report, progress: Progress) -> Written:
+def write_image(order: Order, tag: str, report: Report, progress: Progress) -> ImageFile:
     """Write an image of these models; none means that they come by a volume.
 
     The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
@@ -82,7 +82,7 @@ def write_image(order: Order, tag: str, report: Report, progress: Progress) -> W
         order.out.parent.mkdir(parents=True, exist_ok=True)
         with whole(order.out) as part:
             digest = write_layout(part, tag, config, layers, NOTES)
-    return Written(digest, lines, packages)
+    return ImageFile(digest, lines, packages)
 
 
 def run_config(python: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entri
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_bytes(entry.read())
     made = contents.compile_sources(scratch, sorted(sources), interpreter, "")
-    return {path: Entry((scratch / path).read_bytes()) for path in made}
+    return {path: LayerEntry((scratch / path).read_bytes()) for path in made}
 
 
 def _bundle_layers(order: Order, files: Files, packages: Mapping[str, str]) -> dict[str, Entries]:
@@ -136,12 +136,14 @@ def _bundle_layers(order: Order, files: Files, packages: Mapping[str, str]) -> d
         name = "onnxlet" if is_ours else "packages"
         if path.startswith("models/") or path in of_models:
             name = "models"
-        layers[name][f"{ROOT}/{path}"] = Entry(content)
+        layers[name][f"{ROOT}/{path}"] = LayerEntry(content)
     about = {"format": BUNDLE_FORMAT, "system": dict(packages)}
-    layers["models"][f"{ROOT}/image.json"] = Entry(json.dumps(about, indent=1).encode() + b"\n")
-    layers["models"][f"{ROOT}/models"] = Entry(mode=RUNNABLE, folder=True)
+    layers["models"][f"{ROOT}/image.json"] = LayerEntry(
+        json.dumps(about, indent=1).encode() + b"\n"
+    )
+    layers["models"][f"{ROOT}/models"] = LayerEntry(mode=RUNNABLE, folder=True)
     script = SCRIPT.format(python=order.machine.python, root=ROOT)
-    layers["onnxlet"]["usr/bin/onnxlet"] = Entry(script.encode(), RUNNABLE)
+    layers["onnxlet"]["usr/bin/onnxlet"] = LayerEntry(script.encode(), RUNNABLE)
     return layers
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, Entry, link
+from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, LayerEntry, link
 from onnxlet.convert.bundle.parts import ARCHITECTURES, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import documented
@@ -176,7 +176,7 @@ def _files(tar: tarfile.TarFile) -> Entries:
         elif member.isfile():
             content: IO[bytes] | None = tar.extractfile(member)
             mode = RUNNABLE if member.mode & 0o100 else READABLE
-            files[path] = Entry(content.read() if content else b"", mode)
+            files[path] = LayerEntry(content.read() if content else b"", mode)
     return files
 
 

@@ -27,7 +27,7 @@ USER = 65532  # of no rights, as other images without a shell have it
 TIME = 315_532_800  # 1980-01-01, as in the bundle's zip
 
 
-class Entry(NamedTuple):
+class LayerEntry(NamedTuple):
     """What stands at one path."""
 
     content: archive.Content = b""  # of a file, or where it lies
@@ -41,17 +41,17 @@ class Entry(NamedTuple):
         return archive.read(self.content)
 
 
-Entries = dict[str, Entry]  # by path, without a leading slash
+Entries = dict[str, LayerEntry]  # by path, without a leading slash
 
 
-def folder(mode: int = RUNNABLE, owner: int = 0) -> Entry:
+def folder(mode: int = RUNNABLE, owner: int = 0) -> LayerEntry:
     """An entry of a folder."""
-    return Entry(mode=mode, folder=True, owner=owner)
+    return LayerEntry(mode=mode, folder=True, owner=owner)
 
 
-def link(target: str) -> Entry:
+def link(target: str) -> LayerEntry:
     """An entry of a symbolic link."""
-    return Entry(mode=0o777, link=target)
+    return LayerEntry(mode=0o777, link=target)
 
 
 class Layer(NamedTuple):
@@ -103,7 +103,7 @@ def write_layer(
     return Layer(name, file, sha256, inner.sha256.hexdigest(), file.stat().st_size, unpacked)
 
 
-def add(tar: tarfile.TarFile, path: str, entry: Entry) -> int:
+def add(tar: tarfile.TarFile, path: str, entry: LayerEntry) -> int:
     """Add an entry to a tar; the bytes of its content."""
     info = tarfile.TarInfo(path)
     info.mtime, info.mode, info.uid = TIME, entry.mode, entry.owner
@@ -182,12 +182,12 @@ def write_layout(
         }
     ]
     entries = {
-        "oci-layout": Entry(_json({"imageLayoutVersion": "1.0.0"})),
-        "index.json": Entry(_json(index)),
-        "manifest.json": Entry(_json(docker)),
-        _blob(config_digest): Entry(config),
-        _blob(digest): Entry(manifest),
-        **{_blob(each.digest): Entry(each.file) for each in layers},
+        "oci-layout": LayerEntry(_json({"imageLayoutVersion": "1.0.0"})),
+        "index.json": LayerEntry(_json(index)),
+        "manifest.json": LayerEntry(_json(docker)),
+        _blob(config_digest): LayerEntry(config),
+        _blob(digest): LayerEntry(manifest),
+        **{_blob(each.digest): LayerEntry(each.file) for each in layers},
     }
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as tar:
         for path, entry in entries.items():

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from onnxlet.convert.bundle.image_debian import Deb
-from onnxlet.convert.bundle.image_layer import USER, Entries, Entry, folder, link
+from onnxlet.convert.bundle.image_layer import USER, Entries, LayerEntry, folder, link
 from onnxlet.convert.bundle.stripping import Rule
 from onnxlet.convert.errors import PackagingFailed
 
@@ -133,9 +133,11 @@ def choose(
     used = [deb for deb in debs if deb in used or not kept.isdisjoint(deb.files)]
     entries = {path: every[path] for path in kept}
     entries |= skeleton(lib64=any(path.startswith("usr/lib64/") for path in kept))
-    entries[BUNDLED_CERTIFICATES] = Entry(b"".join(every[path].read() for path in certificates))
+    entries[BUNDLED_CERTIFICATES] = LayerEntry(
+        b"".join(every[path].read() for path in certificates)
+    )
     entries["usr/lib/ssl/cert.pem"] = link(f"/{BUNDLED_CERTIFICATES}")
-    entries |= {f"{STATUS}/{deb.name}": Entry(deb.control.encode()) for deb in used}
+    entries |= {f"{STATUS}/{deb.name}": LayerEntry(deb.control.encode()) for deb in used}
     return entries, {deb.name: deb.version for deb in sorted(used)}
 
 
@@ -210,9 +212,9 @@ def skeleton(lib64: bool) -> Entries:
         **empty,
         "tmp": folder(0o1777),
         home[1:]: folder(0o775, owner=USER),
-        "etc/passwd": Entry(
+        "etc/passwd": LayerEntry(
             f"root:x:0:0:root:/:/nologin\nonnxlet:x:{USER}:{USER}:onnxlet:{home}:/nologin\n".encode()
         ),
-        "etc/group": Entry(f"root:x:0:\nonnxlet:x:{USER}:\n".encode()),
-        "etc/nsswitch.conf": Entry(b"hosts: files dns\n"),
+        "etc/group": LayerEntry(f"root:x:0:\nonnxlet:x:{USER}:\n".encode()),
+        "etc/nsswitch.conf": LayerEntry(b"hosts: files dns\n"),
     }

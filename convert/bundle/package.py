@@ -28,7 +28,7 @@ from onnxlet import __version__
 from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME, Content, read, size_of, write_archive
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.parts import MEGABYTE, Budget, Machine, Part, Progress
+from onnxlet.convert.bundle.parts import MEGABYTE, Budget, BundlePart, Machine, Progress
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
@@ -120,7 +120,7 @@ Files = dict[str, Content]
 class Order(NamedTuple):
     """What is to be written."""
 
-    parts: tuple[Part, ...]  # of the bundle, the function first
+    parts: tuple[BundlePart, ...]  # of the bundle, the function first
     machine: Machine
     models: list[Chosen]  # proven once more; none means that an image gets them by a volume
     out: Path  # whole or not at all
@@ -193,7 +193,7 @@ def bundle_files(order: Order, report: Report, interpreter: str | None) -> Itera
 
 
 def _files(
-    part: Part,
+    part: BundlePart,
     machine: Machine,
     root: Path,
     before: Files,

@@ -39,7 +39,7 @@ class Budget(NamedTuple):
     unpacked: int  # of all the files in it
 
 
-class Part(NamedTuple):
+class BundlePart(NamedTuple):
     """A part of a bundle: packages, code of this project, and the lists of them."""
 
     name: str  # in its bill of materials
@@ -52,11 +52,11 @@ class Part(NamedTuple):
     needs: tuple[str, ...] = ()  # the patterns of the rule of stripping that does not hold for it
 
 
-FUNCTION = Part(
+FUNCTION = BundlePart(
     "lambda", "function.txt", "function", ("__init__.py", "environment.py", "folders.py"),
     "bundle.json", "bom.json",
 )  # fmt: skip
-EDGE = Part(
+EDGE = BundlePart(
     "device", "edge.txt", "edge", (), "device.json", "device-bom.json", "bundle_main.py",
     ("click/*", "click-*.dist-info/*"),  # of the commands
 )  # fmt: skip

@@ -82,7 +82,7 @@ class Bucket(NamedTuple):
         self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=content)
 
 
-class Record(NamedTuple):
+class PublishedNumbers(NamedTuple):
     """What was published with a key, in a file beside it: the last index's number by channel.
 
     An index that is signed may be an earlier one all the same, that somebody has put back.
@@ -137,10 +137,10 @@ class Record(NamedTuple):
             ) from error
 
 
-def record_of(key: Path, target: str) -> Record:
+def record_of(key: Path, target: str) -> PublishedNumbers:
     """What was published with a key into DIR or s3://…."""
     whole = target.rstrip("/") if "://" in target else str(Path(target).resolve())
-    return Record(key.with_name(f"{key.name}.published"), whole)
+    return PublishedNumbers(key.with_name(f"{key.name}.published"), whole)
 
 
 def storage_of(target: str) -> Storage:
@@ -169,7 +169,7 @@ def publish(
     key: SigningKey,
     percent: float,
     trusted: Sequence[tuple[bytes, Ed25519PublicKey]] = (),
-    record: Record | None = None,
+    record: PublishedNumbers | None = None,
     go_on: bool = False,
 ) -> str:
     """Add a signed archive to a channel, or change how many devices take it.

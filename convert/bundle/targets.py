@@ -19,8 +19,8 @@ from onnxlet.convert.bundle.parts import (
     FUNCTION,
     MEGABYTE,
     Budget,
+    BundlePart,
     Machine,
-    Part,
     Progress,
 )
 from onnxlet.convert.progress import Report
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Target:
+class BundleTarget:
     """A target whose bundle is a zip."""
 
     name: str
-    parts: tuple[Part, ...]  # the function first
+    parts: tuple[BundlePart, ...]  # the function first
     budget: Budget  # unless another is given
     limits: Mapping[str, Budget] = field(default_factory=dict)  # what it itself allows, by name
     suffix: str = ".zip"
@@ -60,7 +60,7 @@ class Target:
         return [*done.lines, f"{order.out}: {self.describe(order.machine)}, sha256 {done.sha256}"]
 
 
-class LambdaTarget(Target):
+class LambdaTarget(BundleTarget):
     """AWS Lambda; a clone has the make that deploys, which is named elsewhere."""
 
     def write(self, order: Order, report: Report, progress: Progress) -> list[str]:
@@ -70,7 +70,7 @@ class LambdaTarget(Target):
         return lines if CHECKOUT else [*lines, hint]
 
 
-class ImageTarget(Target):
+class ImageTarget(BundleTarget):
     """A container's image: a device's bundle, and a system beneath."""
 
     def usual_arch(self) -> str:
@@ -93,7 +93,7 @@ class ImageTarget(Target):
         ]
 
 
-class ModelsTarget(Target):
+class ModelsTarget(BundleTarget):
     """Only models, for devices that run."""
 
     def write(self, order: Order, report: Report, progress: Progress) -> list[str]:
@@ -117,7 +117,7 @@ PULLED = Budget(1000 * MEGABYTE, 3000 * MEGABYTE)  # by each new machine, to sta
 LAMBDA = LambdaTarget(
     "lambda", (FUNCTION,), LAMBDA_LIMITS, {"Lambda's limit": LAMBDA_LIMITS}, is_numbered=False
 )
-DEVICE = Target("device", (FUNCTION, EDGE), ON_A_CARD, signed_as="bundle")
+DEVICE = BundleTarget("device", (FUNCTION, EDGE), ON_A_CARD, signed_as="bundle")
 IMAGE = ImageTarget("image", (FUNCTION, EDGE), PULLED, suffix=".tar", may_lack_models=True)
 MODELS = ModelsTarget("models", (), ON_A_CARD, needs_number=True, signed_as="models")
 TARGETS = {each.name: each for each in (LAMBDA, DEVICE, IMAGE, MODELS)}

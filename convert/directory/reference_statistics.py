@@ -20,7 +20,7 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.inputs.columns import Output
-from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import PICTURE, pictures
 
@@ -136,13 +136,13 @@ def reference_statistics(
     }
 
 
-def read(model: Model, rows: Sequence[Cells]) -> Table:
+def read(model: Model, rows: Sequence[Cells]) -> CheckedBatch:
     """Rows as the function reads them; those that it refuses are left out."""
     return validate_rows(rows, model.signature, left_out=LeftOut())
 
 
 def _column_entries(
-    model: Model, table: Table, texts: Table, shares: Sequence[float]
+    model: Model, table: CheckedBatch, texts: CheckedBatch, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
     free |= {model.signature.id_feed.at} if model.signature.id_feed else set()
@@ -261,7 +261,7 @@ def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
 
 
 def _images(
-    about: dict[str, Any], model: Model, table: Table, at: tuple[int, int]
+    about: dict[str, Any], model: Model, table: CheckedBatch, at: tuple[int, int]
 ) -> Iterator[dict[str, Any]]:
     """Brightness and contrast of encoded images, as they are noted while a request is run."""
     feed = next((feed for feed in model.signature.image_feeds if feed.at == at), None)

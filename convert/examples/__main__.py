@@ -26,7 +26,7 @@ from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
 
-class Made(NamedTuple):
+class BuiltExample(NamedTuple):
     """An example that was built."""
 
     model: ProvenModel  # what was written
@@ -41,7 +41,7 @@ def names() -> list[str]:
     return sorted(file.stem for file in files if not file.stem.startswith("__"))
 
 
-def make(name: str, folder: Path, report: Report) -> Made:
+def make(name: str, folder: Path, report: Report) -> BuiltExample:
     """Build an example, named as its file or as its model, which has hyphens.
 
     WrongUse where there is none, Refusal where it can't be served and nothing was written.
@@ -61,7 +61,7 @@ def make(name: str, folder: Path, report: Report) -> Made:
     if hasattr(example, "scores"):
         held_out = () if source is None else (source.X_test, source.y_test)
         further = example.scores(model.answer, *held_out)
-    return Made(model, source, scores | further, list(_lines(model, further, built)))
+    return BuiltExample(model, source, scores | further, list(_lines(model, further, built)))
 
 
 def _built(

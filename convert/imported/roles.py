@@ -22,7 +22,7 @@ HINT = (
 )
 
 
-class State(NamedTuple):
+class DecoderState(NamedTuple):
     """What a decoder hands to its next step."""
 
     following: str  # the output that it is behind a step
@@ -36,7 +36,7 @@ class Roles(NamedTuple):
     mask: str | None  # the encoder's input of ones; None where there is none
     written: str  # the decoder's input that has ids that were written
     fed: dict[str, str]  # by the decoder's input, the encoder's tensor that it takes
-    states: dict[str, State]  # by the decoder's input
+    states: dict[str, DecoderState]  # by the decoder's input
     logits: str  # the decoder's output that says which unit comes next
     stepwise: bool  # the decoder takes the last id only; else all that were written
 
@@ -60,7 +60,7 @@ def roles(encoder: onnx.ModelProto, decoder: onnx.ModelProto, links: Sequence[st
     linked = _linked(links, sources, outputs, inputs, faults)
     passed = {output.name for output in encoder.graph.output} | ({mask} if mask else set())
     fed: dict[str, str] = {}
-    states: dict[str, State] = {}
+    states: dict[str, DecoderState] = {}
     left: list[str] = []
     for name in inputs:
         tensors = linked.get(name, [])
@@ -71,7 +71,7 @@ def roles(encoder: onnx.ModelProto, decoder: onnx.ModelProto, links: Sequence[st
             t for t in (name, *following) if t in passed
         ]
         if following:
-            states[name] = State(following[0], source[0] if source else None)
+            states[name] = DecoderState(following[0], source[0] if source else None)
         elif source:
             fed[name] = source[0]
         else:

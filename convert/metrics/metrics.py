@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_sample_weight
 
-from onnxlet.convert.metrics.resampled import BY_NAME, Answered, Truth
+from onnxlet.convert.metrics.resampled import BY_NAME, ScoredAnswers, Truth
 from onnxlet.function.errors import WrongUse
 
 Array = NDArray[Any]
@@ -41,17 +41,17 @@ class Metric(NamedTuple):
         """Those that have it."""
         return tuple(self.in_full)
 
-    def fits(self, task: str, answered: Answered) -> bool:
+    def fits(self, task: str, answered: ScoredAnswers) -> bool:
         """Whether such answers have this score."""
         part = "ranking" if self.ranks and task == "binary" else self.needs
         has = getattr(answered, part) is not None
         return task in self.in_full and has and (self.several or answered.prediction.ndim == 1)
 
-    def value(self, truth: Truth, answered: Answered) -> float:
+    def value(self, truth: Truth, answered: ScoredAnswers) -> float:
         """The score on the rows as they are; NaN where it is undefined."""
         return float(self.drawn(truth, answered, np.ones((1, len(truth.values))))[0])
 
-    def drawn(self, truth: Truth, answered: Answered, weights: Array) -> Array:
+    def drawn(self, truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
         """The score of each resample, float64 (draws,)."""
         with np.errstate(all="ignore"):
             return BY_NAME[self.name](truth, answered, weights)
@@ -77,7 +77,7 @@ def default_metric(task: str) -> Metric:
     return METRICS[REPORTED[task][0]]
 
 
-def fitting(task: str, answered: Answered) -> list[Metric]:
+def fitting(task: str, answered: ScoredAnswers) -> list[Metric]:
     """The metrics that such answers have, in the order of reports: the usual one first."""
     every = (METRICS[name] for name in REPORTED[task])
     return [metric for metric in every if metric.fits(task, answered)]

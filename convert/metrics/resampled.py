@@ -18,7 +18,7 @@ MOST_CLASSES = 20  # of whose ranking an average is made
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
-class Answered(NamedTuple):
+class ScoredAnswers(NamedTuple):
     """Answers in one form, whoever gave them."""
 
     # Numbers; of a classifier indices of labels. Of shape (rows,), with several outputs (rows,
@@ -28,9 +28,9 @@ class Answered(NamedTuple):
     # Of two classes, float64 of shape (rows,): the higher, the rather positive.
     ranking: Array | None = None
 
-    def at(self, rows: Array) -> Answered:
+    def at(self, rows: Array) -> ScoredAnswers:
         """The answers of some rows, by a mask or by indices."""
-        return Answered(*[None if part is None else part[rows] for part in self])  # type: ignore[arg-type]
+        return ScoredAnswers(*[None if part is None else part[rows] for part in self])  # type: ignore[arg-type]
 
 
 class Truth(NamedTuple):
@@ -56,7 +56,7 @@ class Truth(NamedTuple):
         return np.asarray(self.values == self.positive)
 
 
-Score = Callable[[Truth, Answered, Array], Array]
+Score = Callable[[Truth, ScoredAnswers, Array], Array]
 
 
 def _average(weights: Array, losses: Array) -> Array:
@@ -65,7 +65,7 @@ def _average(weights: Array, losses: Array) -> Array:
     return np.asarray(weights @ losses / (total if losses.ndim == 1 else total[:, None]))
 
 
-def _accuracy(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _accuracy(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     right = (truth.values == answered.prediction).astype(np.float64)
     return _average(weights, right if right.ndim == 1 else right.mean(axis=1))
 
@@ -76,7 +76,7 @@ def _one_hot(indices: Array, labels: list[Any]) -> Any:
     return sparse.csr_array((np.ones(len(indices)), (rows, indices)), shape=shape)
 
 
-def _by_class(truth: Truth, answered: Answered, weights: Array) -> tuple[Array, Array, Array]:
+def _by_class(truth: Truth, answered: ScoredAnswers, weights: Array) -> tuple[Array, Array, Array]:
     """Of each draw and label: rows that are it, rows answered so, and rows that are both."""
     is_it = _one_hot(truth.values, truth.labels)
     answered_so = _one_hot(answered.prediction, truth.labels)
@@ -84,12 +84,12 @@ def _by_class(truth: Truth, answered: Answered, weights: Array) -> tuple[Array, 
     return tuple(np.asarray(weights @ part) for part in (is_it, answered_so, both))  # type: ignore[return-value]
 
 
-def _balanced_accuracy(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _balanced_accuracy(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     is_it, _, both = _by_class(truth, answered, weights)
     return np.asarray(np.where(is_it > 0, both / is_it, 0).sum(axis=1) / (is_it > 0).sum(axis=1))
 
 
-def _f1(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _f1(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     """Of the positive class; of more than two averaged over those that rows have."""
     is_it, answered_so, both = _by_class(truth, answered, weights)
     f1 = np.where(is_it + answered_so > 0, 2 * both / (is_it + answered_so), 0.0)
@@ -98,7 +98,7 @@ def _f1(truth: Truth, answered: Answered, weights: Array) -> Array:
     return np.asarray(np.where(is_it > 0, f1, 0).sum(axis=1) / (is_it > 0).sum(axis=1))
 
 
-def _mcc(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _mcc(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     """Matthews' correlation, 0 where all rows have one class or are answered one.
 
     J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
@@ -112,23 +112,23 @@ def _mcc(truth: Truth, answered: Answered, weights: Array) -> Array:
     return np.where(below > 0, above / np.where(below > 0, below, 1), 0.0)
 
 
-def _log_loss(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _log_loss(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     return _average(
         weights, -np.log(np.maximum(probability_of_truth(truth, answered), LEAST_PROBABILITY))
     )
 
 
-def probability_of_truth(truth: Truth, answered: Answered) -> Array:
+def probability_of_truth(truth: Truth, answered: ScoredAnswers) -> Array:
     """The probability that each row's true class was given, of shape (rows,)."""
     assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     return np.asarray(answered.probabilities[np.arange(len(truth.values)), truth.values])
 
 
-def _brier(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _brier(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     return _average(weights, squared_errors(truth, answered))
 
 
-def squared_errors(truth: Truth, answered: Answered) -> Array:
+def squared_errors(truth: Truth, answered: ScoredAnswers) -> Array:
     """Brier's, of each row: of two classes that of the positive one, else summed over all."""
     assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     if len(truth.labels) == 2:
@@ -156,7 +156,7 @@ def _ranked(score: Array, positive: Array, weights: Array) -> Array:
     return np.asarray((ones * below).sum(axis=1) / (ones.sum(axis=1) * zeros.sum(axis=1)))
 
 
-def _roc_auc(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _roc_auc(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     """Of many classes each against the rest, averaged over those that rows have."""
     if not truth.many:
         assert answered.ranking is not None  # noqa: S101 - `fits` says so
@@ -170,7 +170,7 @@ def _roc_auc(truth: Truth, answered: Answered, weights: Array) -> Array:
     return np.asarray(np.nansum(found, axis=0) / np.isfinite(found).sum(axis=0))
 
 
-def _average_precision(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _average_precision(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     assert answered.ranking is not None  # noqa: S101 - `fits` says so
     ones, zeros = _tied_counts(answered.ranking, truth.is_positive, weights)
     found = np.cumsum(ones[:, ::-1], axis=1)
@@ -179,15 +179,15 @@ def _average_precision(truth: Truth, answered: Answered, weights: Array) -> Arra
     return np.asarray((ones[:, ::-1] * precision).sum(axis=1) / found[:, -1])
 
 
-def _rmse(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _rmse(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     return _over_outputs(np.sqrt(_average(weights, (truth.values - answered.prediction) ** 2)))
 
 
-def _mae(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _mae(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     return _over_outputs(_average(weights, np.abs(truth.values - answered.prediction)))
 
 
-def _r2(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _r2(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     centred = truth.values - truth.values.mean(axis=0)  # the digits of large numbers are kept
     spread = _average(weights, centred**2) - _average(weights, centred) ** 2
     unexplained = _average(weights, (truth.values - answered.prediction) ** 2)
@@ -195,7 +195,7 @@ def _r2(truth: Truth, answered: Answered, weights: Array) -> Array:
     return _over_outputs(share)
 
 
-def _median_ae(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _median_ae(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     errors = np.abs(truth.values - answered.prediction)
     order = np.argsort(errors, kind="stable")
     reached = np.cumsum(weights[:, order], axis=1)
@@ -204,12 +204,12 @@ def _median_ae(truth: Truth, answered: Answered, weights: Array) -> Array:
     return np.asarray((errors[order][middle[0]] + errors[order][middle[1]]) / 2)
 
 
-def _mape(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _mape(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     scale = np.maximum(np.abs(truth.values), np.finfo(np.float64).eps)
     return _average(weights, np.abs(truth.values - answered.prediction) / scale)
 
 
-def _rmsle(truth: Truth, answered: Answered, weights: Array) -> Array:
+def _rmsle(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
     if truth.values.min() < 0:
         return np.full(len(weights), np.nan)
     off = np.log1p(truth.values) - np.log1p(np.maximum(answered.prediction, 0))

@@ -20,8 +20,13 @@ from onnxlet.function.explanation.explain import (
     explain,
 )
 from onnxlet.function.explanation.route import MOST_ROWS
-from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, check_explained, target
-from onnxlet.function.inputs.validation import LeftOut, Table
+from onnxlet.function.explanation.target import (
+    MOST_OUTPUTS,
+    ExplainedOutput,
+    check_explained,
+    target,
+)
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
 from onnxlet.function.models.model import Model
 
 COLUMN = "explanation"
@@ -57,7 +62,7 @@ class Contributions:
     def _start(self, model: Model) -> Array:
         """The base value, once it is known what is explained."""
         if additive.wanted(model, ExplainOptions()):
-            self._target: Target = additive.target(model)
+            self._target: ExplainedOutput = additive.target(model)
             return np.array((additive.terms(model) or {})["base"], np.float64)
         check_explained(model, None)
         self._rows = background(model)
@@ -71,21 +76,23 @@ class Contributions:
             return pa.list_(pa.float64())
         return by_class(self._names, pa.float64())
 
-    def of(self, table: Table) -> tuple[Any, list[Problem]]:
+    def of(self, table: CheckedBatch) -> tuple[Any, list[Problem]]:
         """The contributions to the answers of a table, null where there are none, and why."""
         parts, problems = list[Any](), list[Problem]()
         for start in range(0, table.rows, self._most):
             arrays = [array[start : start + self._most] for array in table.arrays]
-            part, found = self._part(Table(len(arrays[0]), arrays))
+            part, found = self._part(CheckedBatch(len(arrays[0]), arrays))
             parts.append(part)
             problems += [Problem(start + (each.row or 0), COLUMN, each.detail) for each in found]
         return pa.concat_arrays(parts), problems
 
-    def _part(self, table: Table) -> tuple[Any, Sequence[Problem]]:
+    def _part(self, table: CheckedBatch) -> tuple[Any, Sequence[Problem]]:
         left_out = LeftOut(range(table.rows))
         while kept := left_out.kept:
             try:
-                values = self._values(Table(len(kept), [array[kept] for array in table.arrays]))
+                values = self._values(
+                    CheckedBatch(len(kept), [array[kept] for array in table.arrays])
+                )
             except InvalidRows as error:
                 left_out.leave(error.every)
             else:
@@ -94,7 +101,7 @@ class Contributions:
                 return with_nulls(made, kept, table.rows), left_out.problems.first
         return pa.nulls(table.rows, self.field.type), left_out.problems.first
 
-    def _values(self, table: Table) -> Array:
+    def _values(self, table: CheckedBatch) -> Array:
         """Of shape (rows, columns, numbers)."""
         if self._rows is None:
             return additive.by_column(self._model, self._model.terms(table))

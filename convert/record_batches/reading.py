@@ -18,7 +18,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import LeftOut, Table, good_rows, outside
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, good_rows, outside
 
 Faults = Mapping[int, str]
 
@@ -77,7 +77,7 @@ class Reader:
             _layout(signature, number, block, wide) for number, block in enumerate(signature.blocks)
         ]
 
-    def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> Table:
+    def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> CheckedBatch:
         """The good rows of a record batch; `left_out` takes those that are wrong, and why.
 
         A column that may be absent may be missing. `faults` are rows that are broken already, and
@@ -91,7 +91,7 @@ class Reader:
         odd[list(faults)] = True
         if not odd.any():
             left_out.kept = list(range(batch.num_rows))
-            return Table(batch.num_rows, arrays)
+            return CheckedBatch(batch.num_rows, arrays)
         return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
 
     def given(self, batch: Any) -> dict[str, ArrowColumn]:
@@ -202,7 +202,7 @@ def _checked(
     odd: Array,
     left_out: LeftOut,
     faults: Faults,
-) -> Table:
+) -> CheckedBatch:
     """The table of all rows that are right, those among them that looked odd."""
     rows = _as_rows(given, odd)
     broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
@@ -216,7 +216,7 @@ def _checked(
     for whole, some in zip(arrays, read, strict=bool(read)):
         whole[good] = some
     left_out.kept = np.flatnonzero(keep).tolist()
-    return Table(len(left_out.kept), [array[keep] for array in arrays])
+    return CheckedBatch(len(left_out.kept), [array[keep] for array in arrays])
 
 
 def _as_rows(given: Mapping[str, ArrowColumn], rows: Array) -> list[dict[str, Any]]:

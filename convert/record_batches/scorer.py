@@ -25,7 +25,7 @@ from onnxlet.function.serving import options, predict
 if TYPE_CHECKING:
     from onnxlet.convert.record_batches.contributions import Contributions
 
-__all__ = ["Answered", "Scorer", "csv_schema"]
+__all__ = ["BatchAnswers", "Scorer", "csv_schema"]
 METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
 
 
@@ -52,7 +52,7 @@ class AnswerOptions:
 PLAIN = AnswerOptions()
 
 
-class Answered(NamedTuple):
+class BatchAnswers(NamedTuple):
     """The answers to a record batch."""
 
     columns: Any  # one row for each that was given, null where it can't be answered
@@ -113,7 +113,7 @@ class Scorer:
             about["explanation"] = self._contributions.about
         self.schema = pa.schema(made, metadata={METADATA: json.dumps(about)})
 
-    def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> Answered:
+    def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> BatchAnswers:
         """Answer a record batch with the columns that are needed, in any order, and any others.
 
         `faults` are rows that are broken already, and why; they are reported with the others.
@@ -121,7 +121,7 @@ class Scorer:
         rows, left_out = batch.num_rows, LeftOut()
         left_out.problems = AllProblems()
         if not rows:
-            return Answered(self._columns({}, None, [], 0), [], 0, [])
+            return BatchAnswers(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
         table, outputs = predict.run_the_good(self._model, table, left_out)
         explained = None
@@ -134,7 +134,7 @@ class Scorer:
             kept = set(left_out.kept)
             bad = [row for row in range(rows) if row not in kept]
         problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
-        return Answered(columns, problems, left_out.problems.count, bad)
+        return BatchAnswers(columns, problems, left_out.problems.count, bad)
 
     def _columns(
         self, outputs: Mapping[str, Array], explained: Any, kept: Sequence[int], rows: int

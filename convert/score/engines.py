@@ -11,7 +11,7 @@ from typing import Protocol
 
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.part import FEWER, Line, do, model_of
-from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.tasks import ScoreTask
 from onnxlet.convert.workers.contract import ProcessEnded, Result, Tick, Work, cores
 from onnxlet.convert.workers.processes import FreshProcess, Processes
 
@@ -22,7 +22,7 @@ TRIES = 2  # of a part whose process is ended, such as for its memory
 class Engine(Protocol):
     """What does parts, somewhere."""
 
-    def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
+    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, and give what each came to as soon as it has ended, in no order.
 
         Whoever stops asking, or raises, stops those that run; nothing of them is left. `tick` is
@@ -33,7 +33,7 @@ class Engine(Protocol):
 class Here:
     """This process: one part after another."""
 
-    def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
+    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts one after another."""
         for task in tasks:
             try:
@@ -48,7 +48,7 @@ class OnProcesses:
 
     count: int
 
-    def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
+    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, several at a time."""
         works = (Work(task, pickle.dumps(task)) for task in tasks)
         with Processes(partial(FreshProcess, BEGIN, b""), self.count, TRIES) as carrier:
@@ -56,7 +56,7 @@ class OnProcesses:
                 yield _outcome(result)
 
 
-def _outcome(result: Result[Task]) -> Line | PartFailed:
+def _outcome(result: Result[ScoreTask]) -> Line | PartFailed:
     error, task = result.error, result.label
     if error is None:
         outcome: Line | PartFailed = result.value

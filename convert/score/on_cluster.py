@@ -17,7 +17,7 @@ from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.part import FEWER, Line, outcome_of
 from onnxlet.convert.score.storage import read, storage_of
-from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.tasks import ScoreTask
 from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import Do, Result, Tick, Work
 from onnxlet.function import json_text
@@ -47,7 +47,7 @@ class OnCluster:
 
     address: str
 
-    def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
+    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
         """As `Engine.outcomes`.
 
         Raises:
@@ -66,7 +66,7 @@ class OnCluster:
                 yield outcome
 
 
-def _outcome(result: Result[Task]) -> Line | PartFailed:
+def _outcome(result: Result[ScoreTask]) -> Line | PartFailed:
     from distributed import KilledWorker
 
     task, error = result.label, result.error
@@ -116,7 +116,7 @@ def proof_of(model: Model, directory: Path) -> str:
     return hashlib.sha256(native.encode(predict(model, request), request).body).hexdigest()
 
 
-def begin(content: bytes, common: tuple[Task, str]) -> Do:
+def begin(content: bytes, common: tuple[ScoreTask, str]) -> Do:
     """What a worker does, once it sees what the client sees: parts, by the model that was sent.
 
     Raises:
@@ -142,7 +142,7 @@ def begin(content: bytes, common: tuple[Task, str]) -> Do:
     return answer
 
 
-def _check(task: Task, head: str) -> None:
+def _check(task: ScoreTask, head: str) -> None:
     """See that this worker sees what the client sees: the file of a part, and the journal's head.
 
     Raises:

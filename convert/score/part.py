@@ -22,9 +22,9 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows, PartFailed
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
-from onnxlet.convert.score.tasks import Task, kept_schema, scorer_of, side_schema
-from onnxlet.convert.score.writing import Writer, Written, sink_to
-from onnxlet.convert.tables.formats import UNREADABLE, Batch, of_size
+from onnxlet.convert.score.tasks import ScoreTask, kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.writing import ClosedFile, Writer, sink_to
+from onnxlet.convert.tables.formats import UNREADABLE, RowBatch, of_size
 from onnxlet.convert.workers.contract import Do, Tick
 from onnxlet.function.csv.text import READ
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, Problem, WrongUse
@@ -40,7 +40,7 @@ CHANGED = "It was planned as it was before: give the same command again, once no
 Line = dict[str, Any]
 
 
-def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
+def do(task: ScoreTask, model: Model, tick: Tick = lambda rows: None) -> Line:
     """Do one part, all of it or nothing.
 
     `tick` is called with how many rows have just been answered; what it raises ends the part. The
@@ -81,7 +81,7 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
     }
 
 
-def outcome_of(task: Task, load: Callable[[], Model], tick: Tick) -> Line | PartFailed:
+def outcome_of(task: ScoreTask, load: Callable[[], Model], tick: Tick) -> Line | PartFailed:
     """Do a part with a model that is loaded for it: its line, or why there is none."""
     try:
         return do(task, load(), tick)
@@ -97,7 +97,7 @@ def begin(content: bytes) -> Do:
     """What a process of this machine does: parts, each by a model that it has loaded once."""
 
     def answer(argument: bytes, tick: Tick) -> Line | PartFailed:
-        task: Task = pickle.loads(argument)  # noqa: S301 - our own
+        task: ScoreTask = pickle.loads(argument)  # noqa: S301 - our own
         return outcome_of(task, partial(model_of, task.model, task.graph), tick)
 
     return answer
@@ -123,7 +123,7 @@ def model_of(folder: str, graph: str) -> Model:
 class _Part:
     """What is read and written of one part."""
 
-    def __init__(self, task: Task, model: Model, source: Storage, target: Storage) -> None:
+    def __init__(self, task: ScoreTask, model: Model, source: Storage, target: Storage) -> None:
         scorer, schema = scorer_of(task, model, source)
         self._task, self._scorer = task, scorer
         self._columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
@@ -147,7 +147,7 @@ class _Part:
     def _opened(self, path: Path, schema: Any) -> Writer:
         return Writer(self._files.enter_context(sink_to(path)), self._task.form, schema)
 
-    def answer(self, batch: Batch) -> None:
+    def answer(self, batch: RowBatch) -> None:
         """Answer a batch, and write what came of it."""
         answered = self._scorer.answer(batch.rows, batch.faults)
         if why := answered.by_row():
@@ -164,7 +164,7 @@ class _Part:
             whole = whole.filter(pa.array(good))
         self._writer.add(whole)
 
-    def _note(self, batch: Batch, why: Mapping[int, Sequence[Problem]]) -> None:
+    def _note(self, batch: RowBatch, why: Mapping[int, Sequence[Problem]]) -> None:
         self.bad += len(why)
         where = [located(self._task, batch.number(row), each) for row in why for each in why[row]]
         self.shown += where[: SHOWN - len(self.shown)]
@@ -182,12 +182,12 @@ class _Part:
         cells = [rows.column(name) for name in self._columns]
         self._side.add(pa.RecordBatch.from_arrays([*places, *cells], schema=self._side_schema))
 
-    def end(self) -> tuple[Written, Written | None]:
+    def end(self) -> tuple[ClosedFile, ClosedFile | None]:
         """What both files have; they can be closed now."""
         return self._writer.end(), None if self._side is None else self._side.end()
 
 
-def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
+def batches(task: ScoreTask, storage: Storage, columns: Sequence[str]) -> Iterator[RowBatch]:
     """A part's rows with some columns; the last batch may be smaller than the others.
 
     Raises PartFailed where it can't be read, or has changed since it was planned.
@@ -208,14 +208,14 @@ def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Ba
     _check_unchanged(task, storage)
 
 
-def _check_unchanged(task: Task, storage: Storage) -> None:
+def _check_unchanged(task: ScoreTask, storage: Storage) -> None:
     now = storage.entry(task.file)
     if now is None or (now.size, now.changed) != (task.size, task.changed):
         what = "is gone" if now is None else "has changed since it was looked at"
         raise PartFailed(f"'{task.file}' {what}", CHANGED)
 
 
-def located(task: Task, number: int, problem: Problem) -> str:
+def located(task: ScoreTask, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
     mark = ": " if problem.column is None else ", "
     return f"'{task.file}', {task.format.counted} {number}{mark}{reasons([problem])}"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.kinds import is_csv
-from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
-from onnxlet.convert.score.tasks import Options, Task, faults_of, kept_schema
+from onnxlet.convert.score.storage import S3, Storage, StoredFile, split, storage_of
+from onnxlet.convert.score.tasks import Options, ScoreTask, faults_of, kept_schema
 from onnxlet.convert.tables.formats import (
     FORMATS,
     UNREADABLE,
@@ -39,7 +39,7 @@ ELSE = "Name a file, or a folder, of CSV or Parquet."
 class File(NamedTuple):
     """A file that can be answered."""
 
-    entry: Entry
+    entry: StoredFile
     format: TableFormat
     ends: str  # SHA-256 of its first and last bytes
     columns: Columns
@@ -50,7 +50,7 @@ class File(NamedTuple):
         return self.columns.schema
 
 
-def find_files(given: str) -> tuple[Storage, list[Entry], list[str]]:
+def find_files(given: str) -> tuple[Storage, list[StoredFile], list[str]]:
     """The folder that a user means by an absolute path or an address, and its files in order.
 
     Beside them those that are left out since their names don't say that they are tables. Hidden
@@ -99,7 +99,7 @@ def _hidden(path: str) -> bool:
 
 
 def inspect_files(
-    storage: Storage, entries: Sequence[Entry], model: Model, options: Options
+    storage: Storage, entries: Sequence[StoredFile], model: Model, options: Options
 ) -> list[File]:
     """Look at each file's columns, before any of its rows is answered.
 
@@ -107,7 +107,7 @@ def inspect_files(
     wrong.
     """
 
-    def look(entry: Entry) -> File | str:
+    def look(entry: StoredFile) -> File | str:
         try:
             file = _inspect(storage, entry, model)
             faults = faults_of(file.schema, model, options)
@@ -133,7 +133,7 @@ def inspect_files(
     return files
 
 
-def _inspect(storage: Storage, entry: Entry, model: Model) -> File:
+def _inspect(storage: Storage, entry: StoredFile, model: Model) -> File:
     form = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
@@ -143,7 +143,7 @@ def _inspect(storage: Storage, entry: Entry, model: Model) -> File:
     return File(entry, form, _ends(storage, entry), columns)
 
 
-def _ends(storage: Storage, entry: Entry) -> str:
+def _ends(storage: Storage, entry: StoredFile) -> str:
     with storage.open(entry.path) as file:
         found = hashlib.sha256(file.read(END_BYTES))
         if entry.size > END_BYTES:
@@ -178,7 +178,7 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     return lambda file, number: f"{names[file]}-{number:05}.{form}"
 
 
-def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Task]:
+def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[ScoreTask]:
     """Every part of every file, in order; each file has one at least.
 
     What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`. A
@@ -188,7 +188,7 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Task]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         parts = threads.map(lambda file: _spans(file, storage), files)
         return [
-            Task(
+            ScoreTask(
                 name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
                 file.entry.size, file.entry.changed, span,
                 tuple(file.schema.names) if is_csv(file.schema) else (), **same,

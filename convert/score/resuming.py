@@ -13,7 +13,7 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
 from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.storage import HALF_WRITTEN, LocalFolder, Storage, storage_of, tidy
-from onnxlet.convert.score.tasks import BAD, Options, Target, Task
+from onnxlet.convert.score.tasks import BAD, Destination, Options, ScoreTask
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import GRAPH, Model
 
@@ -23,7 +23,7 @@ DIGITS = ("numpy", "onnxruntime")  # packages whose versions may change last dig
 
 
 def head_of(
-    source: str, files: Sequence[File], tasks: Sequence[Task], model: Model, options: Options
+    source: str, files: Sequence[File], tasks: Sequence[ScoreTask], model: Model, options: Options
 ) -> Line:
     """What is scored, and how, as the journal keeps it; of each file how many parts it has."""
     parts = Counter(task.file for task in tasks)
@@ -39,7 +39,7 @@ def head_of(
     }
 
 
-def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None:
+def check(journal: Journal, head: Line, target: Destination, overwrite: bool) -> None:
     """Begin a journal, or see that what has begun is the same.
 
     Raises WrongUse where something else was scored, or OUT holds what was not scored.
@@ -107,7 +107,7 @@ def _changed_files(was: Line, now: Line, lines: Sequence[Line]) -> list[str]:
     return found
 
 
-def _check_empty(target: Target, overwrite: bool) -> None:
+def _check_empty(target: Destination, overwrite: bool) -> None:
     """See that nothing is lost or mixed up where a scoring begins."""
     if target.file is not None:
         if storage_of(target.folder).entry(target.file) is not None and not overwrite:
@@ -127,7 +127,7 @@ def _check_empty(target: Target, overwrite: bool) -> None:
         )
 
 
-def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Target) -> None:
+def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Destination) -> None:
     """Remove the parts of some of a journal's files, and those that a kill left without a line."""
     work, name = storage_of(target.work), part_names(list(files), target.form)
     for path in some:
@@ -139,8 +139,8 @@ def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Tar
 
 
 def remaining_tasks(
-    tasks: Sequence[Task], journal: Journal, work: Storage, report: Report
-) -> list[Task]:
+    tasks: Sequence[ScoreTask], journal: Journal, work: Storage, report: Report
+) -> list[ScoreTask]:
     """The parts that are still to do; one that is not as it was written is done again."""
     tidy(work)
     lines = by_part(journal.lines)
@@ -152,7 +152,7 @@ def remaining_tasks(
     return left
 
 
-def remove_parts(tasks: Iterable[Task], work: Storage) -> None:
+def remove_parts(tasks: Iterable[ScoreTask], work: Storage) -> None:
     """Remove the parts of what has become one file, those that a kill left among them."""
     parts = {name for task in tasks for name in (task.name, task.side)}
     for path in [entry.path for entry in work.entries()]:
@@ -160,7 +160,7 @@ def remove_parts(tasks: Iterable[Task], work: Storage) -> None:
             work.remove(path)
 
 
-def _is_there(task: Task, line: Line | None, work: Storage) -> bool:
+def _is_there(task: ScoreTask, line: Line | None, work: Storage) -> bool:
     if line is None:
         return False
     side = line["side"]
@@ -180,7 +180,7 @@ def same_file(storage: Storage, path: str, size: int, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
-def is_whole(journal: Journal, target: Target) -> bool:
+def is_whole(journal: Journal, target: Destination) -> bool:
     """Whether OUT is a file, all is done, and it is as it was written."""
     ends = [line for line in journal.lines if "done" in line]
     if target.file is None or not ends:

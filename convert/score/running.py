@@ -18,9 +18,9 @@ from onnxlet.convert.score.part import combined, scores
 from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
 from onnxlet.convert.score.storage import absolute, storage_of, tidy
 from onnxlet.convert.score.tasks import (
+    Destination,
     Options,
-    Target,
-    Task,
+    ScoreTask,
     check_options,
     directory_of,
     proven,
@@ -139,9 +139,9 @@ def score(
 
 
 def _done(
-    tasks: Sequence[Task],
+    tasks: Sequence[ScoreTask],
     journal: Journal,
-    target: Target,
+    target: Destination,
     engine: Engine | None,
     workers: int,
     report: Report,
@@ -167,14 +167,16 @@ def _done(
     return already
 
 
-def _begun(tasks: Sequence[Task], already: int) -> str:
+def _begun(tasks: Sequence[ScoreTask], already: int) -> str:
     parts = f"{len(tasks):,} part{'s' * (len(tasks) > 1)}"
     if not already:
         return f"scoring {parts}"
     return f"going on: {already:,} of {parts} are done"
 
 
-def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: Engine) -> None:
+def _do(
+    left: Sequence[ScoreTask], tasks: Sequence[ScoreTask], journal: Journal, engine: Engine
+) -> None:
     """Do the parts that are left, and note each as soon as it is done.
 
     Raises Unfinished where some failed, or it was interrupted.
@@ -208,13 +210,15 @@ def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: E
     )
 
 
-def _state(tasks: Sequence[Task], journal: Journal) -> str:
+def _state(tasks: Sequence[ScoreTask], journal: Journal) -> str:
     rows, _ = sums(journal.lines)
     done = len(by_part(journal.lines))
     return f"{done:,} of {len(tasks):,} parts are done ({rows:,} rows)"
 
 
-def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file: str) -> None:
+def _put_together(
+    tasks: Sequence[ScoreTask], journal: Journal, target: Destination, file: str
+) -> None:
     work, folder = storage_of(target.work), storage_of(target.folder)
     names = [task.name for task in tasks]
     lines = by_part(journal.lines)
@@ -228,8 +232,8 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
 
 def _scored(
     journal: Journal,
-    target: Target,
-    tasks: Sequence[Task],
+    target: Destination,
+    tasks: Sequence[ScoreTask],
     already: int,
     manifest: Mapping[str, Any],
 ) -> Scored:
@@ -257,8 +261,8 @@ class Rate:
 
     def __init__(
         self,
-        tasks: Sequence[Task],
-        left: Sequence[Task],
+        tasks: Sequence[ScoreTask],
+        left: Sequence[ScoreTask],
         lines: Sequence[Mapping[str, Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -23,7 +23,7 @@ PART = ".part"  # how the names of files end that are being written; they begin 
 HALF_WRITTEN = re.compile(rf"\.\d+-(.*){re.escape(PART)}", re.S)
 
 
-class Entry(NamedTuple):
+class StoredFile(NamedTuple):
     """A file in a storage."""
 
     path: str  # below it, with '/' between folders
@@ -42,7 +42,7 @@ class LocalFolder:
         self.uri = uri
         self.root = self.scratch = Path(uri)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[StoredFile]:
         """Every file below it, links followed once; no hidden link to nothing, as editors make.
 
         Raises OSError where a folder below it can't be read.
@@ -61,15 +61,15 @@ class LocalFolder:
                     continue
                 found = path.stat()
                 inside = path.relative_to(self.root).as_posix()
-                yield Entry(inside, found.st_size, found.st_mtime_ns)
+                yield StoredFile(inside, found.st_size, found.st_mtime_ns)
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> StoredFile | None:
         """One file as it is now; None where there is none."""
         try:
             found = (self.root / path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return Entry(path, found.st_size, found.st_mtime_ns)
+        return StoredFile(path, found.st_size, found.st_mtime_ns)
 
     def open(self, path: str) -> Any:
         """A file of PyArrow's, to read at any position."""
@@ -120,7 +120,7 @@ class S3Folder:
 
         return file_system(self.root)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[StoredFile]:
         """Every object below it."""
         from pyarrow.fs import FileSelector, FileType
 
@@ -128,16 +128,16 @@ class S3Folder:
         for found in self._files.get_file_info(wanted):
             if found.type == FileType.File:
                 inside = found.path[len(self.root) :].lstrip("/")
-                yield Entry(inside, found.size, found.mtime_ns or 0)
+                yield StoredFile(inside, found.size, found.mtime_ns or 0)
 
-    def entry(self, path: str) -> Entry | None:
+    def entry(self, path: str) -> StoredFile | None:
         """One object as it is now."""
         from pyarrow.fs import FileType
 
         found = self._files.get_file_info(f"{self.root}/{path}")
         if found.type != FileType.File:
             return None
-        return Entry(path, found.size, found.mtime_ns or 0)
+        return StoredFile(path, found.size, found.mtime_ns or 0)
 
     def open(self, path: str) -> Any:
         """An object to read at any position, by ranges."""

@@ -45,7 +45,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Task:
+class ScoreTask:
     """One part: where it is read, how it is answered, and where that is written."""
 
     name: str  # of the file that is written, below `target`, with '/' between folders
@@ -73,7 +73,7 @@ class Task:
         return f"{BAD}/{self.name}"
 
 
-class Target(NamedTuple):
+class Destination(NamedTuple):
     """Where answers go."""
 
     out: str  # as messages have it
@@ -95,7 +95,7 @@ class Target(NamedTuple):
         return f"{self.out.removesuffix(self.file)}{self.side_name}"
 
 
-def target_of(out: str, source: str, first: str) -> Target:
+def target_of(out: str, source: str, first: str) -> Destination:
     """Where answers go, and in the form of the first file that is read if OUT is a folder.
 
     Raises WrongUse where it can't be written, or would be read by the next scoring.
@@ -116,8 +116,8 @@ def target_of(out: str, source: str, first: str) -> Target:
         )
     if form is None:
         read = format_of(first)
-        return Target(out, out, read.written if read else "csv", out, None)
-    return Target(out, f"{folder}/_{name}", form.written, folder, name)
+        return Destination(out, out, read.written if read else "csv", out, None)
+    return Destination(out, f"{folder}/_{name}", form.written, folder, name)
 
 
 def _real(given: str) -> str:
@@ -178,7 +178,7 @@ def check_options(model: Model, options: Options) -> None:
     Scorer(model, any_types(model), answer_options(options))
 
 
-def scorer_of(task: Task, model: Model, storage: Storage) -> tuple[Scorer, Any]:
+def scorer_of(task: ScoreTask, model: Model, storage: Storage) -> tuple[Scorer, Any]:
     """What answers a part, and the schema of its file."""
     schema = task.format.schema(partial(storage.open, task.file), task.names)
     return Scorer(model, schema, answer_options(task.options)), schema

@@ -27,7 +27,7 @@ GROUP_BYTES = 1 << 26
 COPIED = 1 << 20  # bytes at a time
 
 
-class Written(NamedTuple):
+class ClosedFile(NamedTuple):
     """A file that is closed."""
 
     rows: int  # in it
@@ -55,9 +55,9 @@ class Sink:
     def flush(self) -> None:
         """What is written is flushed once it is closed."""
 
-    def written(self, rows: int) -> Written:
+    def written(self, rows: int) -> ClosedFile:
         """What there is now."""
-        return Written(rows, self._size, self._sha256.hexdigest())
+        return ClosedFile(rows, self._size, self._sha256.hexdigest())
 
 
 class Writer:
@@ -98,7 +98,7 @@ class Writer:
         self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
         self._held, self._held_rows, self._bytes = [], 0, 0
 
-    def end(self) -> Written:
+    def end(self) -> ClosedFile:
         """Write what is held back, and what is at the end; the sink stays open."""
         if self._held:
             self._write_group()
@@ -189,7 +189,9 @@ def _text(cell: Any) -> str:
     return str(cell)
 
 
-def gathered(parts: Storage, names: Sequence[str], target: Storage, to: str, form: str) -> Written:
+def gathered(
+    parts: Storage, names: Sequence[str], target: Storage, to: str, form: str
+) -> ClosedFile:
     """Write the rows of parts of the same columns, one at least, into one file, in order.
 
     It is in a folder, which may be another one. Rows of CSV are not counted. NoRoom where it can't
@@ -206,7 +208,7 @@ def gathered(parts: Storage, names: Sequence[str], target: Storage, to: str, for
     return done
 
 
-def _groups(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
+def _groups(parts: Storage, names: Sequence[str], sink: Sink) -> ClosedFile:
     from pyarrow import parquet
 
     with parts.open(names[0]) as opened, parquet.ParquetFile(opened) as file:
@@ -219,7 +221,7 @@ def _groups(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
     return writer.end()
 
 
-def _lines(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
+def _lines(parts: Storage, names: Sequence[str], sink: Sink) -> ClosedFile:
     """Copy lines, the header only once."""
     for number, name in enumerate(names):
         with parts.open(name) as file:

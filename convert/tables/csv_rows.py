@@ -15,7 +15,7 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.tables.rows_file import Opened
-from onnxlet.function.csv.form import Form
+from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.lines import any_size
 from onnxlet.function.errors import WrongUse
 
@@ -52,7 +52,7 @@ class Lengths(NamedTuple):
 class CsvRows:
     """A CSV file that is read for training, in parts and again by columns."""
 
-    def __init__(self, opened: Opened, form: Form, what: str) -> None:
+    def __init__(self, opened: Opened, form: CsvForm, what: str) -> None:
         self.opened, self.form, self.what = opened, form, what
         self.texts = _with_leading_zeros(form)
 
@@ -192,7 +192,7 @@ def no_header(names: Sequence[str]) -> bool:
     return len(numbers) > len(names) / 2 and list(names) not in counts
 
 
-def _with_leading_zeros(form: Form) -> list[str]:
+def _with_leading_zeros(form: CsvForm) -> list[str]:
     """Columns of codes such as 01234, which are no longer the same as numbers."""
     lines = chain([form.separator.join("x" for _ in form.names)], form.lines)
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=form.separator)

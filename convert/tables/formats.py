@@ -46,7 +46,7 @@ class Span(NamedTuple):
     weight: int  # its share of the work, in the unit of the others': bytes or rows
 
 
-class Batch(NamedTuple):
+class RowBatch(NamedTuple):
     """Some rows of a part."""
 
     rows: Any  # a record batch
@@ -79,7 +79,7 @@ class TableFormat(ABC):
     @abstractmethod
     def batches(
         self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int
-    ) -> Iterator[Batch]:
+    ) -> Iterator[RowBatch]:
         """The rows of a part with some of the columns, `most` at a time or whatever comes."""
 
     def where(self, span: Span) -> str:
@@ -118,12 +118,12 @@ class Parquet(TableFormat):
 
     def batches(
         self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int
-    ) -> Iterator[Batch]:
+    ) -> Iterator[RowBatch]:
         """The rows of its groups."""
         first, groups = span.first, list(range(span.start, span.end))
         with opened() as source, parquet_rows(source, source.size(), "") as file:
             for rows in file.batches(most, groups, columns) if groups else ():
-                yield Batch(rows.select(list(columns)), {}, counting(first))
+                yield RowBatch(rows.select(list(columns)), {}, counting(first))
                 first += rows.num_rows
 
     def where(self, span: Span) -> str:
@@ -162,12 +162,12 @@ class Csv(TableFormat):
 
     def batches(
         self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int
-    ) -> Iterator[Batch]:
+    ) -> Iterator[RowBatch]:
         """The rows of its lines."""
         for data, line in self._texts(opened, span):
             table, faults = rows_of(data, names)
             for rows in table.select(list(columns)).combine_chunks().to_batches():
-                yield Batch(rows, faults, _line_of(data, line, len(names)))
+                yield RowBatch(rows, faults, _line_of(data, line, len(names)))
 
     def _texts(self, opened: Open, span: Span) -> Iterator[tuple[bytes, int]]:
         """Whole lines without the header, and the number of the first one."""
@@ -221,9 +221,9 @@ def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
     return lambda row: known()[row]
 
 
-def of_size(read: Iterator[Batch], most: int) -> Iterator[Batch]:
+def of_size(read: Iterator[RowBatch], most: int) -> Iterator[RowBatch]:
     """Batches of `most` rows each, but for the last, and for large rows."""
-    held, rows, size = list[Batch](), 0, 0
+    held, rows, size = list[RowBatch](), 0, 0
     for batch in read:
         start, count = 0, batch.rows.num_rows
         while start < count:
@@ -238,12 +238,12 @@ def of_size(read: Iterator[Batch], most: int) -> Iterator[Batch]:
         yield _one(held)
 
 
-def _slice(batch: Batch, start: int, size: int) -> Batch:
+def _slice(batch: RowBatch, start: int, size: int) -> RowBatch:
     faults = {n - start: why for n, why in batch.faults.items() if start <= n < start + size}
-    return Batch(batch.rows.slice(start, size), faults, lambda row: batch.number(start + row))
+    return RowBatch(batch.rows.slice(start, size), faults, lambda row: batch.number(start + row))
 
 
-def _one(held: Sequence[Batch]) -> Batch:
+def _one(held: Sequence[RowBatch]) -> RowBatch:
     """Neighbouring batches as one."""
     if len(held) == 1:
         return held[0]
@@ -259,4 +259,4 @@ def _one(held: Sequence[Batch]) -> Batch:
         return held[at].number(row - starts[at])
 
     [whole] = pa.Table.from_batches([each.rows for each in held]).combine_chunks().to_batches()
-    return Batch(whole, faults, number)
+    return RowBatch(whole, faults, number)

@@ -92,7 +92,7 @@ def train(
     """
     from onnxlet.convert.train.columns import choices_text, read_choices
     from onnxlet.convert.train.preparing import Options, inspect_table
-    from onnxlet.convert.train.training import Written, summary_lines, train
+    from onnxlet.convert.train.training import ModelDestination, summary_lines, train
 
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)
@@ -105,7 +105,7 @@ def train(
             click.echo(f"written to {file}: change what is wrong, and train with --columns {file}")
         return
     with progress() as shown:
-        to = Written(name, models, keep_background, breaking)
+        to = ModelDestination(name, models, keep_background, breaking)
         trained = train(data, target, wanted, to, shown)
     for line in summary_lines(trained):
         click.echo(line)

@@ -14,7 +14,7 @@ from typing import Any
 import cloudpickle
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.train.trials import Job, Outcome, TrainingData, evaluate
+from onnxlet.convert.train.trials import FitResult, Job, TrainingData, evaluate
 from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import (
     Carrier,
@@ -53,7 +53,7 @@ class Fits:
         jobs: Iterator[Job],
         until: float | None = None,
         tick: Callable[[], object] = lambda: None,
-    ) -> Iterator[tuple[Job, Outcome]]:
+    ) -> Iterator[tuple[Job, FitResult]]:
         """Do jobs, and give what each came to as soon as it has ended.
 
         The next is taken when there is room for it; `tick` is called a few times a second. What
@@ -62,7 +62,7 @@ class Fits:
         Raises:
             SchedulerGone: the scheduler of a cluster can't be reached any more.
         """
-        unsent: list[tuple[Job, Outcome]] = []
+        unsent: list[tuple[Job, FitResult]] = []
         works = self._works(jobs, until, unsent)
         for result in self._carrier.run(works, lambda done: tick(), until):
             yield result.label, _outcome(result)
@@ -71,29 +71,29 @@ class Fits:
         yield from unsent
 
     def _works(
-        self, jobs: Iterator[Job], until: float | None, unsent: list[tuple[Job, Outcome]]
+        self, jobs: Iterator[Job], until: float | None, unsent: list[tuple[Job, FitResult]]
     ) -> Iterator[Work[Job]]:
         for job in jobs:
             try:
                 written = self._written(job, until)
             except Exception as error:  # noqa: BLE001, RUF100 - a candidate may hold anything
                 why = f"it can't be sent: {shortened(error)}"
-                unsent.append((job, Outcome(None, 0.0, why=why)))
+                unsent.append((job, FitResult(None, 0.0, why=why)))
             else:
                 yield Work(job, written, job.limit)
 
 
-def _outcome(result: Result[Any]) -> Outcome:
+def _outcome(result: Result[Any]) -> FitResult:
     error = result.error
     if error is None:
-        outcome: Outcome = result.value
+        outcome: FitResult = result.value
         return outcome
     if not isinstance(error, WorkFailed):
-        return Outcome(None, 0.0, why=f"its worker failed: {shortened(error)}")
+        return FitResult(None, 0.0, why=f"its worker failed: {shortened(error)}")
     why, overran = str(error), isinstance(error, OutOfTime)
     if isinstance(error, OutOfTime) and error.limit is not None:
         why = f"took longer than {error.limit:.0f} s on one fold"
-    return Outcome(None, result.seconds, why=why, overran=overran)
+    return FitResult(None, result.seconds, why=why, overran=overran)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def begin_on_worker(data: bytes, threads: int) -> Do:
     server = ForkServer(BEGIN, lambda: data, threads)
     room = threading.Semaphore(max(1, get_worker().state.nthreads // threads))
 
-    def fit(argument: bytes, tick: Tick) -> Outcome:
+    def fit(argument: bytes, tick: Tick) -> FitResult:
         job, limit, left = pickle.loads(argument)  # noqa: S301 - our own
         until = None if left is None else time.monotonic() + left
         with room, Processes(server.fork, 1) as carrier:

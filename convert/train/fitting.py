@@ -18,7 +18,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
-from onnxlet.convert.train.kinds.image import CELLS, Form
+from onnxlet.convert.train.kinds.image import CELLS, ImageForm
 from onnxlet.convert.train.trials import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
@@ -226,7 +226,7 @@ def copies_of(rows: int, numbers: int) -> int:
     return int(np.clip(CELLS // max(rows * numbers, 1) - 1, 1, COPIES))
 
 
-def farthest(form: Form) -> tuple[int, int]:
+def farthest(form: ImageForm) -> tuple[int, int]:
     """Pixels down and to the right by which an image is shifted at most."""
     return _most(form.height), _most(form.width)
 

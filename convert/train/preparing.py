@@ -18,7 +18,7 @@ from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
 from onnxlet.convert.train.splits import Splits, same_images, split, times_of
-from onnxlet.convert.train.table import Rows, rows_of, with_hashes
+from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
 from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
@@ -129,7 +129,7 @@ def inspect_table(
 
 def _held_out(
     data: str | pd.DataFrame, frame: pd.DataFrame, target: str, options: Options, report: Report
-) -> Rows:
+) -> RawRows:
     """The rows of another table, with the same columns."""
     table = rows_of(data, target, options.seed, report, "--test", options.images_from)
     tested, named = table.frame, table.name

@@ -41,7 +41,7 @@ LABELLED = (
 IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
-class Rows(NamedTuple):
+class RawRows(NamedTuple):
     """Rows as they were given."""
 
     frame: pd.DataFrame  # with text for names, and an index from 0
@@ -56,7 +56,7 @@ def read_table(
     report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
     what: str = WHAT,  # the argument or option that names it, for messages
     limits: Limits = LIMITS,  # of the file
-) -> Rows:
+) -> RawRows:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
     WrongUse where there is no such file, or it is no table; with all that is wrong with it.
@@ -92,7 +92,7 @@ def read_table(
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
-    return Rows(frame, notes, here, source)
+    return RawRows(frame, notes, here, source)
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
@@ -225,17 +225,17 @@ def rows_of(
     # The folder that images named in the rows are read from, instead of the table's own; the
     # working directory's for a frame.
     images_from: str | Path | None = None,
-) -> Rows:
+) -> RawRows:
     """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
 
     WrongUse where there is no such file, or it is no table; with all that is wrong with it.
     """
     root = None if images_from is None else images_root(images_from)
     if not isinstance(data, str):
-        return Rows(_checked_frame(data, seed, what), [], root or Path(), "the frame")
+        return RawRows(_checked_frame(data, seed, what), [], root or Path(), "the frame")
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
-        return Rows(labelled, [], root or Path(data), data)
+        return RawRows(labelled, [], root or Path(data), data)
     table = read_table(data, seed, report, what)
     return table._replace(root=root or table.root)
 
@@ -265,8 +265,8 @@ def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
 
 
 def with_hashes(
-    rows: Rows,
-    tested: Rows | None,
+    rows: RawRows,
+    tested: RawRows | None,
     said: Mapping[str, str],
     without: Sequence[str],
     augment: bool,

@@ -60,7 +60,7 @@ FALLING_BACK = 3  # combinations that are tried where one can't be served
 
 
 @dataclass(frozen=True)
-class Written:
+class ModelDestination:
     """Where a model goes."""
 
     name: str  # the model's
@@ -83,7 +83,7 @@ class Trained:
 
 
 def train(
-    data: str | pd.DataFrame, target: str, options: Options, to: Written, report: Report
+    data: str | pd.DataFrame, target: str, options: Options, to: ModelDestination, report: Report
 ) -> Trained:
     """Search, fit, prove and write the next version of a model.
 
@@ -143,7 +143,7 @@ def _in_turn(searched: Searched) -> Sequence[Weighted]:
 
 
 def _built(
-    prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
+    prepared: Prepared, combined: Combined, to: ModelDestination, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
     table = prepared.table

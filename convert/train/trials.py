@@ -77,7 +77,7 @@ class Job(NamedTuple):
     limit: float | None = None  # seconds that it may take; None for as long as it takes
 
 
-class Outcome(NamedTuple):
+class FitResult(NamedTuple):
     """What a fit came to."""
 
     # For the fold's validation rows: values (n,) or probabilities (n, classes).
@@ -89,18 +89,18 @@ class Outcome(NamedTuple):
     overran: bool = False  # it was ended, as it took too long
 
 
-def evaluate(data: TrainingData, job: Job) -> Outcome:
+def evaluate(data: TrainingData, job: Job) -> FitResult:
     """Fit a candidate on a fold; whatever it raises is recorded."""
     since = time.perf_counter()
     try:
         fitted, answers = _fitted(data, job)
     except MemoryError:
-        return Outcome(None, time.perf_counter() - since, why="there was not enough memory")
+        return FitResult(None, time.perf_counter() - since, why="there was not enough memory")
     except Exception as error:  # noqa: BLE001, RUF100 - a learner may raise anything
         why = f"{type(error).__name__}: {shortened(error)}"
-        return Outcome(None, time.perf_counter() - since, why=why)
+        return FitResult(None, time.perf_counter() - since, why=why)
     seconds = time.perf_counter() - since
-    return Outcome(answers, seconds, fitted.rounds, _size(fitted) if job.fold == 0 else None)
+    return FitResult(answers, seconds, fitted.rounds, _size(fitted) if job.fold == 0 else None)
 
 
 def _size(fitted: Fitted) -> int | None:
@@ -162,8 +162,8 @@ class Trial:
     candidate: Candidate
     keep: bool = False  # it is never stopped, as others are compared with it
     # What a fit on a part of the first fold's rows came to, validated on a part of them.
-    part: Outcome | None = None
-    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by fold
+    part: FitResult | None = None
+    outcomes: dict[int, FitResult] = field(default_factory=dict)  # by fold
     seconds: float = 0.0  # that its fits took together
     state: State = "waiting"  # until it has ended
     why: str | None = None  # it was stopped or failed
@@ -176,7 +176,7 @@ class Trial:
     rounds: int | None = None  # of boosting, the mean over folds
     size: int | None = None  # bytes of the first fold's pickled pipeline
 
-    def take(self, fold: int, rows: int | None, outcome: Outcome) -> None:
+    def take(self, fold: int, rows: int | None, outcome: FitResult) -> None:
         """Record what a fit came to."""
         self.seconds += outcome.seconds
         if outcome.why is not None:

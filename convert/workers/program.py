@@ -25,7 +25,7 @@ except (ImportError, ValueError, OSError):
 """
 
 
-class Outcome(NamedTuple):
+class ProgramExit(NamedTuple):
     """How a program ended."""
 
     output: bytes = b""
@@ -41,7 +41,9 @@ class Outcome(NamedTuple):
         return how + (f": {shortened(ValueError(self.last_words))}" if self.last_words else "")
 
 
-def run_apart(program: str, given: bytes, *arguments: str, seconds: float, memory: int) -> Outcome:
+def run_apart(
+    program: str, given: bytes, *arguments: str, seconds: float, memory: int
+) -> ProgramExit:
     """Run a program of our own to its end, in so many seconds and bytes of memory.
 
     It is Python, imports along the path that this process has now, is `given` its standard input,
@@ -54,8 +56,8 @@ def run_apart(program: str, given: bytes, *arguments: str, seconds: float, memor
             command, input=given, capture_output=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return Outcome(late=f"within {seconds:g} seconds")
+        return ProgramExit(late=f"within {seconds:g} seconds")
     if done.returncode in (OUT_OF_MEMORY, -signal.SIGKILL):
-        return Outcome(large=f"more than {memory / 2**30:.1f} GiB", code=done.returncode)
+        return ProgramExit(large=f"more than {memory / 2**30:.1f} GiB", code=done.returncode)
     lines = done.stderr.decode(errors="replace").strip().splitlines() or [""]
-    return Outcome(done.stdout, code=done.returncode, last_words=lines[-1])
+    return ProgramExit(done.stdout, code=done.returncode, last_words=lines[-1])

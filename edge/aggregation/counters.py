@@ -24,7 +24,7 @@ TOPIC = "counts"
 States = list[dict[str, Any]]  # of all workers, by the names of their parts
 
 
-class Part(Protocol):
+class CountSource(Protocol):
     """Something that counts."""
 
     def state(self) -> Any:
@@ -106,13 +106,13 @@ class Counters:
         self.watches = SharedWatches(
             watch, unseen, lambda: (state["watches"] for state in self.collect()), keys
         )
-        self._parts: dict[str, Part] = {
+        self._parts: dict[str, CountSource] = {
             "models": self.stats,
             "watches": self.watches,
             "process": Process(),
         }
 
-    def start(self, service: Service, requests: Part, forward: Forwarder | None) -> None:
+    def start(self, service: Service, requests: CountSource, forward: Forwarder | None) -> None:
         """Have this worker's counts collected from now on.
 
         What is counted of versions that the service has no more is forgotten.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.catalogue import describe, hash_in
-from onnxlet.function.serving.reload import Refusal, Reloader
+from onnxlet.function.serving.reload import RefusedVersion, Reloader
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
@@ -48,11 +48,11 @@ class SharedModels:
         """Say what this worker would serve."""
         self._link.propose(TOPIC, described)
 
-    def refused(self) -> Iterator[Refusal]:
+    def refused(self) -> Iterator[RefusedVersion]:
         """What the others have refused."""
         for state in self._others():
             for name, number, stamp, why in state["refused"]:
-                yield Refusal((name, number), tuple(map(tuple, stamp)), why)
+                yield RefusedVersion((name, number), tuple(map(tuple, stamp)), why)
 
     def leads(self) -> bool:
         """Whether no worker of a lower number answers."""

@@ -46,7 +46,7 @@ class Board(NamedTuple):
     python: str
 
 
-class State(NamedTuple):
+class BoardState(NamedTuple):
     """Facts that change; None where this machine does not report one. Fields as in `--json`."""
 
     celsius: float | None  # of the processor
@@ -72,13 +72,13 @@ def read_board(root: Path = Path("/")) -> Board:
     )
 
 
-def read_state(root: Path = Path("/")) -> State:
+def read_state(root: Path = Path("/")) -> BoardState:
     """Read the machine's present state."""
     machine = read_machine(root, root)
     found = [check(machine, Needs()) for check in (power, speed)]
     told = "; ".join(each.told for each in found if each is not None)
     now = _mhz(root / CPUS / "cpu0/cpufreq/scaling_cur_freq")
-    return State(machine.celsius, machine.throttled, told, now)
+    return BoardState(machine.celsius, machine.throttled, told, now)
 
 
 def _processor(cpuinfo: str) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from onnxlet.edge.bench.board import Board, State
+from onnxlet.edge.bench.board import Board, BoardState
 
 REPORT_FORMAT = 1
 MB = 1_000_000
@@ -65,8 +65,8 @@ class Results(NamedTuple):
     emulated: str  # why times and rates were left out; empty if they were not
     virtual: str  # the kind of virtual machine; empty if it is none
     board: Board
-    before: State  # its state at the beginning
-    after: State  # its state at the end
+    before: BoardState  # its state at the beginning
+    after: BoardState  # its state at the end
     memory: Memory  # of the server
     speed: Speed | None  # None if it was left out
 
@@ -171,7 +171,7 @@ def _governed(board: Board) -> str:
     return " ".join(filter(None, (governor, mhz))) or "governor unknown"
 
 
-def _state(state: State) -> str:
+def _state(state: BoardState) -> str:
     celsius = "temperature unknown" if state.celsius is None else f"{state.celsius:.1f} °C"
     mhz = f"{state.mhz} MHz" if state.mhz else ""
     flags = "throttling unknown" if state.throttled is None else f"flags {state.throttled:#x}"

@@ -10,7 +10,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.forward.sender import OVERALL_SECONDS, Outcome, Transport
+from onnxlet.edge.forward.sender import OVERALL_SECONDS, DeliveryResult, Transport
 from onnxlet.edge.net.http_client import (
     Deadline,
     WatchedHttp,
@@ -52,7 +52,7 @@ def transport(options: ForwardOptions) -> Transport:
         headers["Authorization"] = f"Bearer {options.key}".encode()
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
-    def send(batch: Batch) -> Outcome:
+    def send(batch: Batch) -> DeliveryResult:
         body = gzip.compress(batch.body, 6, mtime=0)
         if context:
             set_date_checks(context)
@@ -71,27 +71,27 @@ def transport(options: ForwardOptions) -> Transport:
             return status_outcome(answer.status, *headed)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
-            return Outcome("failed", why if deadline.over else describe_error(error))
+            return DeliveryResult("failed", why if deadline.over else describe_error(error))
         finally:
             connection.close()
 
     return send
 
 
-def status_outcome(status: int, retry_after: str = "", date: str = "") -> Outcome:
+def status_outcome(status: int, retry_after: str = "", date: str = "") -> DeliveryResult:
     """The outcome by an HTTP response.
 
     `retry_after` is a number of seconds or a date; `date` is the receiver's clock.
     """
     why = f"status {status}"
     if 200 <= status < 300:
-        return Outcome("arrived", why)
+        return DeliveryResult("arrived", why)
     wait = min(_seconds(retry_after, date), LONGEST_RETRY_AFTER_SECONDS)
     if hint := BARRED.get(status):
-        return Outcome("barred", f"{why}: {hint}", wait)
+        return DeliveryResult("barred", f"{why}: {hint}", wait)
     if 400 <= status < 500 and status not in TRANSIENT:
-        return Outcome("refused", why)
-    return Outcome("failed", why, wait)
+        return DeliveryResult("refused", why)
+    return DeliveryResult("failed", why, wait)
 
 
 def _seconds(retry_after: str, date: str) -> float:

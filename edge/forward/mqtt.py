@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.forward.sender import OVERALL_SECONDS, Outcome, Transport
+from onnxlet.edge.forward.sender import OVERALL_SECONDS, DeliveryResult, Transport
 from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 
@@ -30,7 +30,7 @@ def transport(options: ForwardOptions) -> Transport:
     address = Address(f"{url.scheme}://{url.netloc}", options.user, options.key, options.ca)
     Link(address, "")  # reads the CA certificates
 
-    def send(batch: Batch) -> Outcome:
+    def send(batch: Batch) -> DeliveryResult:
         try:
             link = Link(address, "")
             try:
@@ -40,17 +40,17 @@ def transport(options: ForwardOptions) -> Transport:
                 link.close()
         except LinkLost as error:
             why = str(error)[:200]
-            return Outcome("refused" if error.code == TOO_LARGE else "failed", why)
+            return DeliveryResult("refused" if error.code == TOO_LARGE else "failed", why)
         except OSError as error:
-            return Outcome("failed", str(error)[:200])
+            return DeliveryResult("failed", str(error)[:200])
 
     return send
 
 
-def _send(link: Link, topic: str, batch: Batch) -> Outcome:
+def _send(link: Link, topic: str, batch: Batch) -> DeliveryResult:
     body = gzip.compress(batch.body, 6, mtime=0)
     if len(body) + len(topic.encode()) + HEAD_BYTES > link.largest:
-        return Outcome("refused", f"the broker takes {link.largest} bytes at most")
+        return DeliveryResult("refused", f"the broker takes {link.largest} bytes at most")
     properties = {
         "ContentType": "application/json",
         "UserProperty": [("Idempotency-Key", batch.key), ("Content-Encoding", "gzip")],
@@ -58,23 +58,23 @@ def _send(link: Link, topic: str, batch: Batch) -> Outcome:
     return _acknowledgement(link, link.publish(topic, body, properties))
 
 
-def _acknowledgement(link: Link, mine: int) -> Outcome:
+def _acknowledgement(link: Link, mine: int) -> DeliveryResult:
     end = time.monotonic() + OVERALL_SECONDS
     while time.monotonic() < end:
         link.loop(0.2)
         for number, code in link.published:
             if number == mine:
                 return reason_outcome(code)
-    return Outcome("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
+    return DeliveryResult("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
 
 
-def reason_outcome(code: ReasonCode) -> Outcome:
+def reason_outcome(code: ReasonCode) -> DeliveryResult:
     """The outcome by the broker's reason code."""
     if code.value == NO_SUBSCRIBERS:
-        return Outcome("failed", "nobody subscribes to the topic")
+        return DeliveryResult("failed", "nobody subscribes to the topic")
     if not code.is_failure:
-        return Outcome("arrived", str(code))
+        return DeliveryResult("arrived", str(code))
     why = f"the broker says: {code}"
     if code.value in BARRED:
-        return Outcome("barred", why)
-    return Outcome("refused" if code.value in REFUSED else "failed", why)
+        return DeliveryResult("barred", why)
+    return DeliveryResult("refused" if code.value in REFUSED else "failed", why)

@@ -26,7 +26,7 @@ FIRST_SECONDS = 1.0  # pause after the first failure
 LONGEST_SECONDS = 300.0  # pause after many
 
 
-class Outcome(NamedTuple):
+class DeliveryResult(NamedTuple):
     """The outcome of sending a batch."""
 
     # `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the cause needs
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     wait: float = 0.0  # seconds until the receiver wants the next request
 
 
-Transport = Callable[[Batch], Outcome]
+Transport = Callable[[Batch], DeliveryResult]
 
 
 class Sender:
@@ -116,7 +116,7 @@ class Sender:
             self._logged.clear()
             self._log({"event": "forward", "state": "sending"})
 
-    def _set_aside(self, outcome: Outcome, batch: Batch) -> float:
+    def _set_aside(self, outcome: DeliveryResult, batch: Batch) -> float:
         self._most, self._steady = 1, 0
         entry = {"state": outcome.state, "error": outcome.why, "records": batch.records}
         self._log({"event": "forward", **entry})

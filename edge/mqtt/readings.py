@@ -19,7 +19,7 @@ LONGEST_TOPIC = 65535
 STATUS, DRIFT = "status", "drift"
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """A message to publish."""
 
     topic: str  # to publish to
@@ -78,7 +78,7 @@ def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
 
 def answer_to(
     message: MQTTMessage, status: int, media_type: str, body: bytes, options: MqttOptions
-) -> Answer:
+) -> Reply:
     """The answer, to the topic that the reading names, with its correlation data.
 
     It goes to the usual topic of answers where the reading names none, or one that the filter of
@@ -102,7 +102,7 @@ def answer_to(
         and _matches(allowed, requested)
         and not _matches(own, requested)
     )
-    return Answer(requested if named else usual, body, properties)
+    return Reply(requested if named else usual, body, properties)
 
 
 def _matches(filters: Sequence[str], topic: str) -> bool:

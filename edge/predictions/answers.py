@@ -129,7 +129,7 @@ def _is_whole(prediction: Any) -> bool:
     return None not in prediction if many else prediction is not None
 
 
-class Fault(Problem):
+class TruthFault(Problem):
     """What is wrong with one truth: `row` is the entry's index, and the detail names the entry.
 
     An entry has a `row` of its own, and a message that says `row 3` would be taken for it.
@@ -138,7 +138,7 @@ class Fault(Problem):
     __slots__ = ()
 
     @classmethod
-    def of(cls, number: int, entry: Any, why: str) -> Fault:
+    def of(cls, number: int, entry: Any, why: str) -> TruthFault:
         """The fault of an entry, as JSON has it, at an index: what was expected and what came."""
         name = entry.get("id") if isinstance(entry, dict) else None
         beside = f" (id {quoted(name)})" if isinstance(name, str) else ""
@@ -199,7 +199,9 @@ def read(body: Any, most: int) -> list[dict[str, Any]]:
     if len(truths) > most:
         raise RequestTooLarge(f"expected at most {most} entries, got {len(truths)}", "Send fewer.")
     problems = [
-        Fault.of(number, each, why) for number, each in enumerate(truths) if (why := _fault(each))
+        TruthFault.of(number, each, why)
+        for number, each in enumerate(truths)
+        if (why := _fault(each))
     ]
     if problems:
         raise InvalidRows(problems)

@@ -106,7 +106,7 @@ class Joined(NamedTuple):
     truth: Any  # what was right
 
 
-class Rows(NamedTuple):
+class TruthRows(NamedTuple):
     """Rows of a version whose truth has come, in the order in which it came."""
 
     answers: list[dict[str, Any]]  # as `Performance.add` takes them
@@ -114,7 +114,7 @@ class Rows(NamedTuple):
     last: int  # the number of the last one
 
 
-class Outcome(NamedTuple):
+class TruthResult(NamedTuple):
     """What became of some truths."""
 
     joined: Sequence[Joined] = ()  # the rows that they were joined to
@@ -134,7 +134,7 @@ class Truths:
     key: str = ""  # name of the API key that they came with, or an empty text
     # Join none where an answer is not here: another process may have it in memory.
     all_known: bool = False
-    outcome: Outcome | None = None  # None until they were looked up
+    outcome: TruthResult | None = None  # None until they were looked up
 
 
 @dataclass
@@ -194,7 +194,7 @@ class AnswerStore(sqlite.Store):
         for look in looks:
             look.read(self)
 
-    def rows(self, model: str, version: int, after: int | None = None) -> Rows:
+    def rows(self, model: str, version: int, after: int | None = None) -> TruthRows:
         """NEWEST rows at most of a version whose truth has come, in that order.
 
         They follow the last one that was read; they are the newest ones where that is None.
@@ -205,20 +205,22 @@ class AnswerStore(sqlite.Store):
             found = self._database.execute(NEXT, (model, version, after, NEWEST)).fetchall()
         forms = [json_text.loads(body) for _, body in found]
         last = found[-1][0] if found else after or 0
-        return Rows([each["answer"] for each in forms], [each["truth"] for each in forms], last)
+        return TruthRows(
+            [each["answer"] for each in forms], [each["truth"] for each in forms], last
+        )
 
-    def _join(self, truths: Truths) -> Outcome:
+    def _join(self, truths: Truths) -> TruthResult:
         entries = truths.entries
         found = self._found(entries, truths.key)
         if truths.all_known and len(found) < len(entries):
-            return Outcome(unknown=len(entries) - len(found))
+            return TruthResult(unknown=len(entries) - len(found))
         faults = [
             (number, why)
             for number, (_, each, _) in sorted(found.items())
             if (why := fault_of(each.truth, each.answer["prediction"], each.kind))
         ]
         if faults:
-            return Outcome(faults=faults)
+            return TruthResult(faults=faults)
         joined = []
         now = int(self._now())
         for number, (sequence, each, _) in sorted(found.items()):
@@ -228,7 +230,7 @@ class AnswerStore(sqlite.Store):
             if self._database.execute(JOIN, record).rowcount:
                 joined.append(each)
         taken = sum(is_taken for _, _, is_taken in found.values())
-        return Outcome(joined, len(found) - len(joined), len(entries) - len(found), taken)
+        return TruthResult(joined, len(found) - len(joined), len(entries) - len(found), taken)
 
     def _found(
         self, entries: Sequence[dict[str, Any]], key: str

@@ -20,7 +20,7 @@ ID = slice(68, 72)
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-class Found(Enum):
+class PathContent(Enum):
     """What is at a path."""
 
     NOTHING = "nothing, or an empty file"
@@ -34,21 +34,21 @@ class NotOurs(OSError):
     """Another program's file is there."""
 
 
-def look(path: Path) -> Found:
+def look(path: Path) -> PathContent:
     """What is at a path; nothing of it is changed. OSError is raised where it can't be read."""
     try:
         status = path.stat()
     except FileNotFoundError:
-        return Found.NOTHING
+        return PathContent.NOTHING
     if not stat.S_ISREG(status.st_mode):
-        return Found.OTHER
+        return PathContent.OTHER
     with path.open("rb") as file:
         head = file.read(ID.stop)
     if not head:
-        return Found.NOTHING
+        return PathContent.NOTHING
     if not head.startswith(MAGIC):
-        return Found.FILE
-    return Found.OURS if head[ID] == APPLICATION_ID.to_bytes(4) else Found.DATABASE
+        return PathContent.FILE
+    return PathContent.OURS if head[ID] == APPLICATION_ID.to_bytes(4) else PathContent.DATABASE
 
 
 def opened(path: Path, schema: str) -> sqlite3.Connection:
@@ -58,10 +58,10 @@ def opened(path: Path, schema: str) -> sqlite3.Connection:
     opened or written to.
     """
     found = look(path)
-    if found not in (Found.NOTHING, Found.OURS):
+    if found not in (PathContent.NOTHING, PathContent.OURS):
         raise NotOurs(f"{path} is {found.value}")
     # The mark is the first commit of a new file: from then on its header has it.
-    return connect(path, schema, PRAGMAS if found is Found.OURS else (MARK, *PRAGMAS))
+    return connect(path, schema, PRAGMAS if found is PathContent.OURS else (MARK, *PRAGMAS))
 
 
 def check(path: Path, schema: str) -> None:

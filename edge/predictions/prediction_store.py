@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from onnxlet.edge.predictions import ownership
-from onnxlet.edge.predictions.answers import Fault, answers_of, no_disk
+from onnxlet.edge.predictions.answers import TruthFault, answers_of, no_disk
 from onnxlet.edge.predictions.database import (
     NEWEST,
     SCHEMA,
     AnswerStore,
     Joined,
     Look,
-    Outcome,
+    TruthResult,
     Truths,
 )
 from onnxlet.edge.store.database import Identity, drop_privileges_to_owner, is_broken
@@ -117,7 +117,7 @@ class PredictionStore:
             self._writer.lost["failed"] += 1
             request_log.fail(error, request_id=prediction.request_id)
 
-    def join(self, entries: Sequence[dict[str, Any]], body: bytes, key: str = "") -> Outcome:
+    def join(self, entries: Sequence[dict[str, Any]], body: bytes, key: str = "") -> TruthResult:
         """Join truths, each with its `id`, `row` and `value`, to the answers to this API key.
 
         Raises InvalidRows where some are of another type than what was predicted, and none was
@@ -133,10 +133,12 @@ class PredictionStore:
             self.shared.have_written()
             outcome = self._joined(Truths(entries, body, key))
         if faults := outcome.faults:
-            raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
+            raise InvalidRows(
+                [TruthFault.of(number, entries[number], why) for number, why in faults]
+            )
         return outcome
 
-    def _joined(self, truths: Truths) -> Outcome:
+    def _joined(self, truths: Truths) -> TruthResult:
         if not self._writer.keep(truths, wait=True, strict=True) or truths.outcome is None:
             raise no_disk()
         return truths.outcome
@@ -197,9 +199,9 @@ class PredictionStore:
         if not (is_broken(error) or isinstance(error, ownership.NotOurs)):
             return False
         found = ownership.look(self._path)
-        if found is ownership.Found.FILE:
+        if found is ownership.PathContent.FILE:
             return not self._named or (file is not None and file == self._own)
-        return found is ownership.Found.OURS and is_broken(error)
+        return found is ownership.PathContent.OURS and is_broken(error)
 
     def _count(self, store: AnswerStore, joined: Sequence[Joined]) -> None:
         """Count rows that are on the disk; who sent the truth of many does not wait for that."""

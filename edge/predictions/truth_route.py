@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnxlet.edge.predictions.answers import HINT, no_disk, read
-from onnxlet.edge.predictions.database import Outcome
+from onnxlet.edge.predictions.database import TruthResult
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.messages import Reply, Request, Route, json_reply
@@ -51,7 +51,7 @@ def check_json(request: Request) -> None:
         raise MalformedRequest("the body is empty", HINT)
 
 
-def _counts(sent: int, outcome: Outcome | None, forwarded: bool) -> dict[str, int]:
+def _counts(sent: int, outcome: TruthResult | None, forwarded: bool) -> dict[str, int]:
     if outcome is None:
         return {"kept": sent}
     joined = len(outcome.joined)

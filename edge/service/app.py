@@ -54,7 +54,7 @@ def make_app(
     use_one_arena()
     secret = secret or Secret()
     settings = secret.added_to(settings or Settings.from_environ(os.environ))
-    meter = Meter(secret.request_id, forward)
+    meter = RequestMeter(secret.request_id, forward)
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
@@ -142,7 +142,7 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStor
     )
 
 
-class Meter:
+class RequestMeter:
     """Counts requests by their lines in the log, and shows what was counted."""
 
     def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:

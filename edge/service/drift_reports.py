@@ -142,7 +142,7 @@ def digest(report: Mapping[str, Any], with_tests: bool = True) -> Digest:
     return Digest(summary(report), dict(report["refused"]), Tests(entries), performance)
 
 
-class Made(NamedTuple):
+class DriftReport(NamedTuple):
     """A report."""
 
     at: float  # when it was made, in seconds of the monotonic clock
@@ -150,7 +150,7 @@ class Made(NamedTuple):
     digest: Digest | None  # what stays of it; None where it failed
 
 
-NEVER = Made(-inf, -1, None)
+NEVER = DriftReport(-inf, -1, None)
 
 
 class DriftReports:
@@ -159,7 +159,7 @@ class DriftReports:
     def __init__(self, with_tests: bool = True) -> None:
         self._with_tests = with_tests  # keep each test, as metrics need them
         self._lock = threading.Lock()
-        self._made: WeakKeyDictionary[Model, Made] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[Model, DriftReport] = WeakKeyDictionary()
         self._failed: WeakSet[Model] = WeakSet()  # whose counts have failed, which is logged once
 
     def of(self, service: Service, seconds: float = inf) -> list[Digest]:
@@ -177,7 +177,9 @@ class DriftReports:
                 old, rows = made[model], figures[model].total.rows
                 if old.rows == rows and began - old.at <= OLDEST_SECONDS:
                     continue
-                made[model] = self._made[model] = Made(began, rows, self._digest(service, model))
+                made[model] = self._made[model] = DriftReport(
+                    began, rows, self._digest(service, model)
+                )
                 if time.monotonic() - began > seconds:
                     break
         return [

@@ -24,7 +24,7 @@ MEMORY_BYTES = 4_000_000  # of records that are not on the disk yet
 COMMIT_RECORDS = 1000  # in one commit, at most
 
 
-class Record(Protocol):
+class Storable(Protocol):
     """What is written; the bytes of its body count against the limits."""
 
     @property
@@ -45,7 +45,7 @@ class Ticket:
     done: threading.Event = field(default_factory=threading.Event)  # the first attempt has ended
 
 
-Entry = tuple[Record, Ticket | None]
+Entry = tuple[Storable, Ticket | None]
 
 
 class Writer:
@@ -104,7 +104,7 @@ class Writer:
         """The disk does not work at present: nobody is to wait for it."""
         return self.failing or self.hanging
 
-    def keep(self, record: Record, *, wait: bool, strict: bool = False) -> bool:
+    def keep(self, record: Storable, *, wait: bool, strict: bool = False) -> bool:
         """Hand a record over; whether it is known to be on the disk.
 
         `wait` until it is, for at most DISK_TIMEOUT_SECONDS. A `strict` one is dropped if the first

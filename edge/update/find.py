@@ -18,7 +18,7 @@ from onnxlet.edge.update.history import History
 from onnxlet.edge.update.signature import (
     LARGEST_SIGNATURE,
     Keys,
-    Signature,
+    ReleaseSignature,
     check_signed,
     read_signature,
 )
@@ -120,12 +120,12 @@ def objections(offer: Offer, device: Device) -> list[str]:
     return faults
 
 
-class Found(NamedTuple):
+class CandidateRelease(NamedTuple):
     """An archive that this device may take."""
 
     url: str  # of the archive
     offer: Offer  # what its signature says
-    signature: Signature  # not yet verified against the archive
+    signature: ReleaseSignature  # not yet verified against the archive
 
 
 def is_archive(source: str) -> bool:
@@ -133,7 +133,9 @@ def is_archive(source: str) -> bool:
     return source.partition("?")[0].endswith(".zip")
 
 
-def find_archive(url: str, keys: Keys, device: Device, history: History, web: Web) -> Found | None:
+def find_archive(
+    url: str, keys: Keys, device: Device, history: History, web: Web
+) -> CandidateRelease | None:
     """Read an archive's signature; None if this very release is installed already.
 
     Raises Refused where it is not signed, not for this device, older, or failed before; Unreachable
@@ -152,12 +154,12 @@ def find_archive(url: str, keys: Keys, device: Device, history: History, web: We
         faults.append(stale)
     if faults:
         raise Refused(f"{offer}: {'; '.join(faults)}", "Nothing was fetched or changed.")
-    return Found(url, offer, signature)
+    return CandidateRelease(url, offer, signature)
 
 
 def find_in_channel(
     source: str, keys: Keys, device: Device, identity: str, history: History, web: Web
-) -> tuple[list[Found], int]:
+) -> tuple[list[CandidateRelease], int]:
     """Find the newest bundle and the newest models for this device in a channel.
 
     Returns the number of the channel's index, too. Raises Refused where the index is not signed, or

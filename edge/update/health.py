@@ -43,7 +43,7 @@ NEEDED = (
 )
 
 
-class Service(NamedTuple):
+class LocalServer(NamedTuple):
     """The server that runs on this device."""
 
     url: str  # where it listens
@@ -61,7 +61,7 @@ def slot_faults(slot: Path, *arguments: str) -> list[str]:
     return _run(command, CHECK_SECONDS, environ)
 
 
-def restart_faults(service: Service) -> list[str]:
+def restart_faults(service: LocalServer) -> list[str]:
     """Restart the service; return why it does not, or nothing."""
     try:
         return _run(shlex.split(service.restart), RESTART_SECONDS, dict(os.environ))
@@ -95,7 +95,7 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
     return [f"{line}: exit code {done.returncode}: {output}"] if done.returncode else []
 
 
-def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
+def service_faults(service: LocalServer, models: Mapping[Path, tuple[str, int]]) -> list[str]:
     """Request the service's health, and each model's golden rows; return the faults.
 
     Never raises: nothing that a release answers may keep the update from rolling back. The service
@@ -114,7 +114,9 @@ def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> 
         time.sleep(PAUSE_SECONDS)
 
 
-def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[list[str], bool]:
+def _ask_all(
+    service: LocalServer, models: Mapping[Path, tuple[str, int]]
+) -> tuple[list[str], bool]:
     status, _ = ask(service, "/v2/health/ready", None)
     if status != http.client.OK:
         return [f"{service.url}/v2/health/ready: {_got(status)}"], True
@@ -152,7 +154,7 @@ def _difference(content: bytes, golden: Mapping[str, Any]) -> str:
 
 
 def ask(
-    service: Service, path: str, body: bytes | None, seconds: float = ANSWER_SECONDS
+    service: LocalServer, path: str, body: bytes | None, seconds: float = ANSWER_SECONDS
 ) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 without one, or a whole one, within the seconds.
 

@@ -13,7 +13,7 @@ from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.edge.settings.environment_file import device_settings, pins_of
 from onnxlet.edge.update.fetch import Web
 from onnxlet.edge.update.find import Device
-from onnxlet.edge.update.health import Service
+from onnxlet.edge.update.health import LocalServer
 
 UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -27,7 +27,7 @@ class Setup(NamedTuple):
     device: Device  # decides which offers fit
     identity: str  # of this device; decides whether it takes releases in staged rollouts
     web: Web  # limits and retries of fetching
-    service: Service  # the server that runs here
+    service: LocalServer  # the server that runs here
     report: Callable[[str], object]  # called with each step, in words
     pins: Mapping[str, str] = {}  # by model, the version or alias that the service must serve
 
@@ -49,7 +49,7 @@ def make_setup(
         most,
         most * UNPACKED,
     )
-    service = Service(
+    service = LocalServer(
         _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, paths.state
     )
     identity = settings.id or machine_id(*MACHINE_IDS)

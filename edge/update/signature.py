@@ -26,7 +26,7 @@ SIGN = f"Sign it: {typed('convert', 'package --sign KEY')}."
 Keys = Mapping[bytes, Ed25519PublicKey]  # by key id, of eight bytes
 
 
-class Signature(NamedTuple):
+class ReleaseSignature(NamedTuple):
     """A signature whose trusted comment is verified; the signed bytes are not yet."""
 
     comment: str  # the trusted comment
@@ -59,7 +59,7 @@ def _read_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
     return raw[2:10], Ed25519PublicKey.from_public_bytes(raw[10:])
 
 
-def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
+def read_signature(content: bytes, keys: Keys, source: str) -> ReleaseSignature:
     """Read a `.minisig` file and verify its trusted comment; messages name its source.
 
     Refused is raised where it is no signature, by another key, or its comment was altered.
@@ -81,10 +81,10 @@ def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
         key.verify(overall, raw[10:] + comment.encode())
     except InvalidSignature:
         raise Refused(f"{source}: its trusted comment was altered", SIGN) from None
-    return Signature(comment, key, raw[10:])
+    return ReleaseSignature(comment, key, raw[10:])
 
 
-def check_signed(signature: Signature, blake2b: bytes, source: str) -> None:
+def check_signed(signature: ReleaseSignature, blake2b: bytes, source: str) -> None:
     """Verify the signature of bytes by their BLAKE2b-512.
 
     Refused is raised where others were signed.

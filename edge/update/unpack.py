@@ -50,7 +50,7 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> dict[str, int
     return models
 
 
-def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -> None:
+def _write(archive: zipfile.ZipFile, entry: ArchiveEntry, target: Path, offer: Offer) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), entry.info.file_size
     with archive.open(entry.info) as source, target.open("xb") as file:
@@ -66,14 +66,14 @@ def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -
         )
 
 
-class Entry(NamedTuple):
+class ArchiveEntry(NamedTuple):
     """A file to unpack."""
 
     info: zipfile.ZipInfo  # of the zip
     sha256: str | None  # that it must have; None for the lists, which the archive's own hash covers
 
 
-def plan(archive: zipfile.ZipFile, offer: Offer) -> tuple[list[Entry], dict[str, int]]:
+def plan(archive: zipfile.ZipFile, offer: Offer) -> tuple[list[ArchiveEntry], dict[str, int]]:
     """Compare an archive's directory with its own lists and with what was signed.
 
     Returns the files to unpack, and its models' versions by name. Refused names the first faults.
@@ -93,7 +93,7 @@ def plan(archive: zipfile.ZipFile, offer: Offer) -> tuple[list[Entry], dict[str,
     faults += list(_disagreements(lists, offer))
     faults += list(_strays(there - lists.keys(), models, offer.kind))
     _stop(faults, offer)
-    return [Entry(info, named.get(info.filename)) for info in infos], models
+    return [ArchiveEntry(info, named.get(info.filename)) for info in infos], models
 
 
 def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:

@@ -19,7 +19,7 @@ from onnxlet.edge.device.slots import DevicePaths, idle_slot, live_slot, point, 
 from onnxlet.edge.update import confirm, model_updates
 from onnxlet.edge.update.errors import Failed, Killed, Refused
 from onnxlet.edge.update.fetch import download
-from onnxlet.edge.update.find import Found, find_archive, find_in_channel, is_archive
+from onnxlet.edge.update.find import CandidateRelease, find_archive, find_in_channel, is_archive
 from onnxlet.edge.update.health import restart_faults, slot_faults
 from onnxlet.edge.update.history import (
     MOST_ATTEMPTS,
@@ -117,7 +117,7 @@ def _finish_attempt(setup: Setup, history: History) -> History:
         return read_history(paths)
 
 
-def _take(setup: Setup, history: History, found: Found) -> History:
+def _take(setup: Setup, history: History, found: CandidateRelease) -> History:
     """Fetch one archive, check it, and have it served."""
     paths, offer = setup.paths, found.offer
     archive = _fetch(setup, found)
@@ -156,7 +156,7 @@ def _take(setup: Setup, history: History, found: Found) -> History:
         shutil.rmtree(archive.parent, ignore_errors=True)
 
 
-def _fetch(setup: Setup, found: Found) -> Path:
+def _fetch(setup: Setup, found: CandidateRelease) -> Path:
     """Download the archive, and verify its signature."""
     folder = setup.paths.data / "download"
     part = folder / f"{found.offer.sha256}.zip"

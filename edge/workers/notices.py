@@ -10,7 +10,7 @@ RESTART_SECONDS = 120.0  # without one of the workers; systemd allows a start as
 
 
 @dataclass
-class State:
+class WorkerState:
     """Of one worker."""
 
     proven: bool = False  # it has answered its golden rows
@@ -29,7 +29,7 @@ class Notices:
         self._notify = notify  # sends systemd a line
         self._feeds = seconds is not None
         self._seconds = seconds or DEFAULT_SECONDS
-        self._states = [State(away=now) for _ in range(workers)]
+        self._states = [WorkerState(away=now) for _ in range(workers)]
         self._ready = self._stopping = False
         self._status = ""
         self._next = 0.0
@@ -52,7 +52,7 @@ class Notices:
         """A worker has ended."""
         before = self._states[number]
         since = now if before.away is None else before.away
-        self._states[number] = State(away=since)
+        self._states[number] = WorkerState(away=since)
         self._tell()
 
     def unproven(self, now: float) -> dict[int, float]:

@@ -20,7 +20,7 @@ QUOTE = ord('"')
 MARKS = (b",", b'"', b"\n", b"\r")  # for which a field of CSV stands in quotes
 
 
-class Part(NamedTuple):
+class NamedOutput(NamedTuple):
     """An output whose numbers have names: probabilities of classes, ends of intervals."""
 
     groups: Sequence[Sequence[str]]  # the names, of each of the model's outputs
@@ -47,26 +47,26 @@ class Columns(NamedTuple):
 
     keep: Sequence[str]  # names of the row's own columns that go along
     outputs: Sequence[str]  # names of the answers, as HTTP has them
-    parts: Mapping[str, Part]  # of those outputs whose numbers have names
+    parts: Mapping[str, NamedOutput]  # of those outputs whose numbers have names
 
 
 def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
     """The columns of a model's answers, where these of the row's own go along."""
     outputs = ["prediction"]
     outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
-    parts: dict[str, Part] = {}
+    parts: dict[str, NamedOutput] = {}
     if "probabilities" in outputs and model.classes:
         several = isinstance(model.classes[0], list)
         groups = [_names(each) for each in (model.classes if several else [model.classes])]
         if all(len(set(group)) == len(group) for group in groups):
-            parts["probabilities"] = Part(groups, several)
+            parts["probabilities"] = NamedOutput(groups, several)
     if with_coverage:
         outputs.append("interval" if model.classes is None else "set")
     if "interval" in outputs:
         shape = model.signature.outputs[0].shape
         several = len(shape) > 1
         ends = [["low", "high"]] * (shape[1] if several else 1)
-        parts["interval"] = Part(ends, several, spread=not several)
+        parts["interval"] = NamedOutput(ends, several, spread=not several)
     return Columns(keep, outputs, parts)
 
 
@@ -97,7 +97,7 @@ def _columns(
     columns: Columns,
     kept: Sequence[Sequence[Any]],
     own: Callable[[Any], bytes],
-    answered: Callable[[Part | None, list[bytes]], list[bytes]],
+    answered: Callable[[NamedOutput | None, list[bytes]], list[bytes]],
 ) -> list[list[bytes]]:
     """Of each column the texts of all rows: of those of their own that go along, and of outputs."""
     answer = forms.answer(prediction)
@@ -139,7 +139,7 @@ def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[
     return b"".join(b",".join(row) + b"\n" for row in zip(*cells, strict=True))
 
 
-def _csv_fields(part: Part | None, column: list[bytes]) -> list[bytes]:
+def _csv_fields(part: NamedOutput | None, column: list[bytes]) -> list[bytes]:
     if part is None or not part.spread:
         return list(map(_field, column if part is None else part.named(column)))
     nothing = b"," * (sum(map(len, part.groups)) - 1)

@@ -35,7 +35,7 @@ class Limits(NamedTuple):
     size: int  # characters from which on it ends, although it has fewer rows
 
 
-class Batch(NamedTuple):
+class ObjectBatch(NamedTuple):
     """Some rows of an object."""
 
     first: int  # the index of the first one in the object, from 0
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     kept: Callable[[], Sequence[Sequence[Any]]]
 
 
-Read = Callable[[BinaryIO, Signature, Sequence[str], Limits], Iterator[Batch]]
+Read = Callable[[BinaryIO, Signature, Sequence[str], Limits], Iterator[ObjectBatch]]
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
 
 def of_csv(
     stream: BinaryIO, signature: Signature, keep: Sequence[str], limits: Limits
-) -> Iterator[Batch]:
+) -> Iterator[ObjectBatch]:
     """Batches of a CSV file with a header. Columns that the model does not know are left out.
 
     Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
@@ -139,7 +139,7 @@ def _csv_batch(
     rows: int,
     wanted: Sequence[int] | None,
     kept: Sequence[Sequence[str]],
-) -> Batch:
+) -> ObjectBatch:
     body = text.encode("utf-8", "surrogateescape")
 
     def decode() -> PredictRequest:
@@ -149,7 +149,7 @@ def _csv_batch(
         width, names = len(decoded.names), [decoded.names[at] for at in wanted]
         return forms.changed(decoded._replace(names=names), partial(_some, wanted, width))
 
-    return Batch(first, rows, decode, lambda: kept)
+    return ObjectBatch(first, rows, decode, lambda: kept)
 
 
 def _some(
@@ -216,7 +216,7 @@ def rows_of_lines(
 
 def of_json_lines(
     stream: BinaryIO, signature: Signature, keep: Sequence[str], limits: Limits
-) -> Iterator[Batch]:
+) -> Iterator[ObjectBatch]:
     """Batches of a file with a row on each line: an object, or a list in signature order.
 
     Raises RequestTooLarge for a line that is longer than a batch may be.
@@ -239,9 +239,9 @@ def of_json_lines(
 
 def _json_batch(
     lines: Sequence[bytes], first: int, signature: Signature, keep: Sequence[str]
-) -> Batch:
+) -> ObjectBatch:
     rows, kept = rows_of_lines(lines, signature, keep)
-    return Batch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: kept)
+    return ObjectBatch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: kept)
 
 
 READ: Mapping[str, Read] = {CSV: of_csv, JSON_LINES: of_json_lines}

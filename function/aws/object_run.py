@@ -17,11 +17,11 @@ from onnxlet.function.aws.object_batches import (
     JSON_LINES,
     READ,
     SUFFIXES,
-    Batch,
     Limits,
+    ObjectBatch,
     unpacked,
 )
-from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
+from onnxlet.function.aws.s3_objects import About, Changed, Objects, Ranges, S3Location, Upload
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
@@ -42,8 +42,8 @@ class Scoring:
 
     service: Service  # answers
     objects: Objects  # S3
-    come: Place  # bucket and prefix of the objects
-    go: Place  # bucket and prefix of their answers
+    come: S3Location  # bucket and prefix of the objects
+    go: S3Location  # bucket and prefix of their answers
     keep: Sequence[str]  # names of columns that go along with the answers
     log: request_log.Log  # writes a line for each batch
 
@@ -56,13 +56,13 @@ class NotNow(Exception):
 
 
 @dataclass(eq=False)
-class Refused(Exception):
+class RefusedBatch(Exception):
     """A batch that no try will answer; it is in the log."""
 
     failure: Failure  # with the rows' indices in the object
 
 
-def elsewhere(place: Place) -> str:
+def elsewhere(place: S3Location) -> str:
     """What to do with an object that is not for a function."""
     return f"score it on a machine: onnxlet score MODEL 's3://{place.bucket}/{place.key}' OUT"
 
@@ -72,7 +72,7 @@ class Job:
     """One object, to be answered once: where it is, where its answers go, and the time."""
 
     scoring: Scoring
-    source: Place
+    source: S3Location
     request_id: str  # for the log
     seconds: float  # that it may take
     whole: bool  # that is all the time that an object can get here
@@ -86,9 +86,9 @@ class Job:
         folder, slash, name = below.rpartition("/")
         go = self.scoring.go
         self.path = PurePosixPath(below)
-        self.target = Place(go.bucket, go.key + below)  # of the answers
+        self.target = S3Location(go.bucket, go.key + below)  # of the answers
         # Of the reasons why some rows were not answered.
-        self.side = Place(go.bucket, f"{go.key}{folder}{slash}_{name}.problems.jsonl")
+        self.side = S3Location(go.bucket, f"{go.key}{folder}{slash}_{name}.problems.jsonl")
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Job:
                 self.rows += batch.rows
                 self._check_pace(ranges.position / max(1, about.size))
 
-    def _predict(self, batch: Batch, about: About, model: Model) -> Prediction:
+    def _predict(self, batch: ObjectBatch, about: About, model: Model) -> Prediction:
         """Answer a batch as a request is answered: counted, logged, watched.
 
         Raises Refused where no try will answer it, TookTooLong where there is no time left, NotNow
@@ -172,7 +172,7 @@ class Job:
             raise NotNow(answer.kind)
         detail = f"rows {batch.first} to {batch.first + batch.rows - 1}: {answer.detail}"
         moved = [_moved(each, batch.first) for each in answer.problems]
-        raise Refused(answer._replace(detail=detail, problems=moved))
+        raise RefusedBatch(answer._replace(detail=detail, problems=moved))
 
     def _check_pace(self, share: float) -> None:
         """Go on only where the time may be enough; `share` of the object was read.
@@ -184,7 +184,7 @@ class Job:
             raise TookTooLong(f"the whole would take {took / share:.0f} seconds")
 
 
-def media_type_of(place: Place, about: About) -> str:
+def media_type_of(place: S3Location, about: About) -> str:
     """CSV or JSON Lines, by a key's suffix, or by the media type that it was uploaded with.
 
     Raises UnsupportedMedia where it is neither.

@@ -34,7 +34,7 @@ Record = dict[str, Any]
 Send = Callable[[list[dict[str, Any]]], Sequence[str]]
 
 
-class Answered(NamedTuple):
+class RecordAnswer(NamedTuple):
     """A record with its answer, to be sent."""
 
     record: Record  # of the event
@@ -70,11 +70,11 @@ class AnswersQueue:
         self.taken: set[str] = set()  # ids of the records whose answers are in the queue
         self._send, self._log = send, log
         self._broken_groups: set[str] = set()
-        self._given: SimpleQueue[Answered | None] = SimpleQueue()
+        self._given: SimpleQueue[RecordAnswer | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="answers", daemon=True)
         self._thread.start()
 
-    def put(self, answered: Answered) -> None:
+    def put(self, answered: RecordAnswer) -> None:
         """Have an answer sent by the thread, within `GATHER_SECONDS` if that is free."""
         self._given.put(answered)
 
@@ -84,7 +84,7 @@ class AnswersQueue:
         self._thread.join(max(0.0, seconds))
 
     def _run(self) -> None:
-        part: list[Answered] = []
+        part: list[RecordAnswer] = []
         due = 0.0
         while True:
             wait = max(0.0, due - time.perf_counter()) if part else None
@@ -104,7 +104,7 @@ class AnswersQueue:
                 due = time.perf_counter() + GATHER_SECONDS
             part.append(each)
 
-    def _call(self, part: Sequence[Answered]) -> None:
+    def _call(self, part: Sequence[RecordAnswer]) -> None:
         """Send some answers; what is behind one of its group that was not taken is not sent."""
         part = [each for each in part if group_of(each.record) not in self._broken_groups]
         if not part:
@@ -124,7 +124,7 @@ class AnswersQueue:
             self._log({"method": "answer", "request_id": each.id, "status": 502, "error": why})
 
 
-def _fits(each: Answered, part: Sequence[Answered]) -> bool:
+def _fits(each: RecordAnswer, part: Sequence[RecordAnswer]) -> bool:
     """Whether one call takes this answer, too.
 
     One of a group in a call, where order counts: SQS may take the second and not the first.
@@ -238,13 +238,13 @@ class _Batch:
                 self._broken_groups.add(group)
         return late
 
-    def _answer(self, record: Record) -> Answered | Failure:
+    def _answer(self, record: Record) -> RecordAnswer | Failure:
         """The answer, which is on its way; or why there is none, which is in the log, too."""
         entry = {"method": "queue", "request_id": record["messageId"]}
 
-        def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
+        def encode(prediction: Prediction, request: PredictRequest) -> RecordAnswer | Failure:
             body = json_text.dumps(forms.answer(prediction)).decode()
-            answered = Answered(record, _message(record, body, self._fifo))
+            answered = RecordAnswer(record, _message(record, body, self._fifo))
             if answered.size > BYTES:
                 raise MalformedRequest(
                     f"the answer has {answered.size} bytes, a message at most {BYTES}"
@@ -254,7 +254,7 @@ class _Batch:
         answer = answer_logged(
             self._service, self._log, entry, lambda: _decode(record), encode, lambda why: why
         )
-        if isinstance(answer, Answered):
+        if isinstance(answer, RecordAnswer):
             self._answers.put(answer)
         return answer
 

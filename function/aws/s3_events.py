@@ -15,8 +15,8 @@ from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws import s3_objects
 from onnxlet.function.aws.native_events import seconds_left
 from onnxlet.function.aws.object_batches import JSON_LINES
-from onnxlet.function.aws.object_run import LOGGED, Job, NotNow, Refused, Scoring, elsewhere
-from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Upload, place_of
+from onnxlet.function.aws.object_run import LOGGED, Job, NotNow, RefusedBatch, Scoring, elsewhere
+from onnxlet.function.aws.s3_objects import About, Changed, Objects, S3Location, Upload, place_of
 from onnxlet.function.errors import (
     MalformedRequest,
     OnnxletError,
@@ -37,7 +37,7 @@ MARK = "onnxlet-"  # how our members of the metadata begin
 ANSWERED, REFUSED, AGAIN, GONE, PASSED = "answered", "refused", "again", "gone", "passed over"
 
 
-class Outcome(NamedTuple):
+class ObjectResult(NamedTuple):
     """What came of an object."""
 
     key: str  # of the object
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
     unanswered: int = 0  # how many of them were not answered, with their reasons beside the answers
 
 
-def score(job: Job, etag: str) -> Outcome:
+def score(job: Job, etag: str) -> ObjectResult:
     """Answer one object, unless that was done before.
 
     The event has the `etag` of its content, or an empty text. Raises NotNow where it may be
@@ -58,16 +58,16 @@ def score(job: Job, etag: str) -> Outcome:
     try:
         if not (job.source.bucket == come.bucket and key.startswith(come.key)):
             _log(job, 404, "OtherPlace")
-            return Outcome(key, PASSED)
+            return ObjectResult(key, PASSED)
         # As a reader of a folder of tables would.
         if key.endswith("/") or any(part.startswith(HIDDEN) for part in job.path.parts):
-            return Outcome(key, PASSED)
+            return ObjectResult(key, PASSED)
         about = job.scoring.objects.about(job.source, may_list=True)
         if about is None or etag not in ("", about.etag):
-            return Outcome(key, GONE)  # of the newer one there is an event, too
+            return ObjectResult(key, GONE)  # of the newer one there is an event, too
         return _answer(job, about)
     except Changed:
-        return Outcome(key, GONE)
+        return ObjectResult(key, GONE)
     except NotNow:
         raise
     except Exception as error:  # botocore's, of many classes; and a failure of ours
@@ -80,7 +80,7 @@ def _log(job: Job, status: int, error: str) -> None:
     job.scoring.log({**job.entry, "status": status, "error": error})
 
 
-def _answer(job: Job, about: About) -> Outcome:
+def _answer(job: Job, about: About) -> ObjectResult:
     """Answer this version of the object, or refuse it.
 
     Raises Changed where there is another one meanwhile, NotNow where it may be answered at another
@@ -91,16 +91,16 @@ def _answer(job: Job, about: About) -> Outcome:
         model = _model(job, about)
         mark[f"{MARK}model"] = f"{model.name}/{model.version} {_graph(model)}"
         if _is_done(job, mark):
-            return Outcome(job.source.key, AGAIN)
+            return ObjectResult(job.source.key, AGAIN)
         deadline.begin(job.start, job.seconds)
         try:
             job.answer(about, model, _marked(mark, ANSWERED))
         finally:
             deadline.end()
-    except (Refused, RequestError) as error:
+    except (RefusedBatch, RequestError) as error:
         _refuse(job, _failure(job, error), mark)
-        return Outcome(job.source.key, REFUSED, job.rows, job.rows)
-    return Outcome(job.source.key, ANSWERED, job.rows, job.unanswered)
+        return ObjectResult(job.source.key, REFUSED, job.rows, job.rows)
+    return ObjectResult(job.source.key, ANSWERED, job.rows, job.unanswered)
 
 
 def _mark(job: Job, about: About) -> dict[str, str]:
@@ -130,9 +130,9 @@ def _is_done(job: Job, mark: Mapping[str, str]) -> bool:
     return False
 
 
-def _failure(job: Job, error: Refused | RequestError) -> Failure:
+def _failure(job: Job, error: RefusedBatch | RequestError) -> Failure:
     """Why it is refused; raises NotNow where it is not, but has too little time now."""
-    if isinstance(error, Refused):  # a batch, which has its line in the log
+    if isinstance(error, RefusedBatch):  # a batch, which has its line in the log
         return error.failure
     if isinstance(error, TookTooLong):
         if not job.whole:
@@ -183,7 +183,7 @@ WHOLE_SHARE = 0.9  # of an invocation's time, with which an object has as good a
 class Created(NamedTuple):
     """An object that came."""
 
-    place: Place  # bucket and key
+    place: S3Location  # bucket and key
     etag: str  # of its content; or an empty text
 
 
@@ -206,7 +206,7 @@ def _created(event: Any) -> Iterator[Created]:
     if (event.get("source"), event.get("detail-type")) == BRIDGE:
         about = event["detail"]
         found = about["object"]
-        yield Created(Place(about["bucket"]["name"], found["key"]), found.get("etag", ""))
+        yield Created(S3Location(about["bucket"]["name"], found["key"]), found.get("etag", ""))
     elif event.get("Event") != TEST:
         records = event["Records"]
         if not records:
@@ -218,7 +218,7 @@ def _created(event: Any) -> Iterator[Created]:
                 raise ValueError
             elif record["eventName"].removeprefix("s3:").startswith(CREATED):
                 found = record["s3"]["object"]
-                place = Place(record["s3"]["bucket"]["name"], unquote_plus(found["key"]))
+                place = S3Location(record["s3"]["bucket"]["name"], unquote_plus(found["key"]))
                 yield Created(place, found.get("eTag", ""))
 
 
@@ -263,7 +263,7 @@ def answer(objects: Sequence[Created], scoring: Scoring, context: Any) -> dict[s
         outcomes = [one(each, scoring, context, clock) for each in objects]
     if late := [each.kind for each in outcomes if isinstance(each, NotNow)]:
         raise NotAnswered(f"{len(late)} of {len(objects)} objects not answered: {', '.join(late)}")
-    return {"objects": [each._asdict() for each in outcomes if isinstance(each, Outcome)]}
+    return {"objects": [each._asdict() for each in outcomes if isinstance(each, ObjectResult)]}
 
 
 def answer_messages(
@@ -306,7 +306,7 @@ class Clock:
         return self._ends - time.perf_counter()
 
 
-def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> Outcome | NotNow:
+def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> ObjectResult | NotNow:
     """Answer one object, and write what came of it in the log, beside the lines of its batches."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
     whole, left = clock.is_whole, clock.left

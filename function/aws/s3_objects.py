@@ -27,17 +27,17 @@ class Changed(Exception):
     """The object is no longer the one that was asked for: there is a newer one, or none."""
 
 
-class Place(NamedTuple):
+class S3Location(NamedTuple):
     """A bucket and a key, or the beginning of keys."""
 
     bucket: str
     key: str
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> S3Location:
     """The bucket and the prefix of `s3://BUCKET/PREFIX/`."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    return Place(bucket, key)
+    return S3Location(bucket, key)
 
 
 class About(NamedTuple):
@@ -55,7 +55,7 @@ class Objects:
 
     client: Any  # boto3's; its errors are raised as they are, but for those that are named below
 
-    def about(self, place: Place, may_list: bool = False) -> About | None:
+    def about(self, place: S3Location, may_list: bool = False) -> About | None:
         """What is there; None where nothing is.
 
         Whoever `may_list` the bucket is not told that what is not there is forbidden.
@@ -70,7 +70,7 @@ class Objects:
         etag, size = found["ETag"].strip('"'), found["ContentLength"]
         return About(etag, size, found.get("ContentType", ""), metadata)
 
-    def read(self, place: Place, etag: str, start: int, size: int) -> bytes:
+    def read(self, place: S3Location, etag: str, start: int, size: int) -> bytes:
         """Some bytes of this very version; raises Changed where it is not there any more."""
         end = start + size - 1
         try:
@@ -87,7 +87,7 @@ class Objects:
             raise
         return content
 
-    def delete(self, place: Place) -> None:
+    def delete(self, place: S3Location) -> None:
         """Remove an object, whether it is there or not."""
         self.client.delete_object(Bucket=place.bucket, Key=place.key)
 
@@ -104,7 +104,7 @@ class Ranges(io.RawIOBase):
     They are of this version, and of no other. S3 has sent those before `position`.
     """
 
-    def __init__(self, objects: Objects, place: Place, about: About) -> None:
+    def __init__(self, objects: Objects, place: S3Location, about: About) -> None:
         self.position = 0
         self._objects, self._place, self._about = objects, place, about
         self._held = memoryview(b"")
@@ -139,7 +139,7 @@ class Upload:
     def __init__(
         self,
         objects: Objects,
-        place: Place,
+        place: S3Location,
         media_type: str,
         metadata: Mapping[str, str],
         packed: bool = False,

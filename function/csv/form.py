@@ -51,7 +51,7 @@ class Limits(Protocol):
 
 
 @dataclass(frozen=True)
-class Form:
+class CsvForm:
     """How a CSV file is written."""
 
     encoding: str  # as Python calls it
@@ -82,7 +82,7 @@ class Form:
         return ", ".join(said)
 
 
-def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> Form:
+def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> CsvForm:
     """How a file is written, by its bytes and its first lines; `opened` opens it, unpacked.
 
     In messages the file has its name, and `what` it is, such as --data.
@@ -108,7 +108,7 @@ def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limit
     names, trailing, unnamed = _shape([header, *rows], separator)
     limits.check_columns(len(names), f"{place}: ")
     _check_rows(opened, encoding, separator, place, limits)
-    return Form(encoding, separator, decimal, skip, names, tuple(rows), trailing, unnamed)
+    return CsvForm(encoding, separator, decimal, skip, names, tuple(rows), trailing, unnamed)
 
 
 def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:

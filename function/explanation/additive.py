@@ -14,8 +14,8 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.explain import ExplainOptions
-from onnxlet.function.explanation.target import Target
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.explanation.target import ExplainedOutput
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
 METHOD = "additive"
@@ -33,13 +33,13 @@ def wanted(model: Model, options: ExplainOptions) -> bool:
     return terms(model) is not None and options.output is None and options.permutations is None
 
 
-def target(model: Model) -> Target:
+def target(model: Model) -> ExplainedOutput:
     """The score: of each class, of the second of two classes, or one number."""
     classes = model.classes
     if classes is not None:
         known = classes if len(classes) > 2 else classes[1:]
-        return Target(OUTPUT, None, known, single=False)
-    return Target(OUTPUT, None, None, single=True)
+        return ExplainedOutput(OUTPUT, None, known, single=False)
+    return ExplainedOutput(OUTPUT, None, None, single=True)
 
 
 def by_column(model: Model, scores: Array) -> Array:
@@ -54,7 +54,7 @@ def by_column(model: Model, scores: Array) -> Array:
     return np.asarray(np.einsum("ct,rtn->rcn", shares, scores))
 
 
-def form(model: Model, table: Table, options: ExplainOptions) -> dict[str, Any]:
+def form(model: Model, table: CheckedBatch, options: ExplainOptions) -> dict[str, Any]:
     """The answer: the score's terms, and each column's share of them, for each row.
 
     Raises MalformedRequest where the model has no such class.

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
-from onnxlet.function.inputs.validation import Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model
 
@@ -22,7 +22,7 @@ class Background(NamedTuple):
     """Rows that explanations start from."""
 
     source: str  # "statistics", or "training rows"
-    table: Table  # the rows, with images decoded
+    table: CheckedBatch  # the rows, with images decoded
     outputs: Mapping[str, Array]  # the model's answers to them
 
 
@@ -74,7 +74,7 @@ def _read(model: Model) -> Background:
         raise ModelError(f"{label}: {FILE} is not answered: {error}", AGAIN) from error
 
 
-def decoded(model: Model, rows: Sequence[Any]) -> Table:
+def decoded(model: Model, rows: Sequence[Any]) -> CheckedBatch:
     """Rows of a background, with images decoded once for all runs.
 
     Raises InvalidRows where they are not of the model's signature.
@@ -83,7 +83,7 @@ def decoded(model: Model, rows: Sequence[Any]) -> Table:
     if feeds := model.signature.image_feeds:
         from onnxlet.function.inputs.image_feed import decoded_once  # models without images
 
-        table = Table(table.rows, decoded_once(feeds, table.arrays))
+        table = CheckedBatch(table.rows, decoded_once(feeds, table.arrays))
     return table
 
 

@@ -11,10 +11,10 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
-from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
+from onnxlet.function.explanation.target import MOST_OUTPUTS, ExplainedOutput, target
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
 from onnxlet.function.inputs.feeds import Feed
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ExplainOptions(NamedTuple):
 class Explained(NamedTuple):
     """The explanations of a batch."""
 
-    target: Target  # what was explained
+    target: ExplainedOutput  # what was explained
     outputs: Mapping[str, Array]  # the model's answers
     # The background's mean, of shape (numbers,); None where there is no background.
     base: Array | None
@@ -62,7 +62,7 @@ class Explained(NamedTuple):
 def explain(
     model: Model,
     rows: Background | None,
-    table: Table,
+    table: CheckedBatch,
     options: ExplainOptions,
     budget: shapley.Budget = FREE,
 ) -> Explained:
@@ -145,15 +145,15 @@ def _check_size(model: Model, end: Array) -> None:
 
 def _functions(
     model: Model,
-    background: Table,
+    background: CheckedBatch,
     start: Array,
-    table: Table,
+    table: CheckedBatch,
     end: Array,
-    about: Target,
+    about: ExplainedOutput,
 ) -> Iterator[TableValueFunction]:
     """One value function of all rows; one of each row where texts have tokens of their own."""
 
-    def evaluate(masked: Table, counted: Tensors) -> Array:
+    def evaluate(masked: CheckedBatch, counted: Tensors) -> Array:
         return about.matrix(model.run(masked, about.output, counted))
 
     answered = next(o for o in model.signature.outputs if o.name == about.output)
@@ -166,11 +166,11 @@ def _functions(
     texts = text_positions(model)
     times = -(-FEWEST_SLOTS // background.rows)
     arrays = [np.concatenate([array] * times) for array in background.arrays]
-    slots = Table(times * background.rows, arrays)
+    slots = CheckedBatch(times * background.rows, arrays)
     starts = np.concatenate([start] * times)
     every = list(range(table.rows))
     for numbers in [[row] for row in every] if texts else [every]:
-        part = Table(len(numbers), [array[numbers] for array in table.arrays])
+        part = CheckedBatch(len(numbers), [array[numbers] for array in table.arrays])
         pieces, counts = _cut(model, part, texts) if texts else ({}, {})
         whole = end[numbers]
         yield TableValueFunction(
@@ -179,7 +179,7 @@ def _functions(
 
 
 def _cut(
-    model: Model, row: Table, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
+    model: Model, row: CheckedBatch, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
 ) -> tuple[dict[Position, Pieces], dict[Position, list[TokenCounts]]]:
     """The texts of one row in pieces, and what these count."""
     from onnxlet.function.explanation.texts import (

@@ -19,7 +19,7 @@ from onnxlet.function.explanation.background import (
 )
 from onnxlet.function.explanation.explain import Explained, ExplainOptions, explain
 from onnxlet.function.explanation.shapley import Budget
-from onnxlet.function.explanation.target import Target, check_explained
+from onnxlet.function.explanation.target import ExplainedOutput, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.json_text import without_none
@@ -203,7 +203,7 @@ def _explanations(model: Model, explained: Explained) -> list[dict[str, Any]]:
 
 
 def _by_column(
-    model: Model, function: TableValueFunction, about: Target, values: Array
+    model: Model, function: TableValueFunction, about: ExplainedOutput, values: Array
 ) -> dict[str, Any]:
     """The players' and spans' numbers under their columns' names; a dropped column has none."""
     blocks = model.signature.blocks
@@ -217,7 +217,7 @@ def _by_column(
 
 
 def _by_token(
-    model: Model, function: TableValueFunction, about: Target, values: Array
+    model: Model, function: TableValueFunction, about: ExplainedOutput, values: Array
 ) -> dict[str, Any]:
     tokens = {}
     for ((block, position), pieces), (first, _) in zip(
@@ -236,7 +236,7 @@ def _by_token(
     return tokens
 
 
-def _by_tile(about: Target, tiles: Tiles, row: int) -> dict[str, Any]:
+def _by_tile(about: ExplainedOutput, tiles: Tiles, row: int) -> dict[str, Any]:
     numbers = [about.form(each) for each in tiles.gains[row].tolist()]
     grid = [
         numbers[first : first + tiles.columns] for first in range(0, len(numbers), tiles.columns)

@@ -17,7 +17,7 @@ INFORMATIVE = ("probabilities", "score", "distances", "prediction")
 Outputs = Mapping[str, Array]
 
 
-class Target:
+class ExplainedOutput:
     """One output of a model, as numbers."""
 
     def __init__(
@@ -108,7 +108,7 @@ def check_explained(model: Model, output: str | None) -> None:
         )
 
 
-def target(model: Model, output: str | None, answers: Sequence[Outputs]) -> Target:
+def target(model: Model, output: str | None, answers: Sequence[Outputs]) -> ExplainedOutput:
     """Choose what is explained; an output that is None is the most informative one.
 
     Answers are looked at for labels that the manifest does not list. Raises MalformedRequest where
@@ -132,11 +132,11 @@ def target(model: Model, output: str | None, answers: Sequence[Outputs]) -> Targ
     yes_or_no = labelled and several and not _is_nested(classes)  # a number for each label
     if (labelled and not yes_or_no) or chosen.type == "string":
         labels = classes or _labels(answers, chosen.name)
-        return Target(chosen.name, labels, labels, single=False)
+        return ExplainedOutput(chosen.name, labels, labels, single=False)
     named = yes_or_no or chosen.name in ("probabilities", "score")
     if not named or width != _count(classes) or not _are_of_classes(chosen.name, classes, answers):
         classes = None
-    return Target(chosen.name, None, classes, single=not several)
+    return ExplainedOutput(chosen.name, None, classes, single=not several)
 
 
 def _most_informative(known: Mapping[str, Any]) -> str:

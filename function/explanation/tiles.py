@@ -16,7 +16,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.inputs.image_feed import DecodedImage, ImageFeed, decoded_once
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
 USUAL = 7  # tiles along an image's shorter side
@@ -37,7 +37,7 @@ class Tiles(NamedTuple):
     gains: Array
 
 
-def decoded(model: Model, table: Table) -> Table:
+def decoded(model: Model, table: CheckedBatch) -> CheckedBatch:
     """The rows, each image decoded once for all the runs that it is a part of.
 
     Raises InvalidRows with every cell that is no image; RequestTooLarge where all their pixels
@@ -49,7 +49,7 @@ def decoded(model: Model, table: Table) -> Table:
             f"expected at most {most} rows of such images to explain, got {table.rows}",
             "Send them in several requests.",
         )
-    return Table(table.rows, decoded_once(model.signature.image_feeds, table.arrays))
+    return CheckedBatch(table.rows, decoded_once(model.signature.image_feeds, table.arrays))
 
 
 def pixels_of(model: Model) -> int:
@@ -72,10 +72,10 @@ def grid(height: int, width: int) -> tuple[int, int]:
 
 def occluded(
     model: Model,
-    table: Table,
+    table: CheckedBatch,
     end: Array,
-    background: Table | None,
-    evaluate: Callable[[Table], Array],
+    background: CheckedBatch | None,
+    evaluate: Callable[[CheckedBatch], Array],
 ) -> dict[str, Tiles]:
     """What the tiles of all images in a table's rows add, by column.
 
@@ -150,8 +150,10 @@ def _span(number: int, tiles: int, pixels: int) -> slice:
     return slice(start, max(stop, start + 1))
 
 
-def _with_cells(table: Table, row: int, at: Position, cells: Sequence[DecodedImage]) -> Table:
+def _with_cells(
+    table: CheckedBatch, row: int, at: Position, cells: Sequence[DecodedImage]
+) -> CheckedBatch:
     """One row again and again, with other cells in one column."""
     arrays = [np.repeat(array[row : row + 1], len(cells), axis=0) for array in table.arrays]
     arrays[at[0]][:, at[1]] = cells
-    return Table(len(cells), arrays)
+    return CheckedBatch(len(cells), arrays)

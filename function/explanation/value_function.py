@@ -17,7 +17,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.shapley import Span
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.texts import Pieces, TokenCounts
@@ -133,7 +133,7 @@ def side_by_side(parts: Sequence[tuple[list[int], Array]]) -> Array:
 
 
 Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted already
-Evaluate = Callable[[Table, Tensors], Array]  # answers in float64 of shape (rows, outputs)
+Evaluate = Callable[[CheckedBatch, Tensors], Array]  # answers in float64 of shape (rows, outputs)
 Position = tuple[int, int]  # a block, and a column there
 
 CELLS_MASKED_AT_ONCE = 48_000  # of each array that is masked: they stay in the processor's cache
@@ -160,9 +160,9 @@ class TableValueFunction:
 
     def __init__(
         self,
-        background: Table,  # its rows, each as often as it has a slot
+        background: CheckedBatch,  # its rows, each as often as it has a slot
         start: Array,  # the answers to these
-        instances: Table,  # rows; only one where there are texts
+        instances: CheckedBatch,  # rows; only one where there are texts
         end: Array,  # the answers to these
         numbers: Sequence[int],  # which rows of the request they are
         texts: Mapping[Position, Pieces],  # of the one instance, by the column's position
@@ -243,15 +243,15 @@ class TableValueFunction:
             odd = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist()
             raise InvalidRows([Problem(self.numbers[row], None, NOT_ANSWERED) for row in odd])
 
-    def _masked(self, row: int) -> Table:
+    def _masked(self, row: int) -> CheckedBatch:
         blocks: list[list[tuple[list[int], Array]]] = [[] for _ in self._instances.arrays]
         for part in self._parts:
             cells = self._instances.arrays[part.block][row, part.positions]
             blocks[part.block].append((part.positions, part.masker.mask(cells)))
         arrays = [side_by_side(block) for block in blocks]
-        return Table(len(arrays[0]), arrays)
+        return CheckedBatch(len(arrays[0]), arrays)
 
-    def _answers(self, table: Table, tensors: Tensors, row: int) -> Array:
+    def _answers(self, table: CheckedBatch, tensors: Tensors, row: int) -> Array:
         self.evaluations += table.rows
         try:
             return self._evaluate(table, tensors)

@@ -16,7 +16,7 @@ from onnxlet.function.explanation import openapi as explanation
 from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part
+from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation
 from onnxlet.function.protocols.native import openapi as native
 from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.serving.service import Service
@@ -63,7 +63,7 @@ NATIVE = native.PART._replace(
     },
     schemas={**native.PART.schemas, "drift": drift.DRIFT, "binned": drift.BINNED},
 )
-ABOUT = Part(
+ABOUT = DocumentPart(
     "about",
     "What is served here, for programs and for people.",
     {
@@ -80,7 +80,7 @@ ABOUT = Part(
 )
 # Each other protocol's folder has a module of this name, which no prediction imports.
 _OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in OTHERS)
-PARTS: tuple[Part, ...] = (NATIVE, *_OTHERS, ABOUT)
+PARTS: tuple[DocumentPart, ...] = (NATIVE, *_OTHERS, ABOUT)
 
 
 def document(service: Service) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def document(service: Service) -> dict[str, Any]:
     }
 
 
-def _words(route: Route) -> tuple[Part, Describe]:
+def _words(route: Route) -> tuple[DocumentPart, Describe]:
     """What describes a route, and the part of the document that it stands in."""
     if route.describe is not None:
         return ABOUT, route.describe
@@ -134,7 +134,7 @@ def _endpoints(route: Route, service: Service, models: list[Any]) -> Iterator[En
 
 
 def _described(
-    operation: Operation, part: Part, endpoint: Endpoint, route: Route
+    operation: Operation, part: DocumentPart, endpoint: Endpoint, route: Route
 ) -> dict[str, Any]:
     words = re.findall(r"[A-Za-z0-9_]+", endpoint.path)
     keyed = not route.open and bool(endpoint.service.settings.api_keys)

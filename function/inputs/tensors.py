@@ -22,8 +22,8 @@ from onnxlet.function.inputs.columns import Input, Refused
 from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
+    CheckedBatch,
     Gathered,
-    Table,
     is_plain,
     texts,
     whole_numbers,
@@ -39,7 +39,7 @@ INTEGERS = {
 FLOATS: Mapping[str, type[np.floating[Any]]] = {"FP16": np.float16, "FP32": np.float32}
 
 
-def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
+def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> CheckedBatch:
     """Check a batch that came as tensors: one for each column, of shape [n] or [n, 1].
 
     Or it is the one tensor of a model fitted on an array. What the model drops is ignored. A block
@@ -57,11 +57,11 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
     at_once = max(1, CELLS_AT_ONCE // len(signature.columns))
     if rows <= at_once:
-        return Table(rows, _read(tensors, signature, rows))
+        return CheckedBatch(rows, _read(tensors, signature, rows))
     if all(tensor.array.dtype != object for tensor in tensors.values()):
         arrays = _read_quickly(tensors, signature, rows)
         if arrays is not None:  # NumPy lets others go on
-            return Table(rows, arrays)
+            return CheckedBatch(rows, arrays)
     gathered = Gathered(rows)
     at_once = -(-at_once // 4)  # each cell may be wrong, and is an object and a problem then
     for start in range(0, rows, at_once):

@@ -72,7 +72,7 @@ Faults = Mapping[int, str]
 Prepare = Callable[[Sequence[Any], Faults], tuple[Sequence[Any], Faults]]
 
 
-class Table(NamedTuple):
+class CheckedBatch(NamedTuple):
     """A checked batch."""
 
     rows: int  # how many instances there are
@@ -109,7 +109,7 @@ def validate_rows(
     faults: Faults | None = None,
     prepare: Prepare | None = None,
     left_out: LeftOut | None = None,
-) -> Table:
+) -> CheckedBatch:
     """Check every instance: an object by column name or a list in signature order.
 
     They come all at once, or are `parts`. `faults` are rows already known to be wrong, and why,
@@ -124,7 +124,7 @@ def validate_rows(
     if left_out is None and len(rows) * width <= CELLS_AT_ONCE and not hasattr(rows, "parts"):
         if prepare is not None:
             rows, faults = prepare(rows, faults or {})
-        return Table(len(rows), _read(rows, signature, faults or {}))
+        return CheckedBatch(len(rows), _read(rows, signature, faults or {}))
     gathered = Gathered(len(rows), left_out)
     for part, part_faults in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
         if prepare is not None:
@@ -215,12 +215,12 @@ class Gathered:
             whole[self._filled : end] = part
         self._filled = end
 
-    def table(self) -> Table:
+    def table(self) -> CheckedBatch:
         """The whole batch; InvalidRows where something is wrong, and is not left out."""
         if self._left_out is None and self._problems.count:
             hint = self._hints.pop() if len(self._hints) == 1 else ""
             raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
-        return Table(self._filled, [array[: self._filled] for array in self._arrays])
+        return CheckedBatch(self._filled, [array[: self._filled] for array in self._arrays])
 
 
 def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:

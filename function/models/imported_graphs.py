@@ -25,7 +25,7 @@ from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 
 REFUSALS = (InvalidArgument, Fail, RuntimeException, NoKernel)
 OUT_OF_MEMORY = "allocate memory"
@@ -85,7 +85,7 @@ AT_ONCE = 2**18  # of the rows' costs: what a graph computes on the way is as la
 
 def run_by_size(
     answers: Callable[..., list[Array]],
-    table: Table,
+    table: CheckedBatch,
     signature: Signature,
     noted: Noted | None = None,
 ) -> list[Array]:

@@ -17,7 +17,7 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, P
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
 from onnxlet.function.models import sessions
 from onnxlet.function.models.imported_graphs import run_by_size, run_checked
@@ -145,7 +145,7 @@ class Model:
 
     def run(
         self,
-        table: Table,
+        table: CheckedBatch,
         only: str | None = None,
         counted: Mapping[str, Mapping[str, Array]] | None = None,
         noted: Noted | None = None,
@@ -192,7 +192,7 @@ class Model:
         return self._declared(arrays, outputs, table)
 
     def _declared(
-        self, arrays: Sequence[Array], outputs: Sequence[Output], table: Table
+        self, arrays: Sequence[Array], outputs: Sequence[Output], table: CheckedBatch
     ) -> dict[str, Array]:
         return {
             output.name: as_declared(array, output)
@@ -201,7 +201,7 @@ class Model:
             for array, output in zip(arrays, outputs, strict=True)
         }
 
-    def terms(self, table: Table) -> Array:
+    def terms(self, table: CheckedBatch) -> Array:
         """What each term adds to the score, of shape (rows, terms, numbers).
 
         Only for a model whose manifest says what its score is the sum of.

@@ -31,7 +31,7 @@ class Member(NamedTuple):
     first: int  # bin of the flat array
 
 
-class Numbers:
+class NumberBins:
     """Counts columns of a matrix of numbers, in its order; `others` columns are behind these.
 
     Some rows are compared at once, with edges that are repeated as often: a loop over the few

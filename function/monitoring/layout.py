@@ -22,7 +22,7 @@ from onnxlet.function.monitoring.bins import (
     PICTURE,
     UNCOUNTED,
     Member,
-    Numbers,
+    NumberBins,
     Texts,
     by_category,
     by_length,
@@ -35,7 +35,7 @@ from onnxlet.function.monitoring.bins import (
 Key = int | str | tuple[int, int]
 
 
-class Place(NamedTuple):
+class FeatureLocation(NamedTuple):
     """Where a feature's values are."""
 
     key: Key  # of the array that has them
@@ -44,20 +44,22 @@ class Place(NamedTuple):
     text: bool = False  # they are texts or labels
 
 
-def place_of(entry: Mapping[str, Any], signature: Signature) -> Place:
+def place_of(entry: Mapping[str, Any], signature: Signature) -> FeatureLocation:
     """Where the values of a feature are."""
     measure = entry["measure"]
     if "output" in entry:
         output = next(each for each in signature.outputs if each.name == entry["output"])
-        return Place(output.name, width_of(output), entry.get("index", 0), measure == "label")
+        return FeatureLocation(
+            output.name, width_of(output), entry.get("index", 0), measure == "label"
+        )
     number, position = signature.positions[entry["column"]]
     block = signature.blocks[number]
     if measure == "unknown_tokens":
-        return Place((number, position), 1, 0)
+        return FeatureLocation((number, position), 1, 0)
     if measure in PICTURE:
         key: Key = (number, position) if block.columns[position].image else number
-        return Place(key, len(PICTURE), PICTURE.index(measure))
-    return Place(number, len(block.columns), position, block.dtype == "string")
+        return FeatureLocation(key, len(PICTURE), PICTURE.index(measure))
+    return FeatureLocation(number, len(block.columns), position, block.dtype == "string")
 
 
 def width_of(output: Output) -> int:
@@ -120,11 +122,11 @@ class Layout:
         if "classes" in estimate:
             self._lay_out_steps(estimate, manifest["classes"], signature)
         elif "absolute_error" in estimate:
-            self._column(Place("prediction", 1, 0))
+            self._column(FeatureLocation("prediction", 1, 0))
             members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
         self._blocks = _blocks(self._columns, list(self._widths))
-        self._numbers = Numbers(members, len(self._columns) - len(members), self.size)
+        self._numbers = NumberBins(members, len(self._columns) - len(members), self.size)
         # Something is counted that is noted as rows are run.
         self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
@@ -169,10 +171,10 @@ class Layout:
             offsets = np.full(len(classes) + 2, others.start)
             offsets[number] = own.start
             self._steps.append(Steps(len(self._columns), offsets, edges))
-            self._column(Place(estimate["of"], width, number if width > 1 else 0))
+            self._column(FeatureLocation(estimate["of"], width, number if width > 1 else 0))
             self.expected.append((others, own))
 
-    def _column(self, place: Place, of_largest: bool = False) -> None:
+    def _column(self, place: FeatureLocation, of_largest: bool = False) -> None:
         """The next column of the matrix."""
         self._widths[place.key] = place.width
         self._columns.append((place.key, LARGEST if of_largest else place.position))
@@ -183,7 +185,11 @@ class Layout:
         return slice(start, start + bins)
 
     def _add_text(
-        self, place: Place, entry: Mapping[str, Any], bins: slice, classes: Sequence[Any] | None
+        self,
+        place: FeatureLocation,
+        entry: Mapping[str, Any],
+        bins: slice,
+        classes: Sequence[Any] | None,
     ) -> None:
         by_code = np.arange(bins.start, bins.stop)
         if "categories" not in entry:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.monitoring.readers import Labels, Numbers
+from onnxlet.function.monitoring.readers import Labels, NumberAnswers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
 HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
@@ -118,13 +118,15 @@ def kind_of(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _reader(manifest: Mapping[str, Any]) -> Labels | Numbers:
+def _reader(manifest: Mapping[str, Any]) -> Labels | NumberAnswers:
     estimate = manifest.get("estimate")
     if kind_of(manifest) == "labels":
         return Labels(manifest.get("classes") or OUTLIER, estimate)
     outputs = manifest["signature"]["outputs"]
     shape = next(each["shape"] for each in outputs if each["name"] == "prediction")
-    return Numbers(prod(shape[1:]), estimate, (manifest.get("reference") or {}).get("features", ()))
+    return NumberAnswers(
+        prod(shape[1:]), estimate, (manifest.get("reference") or {}).get("features", ())
+    )
 
 
 class Performance:

@@ -234,7 +234,7 @@ class NumberSums:
         self.bins += np.bincount(rows.bins, minlength=len(self.bins))
 
 
-class Numbers:
+class NumberAnswers:
     """Reads answers of a regressor, by the manifest's `estimate` and features of `reference`."""
 
     def __init__(

@@ -101,7 +101,7 @@ def information(
     return lambda endpoint: Operation(summary, answered(text, schema, media_type))
 
 
-class Part(NamedTuple):
+class DocumentPart(NamedTuple):
     """A protocol's part of the document."""
 
     tag: str  # its name
@@ -191,7 +191,7 @@ def or_null(schema: Schema) -> Schema:
     return schema if isinstance(kind, list) or not schema else {"anyOf": [schema, {"type": "null"}]}
 
 
-def refusal(part: Part, status: int) -> Schema:
+def refusal(part: DocumentPart, status: int) -> Schema:
     """The response to a request that is refused with a status."""
     name = {503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
     return without_none(

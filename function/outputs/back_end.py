@@ -19,16 +19,16 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.model_files import AGAIN
 
 # Takes the graph's array and the checked rows; returns an array with one entry for each row.
-Step = Callable[[Array, "Table"], Array]
+Step = Callable[[Array, "CheckedBatch"], Array]
 
 ITEMS = "items.json"  # labels of items lie beside the graph: there may be many
 
 
-class Model(Protocol):
+class ModelFacts(Protocol):
     """What a step is made from, of the model that has it."""
 
     name: str
@@ -40,13 +40,13 @@ class Model(Protocol):
         """A file that lies beside the graph."""
 
 
-def steps_of(model: Model) -> dict[str, Step]:
+def steps_of(model: ModelFacts) -> dict[str, Step]:
     """The steps of a model, by output name: each made from the model and the settings."""
     entries: Mapping[str, Mapping[str, Any]] = model.manifest["graph"].get("back_end", {})
     return {name: _made(model, **entry) for name, entry in entries.items()}
 
 
-def _made(model: Model, step: str, **settings: Any) -> Step:
+def _made(model: ModelFacts, step: str, **settings: Any) -> Step:
     if step == "boxes":
         from onnxlet.function.outputs.boxes import boxes  # which reads images
 
@@ -54,7 +54,7 @@ def _made(model: Model, step: str, **settings: Any) -> Step:
     return STEPS[step](model, **settings)
 
 
-def items(model: Model) -> Step:
+def items(model: ModelFacts) -> Step:
     """From positions of neighbours or recommendations to labels, read when they are first needed.
 
     Positions are int64 of any shape; -1, which stands for no item, becomes None. The step raises
@@ -65,7 +65,7 @@ def items(model: Model) -> Step:
     def known() -> Array:
         return _labels(model)
 
-    def named(positions: Array, table: Table) -> Array:
+    def named(positions: Array, table: CheckedBatch) -> Array:
         labels = known()
         if positions.size and positions.max() >= len(labels):
             there = f"{len(labels)} items, and the graph answers position {positions.max()}"
@@ -79,7 +79,7 @@ def items(model: Model) -> Step:
     return named
 
 
-def _labels(model: Model) -> Array:
+def _labels(model: ModelFacts) -> Array:
     """The labels by position: int64, or text in an object array.
 
     Raises ModelError where the file is missing, was altered since the build, or has none in it.
@@ -100,7 +100,7 @@ def _labels(model: Model) -> Array:
 
 
 def text(
-    model: Model,
+    model: ModelFacts,
     *,
     end: int,
     silent: Collection[int],
@@ -119,7 +119,7 @@ def text(
         own = takewhile(lambda number: number != end, ids)
         return joined.join(shown[number] for number in own if number in shown)
 
-    def step(rows: Array, table: Table) -> Array:
+    def step(rows: Array, table: CheckedBatch) -> Array:
         texts = np.empty(len(rows), dtype=object)
         texts[:] = [written(row.tolist()) for row in rows]
         return texts
@@ -127,7 +127,7 @@ def text(
     return step
 
 
-def sentences(model: Model, column: str) -> Step:
+def sentences(model: ModelFacts, column: str) -> Step:
     """From positions to the sentences of the document in a column: a summary, in its order.
 
     The graph answers as many positions for each document; -1 where it has fewer.
@@ -136,7 +136,7 @@ def sentences(model: Model, column: str) -> Step:
 
     block, index = model.signature.positions[column]
 
-    def read(positions: Array, table: Table) -> Array:
+    def read(positions: Array, table: CheckedBatch) -> Array:
         documents = table.arrays[block][:, index].tolist()
         rows = []
         for document, row in zip(documents, positions.tolist(), strict=True):
@@ -147,10 +147,10 @@ def sentences(model: Model, column: str) -> Step:
     return read
 
 
-def without_gaps(model: Model) -> Step:
+def without_gaps(model: ModelFacts) -> Step:
     """A step that leaves out what stands for no sentence: -1 among positions, NaN of scores."""
 
-    def read(array: Array, table: Table) -> Array:
+    def read(array: Array, table: CheckedBatch) -> Array:
         there = array == array if array.dtype.kind == "f" else array >= 0
         return _rows([row[own] for row, own in zip(array, there, strict=True)])
 

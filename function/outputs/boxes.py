@@ -11,7 +11,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 
 BOXES = "boxes"  # the type of such an output
 SIDES = ("x", "y", "width", "height")
@@ -20,7 +20,7 @@ DIGITS = 7  # that a float32 has
 
 def boxes(
     signature: Signature, image: str, labels: Sequence[str]
-) -> Callable[[Array, Table], Array]:
+) -> Callable[[Array, CheckedBatch], Array]:
     """The step that makes boxes of a graph's numbers, for the picture in the column `image`.
 
     The step takes float32 of shape (rows, boxes, 6): x1, y1, x2 and y2 as shares of the picture, a
@@ -31,7 +31,7 @@ def boxes(
     """
     number, position = signature.positions[image]
 
-    def step(found: Array, table: Table) -> Array:
+    def step(found: Array, table: CheckedBatch) -> Array:
         answered = np.empty(table.rows, dtype=object)
         most = max(feed.most for feed in signature.image_feeds)
         for row, cell in enumerate(table.arrays[number][:, position].tolist()):

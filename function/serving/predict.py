@@ -13,7 +13,7 @@ from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
-from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
 
@@ -92,8 +92,8 @@ def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
 
 
 def run_the_good(
-    model: Model, table: Table, left_out: LeftOut, noted: Noted | None = None
-) -> tuple[Table, dict[str, Array]]:
+    model: Model, table: CheckedBatch, left_out: LeftOut, noted: Noted | None = None
+) -> tuple[CheckedBatch, dict[str, Array]]:
     """Run a checked batch, without the rows that the model itself raises for.
 
     These go to `left_out`, with what is left out of the batch already. Returns the rows that were
@@ -106,11 +106,11 @@ def run_the_good(
             good = left_out.leave(error.every)
             if noted is not None:
                 noted.clear()
-            table = Table(len(good), [array[good] for array in table.arrays])
+            table = CheckedBatch(len(good), [array[good] for array in table.arrays])
     return table, {}
 
 
-def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
+def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> CheckedBatch:
     """A request's rows or tensors as the arrays of a model's signature.
 
     `left_out` takes the rows that are wrong, and why; None has them refused. Raises InvalidRows

@@ -30,7 +30,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven
 
 
-class Refusal(NamedTuple):
+class RefusedVersion(NamedTuple):
     """A version that is not served."""
 
     key: Key  # its model and number
@@ -46,7 +46,7 @@ class Peers(Protocol):
     def propose(self, described: bytes) -> None:
         """Say what this process would serve; once all say the same, it calls `agree` of each."""
 
-    def refused(self) -> Iterable[Refusal]:
+    def refused(self) -> Iterable[RefusedVersion]:
         """What the others have refused."""
 
     def leads(self) -> bool:
@@ -163,11 +163,13 @@ class Reloader:
             self._described = described
             self._switch(new._replace(loaded=kept))
 
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusedVersion]:
         """What this process refuses at present."""
-        return [Refusal(key, self._bad[key], self.refused[key]) for key in list(self.refused)]
+        return [
+            RefusedVersion(key, self._bad[key], self.refused[key]) for key in list(self.refused)
+        ]
 
-    def _adopt(self, refusals: Iterable[Refusal]) -> bool:
+    def _adopt(self, refusals: Iterable[RefusedVersion]) -> bool:
         """Refuse what another process has; whether that was new here."""
         adopted = False
         for each in refusals:
@@ -272,7 +274,7 @@ class Reloader:
             why = f"it does not answer: {type(error).__name__}"
         stamp = self._scan.now[key]
         if why:
-            self._refuse(Refusal(key, stamp, why))
+            self._refuse(RefusedVersion(key, stamp, why))
             return None
         self._repository.limit(model)
         self._good[key] = self._proven[key] = stamp
@@ -281,7 +283,7 @@ class Reloader:
         self._proven_models[key] = model
         return model
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RefusedVersion) -> None:
         key, stamp, why = refusal
         self._bad[key], self.refused[key] = stamp, why
         if self._proven_models.pop(key, None) is not None:  # another process has refused it

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlet.function.aws.s3_objects import PART, Changed, Objects, Place, Upload, code_of
+from onnxlet.function.aws.s3_objects import PART, Changed, Objects, S3Location, Upload, code_of
 
 BUCKET = "calls"
 SMALL = b"a,b\n1,2\n"
@@ -21,7 +21,7 @@ def results(client: Any) -> Iterator[Any]:
     Args:
         client: boto3's, or one like it; the bucket is there, and empty.
     """
-    objects, place = Objects(client), Place(BUCKET, "späte Käufe/1+1 = 2 %41.csv")
+    objects, place = Objects(client), S3Location(BUCKET, "späte Käufe/1+1 = 2 %41.csv")
     yield objects.about(place), objects.about(place, may_list=True)
     metadata = {"onnxlet-etag": "x" * 900, "Other": "y"}
     upload = Upload(objects, place, "text/csv; charset=utf-8", metadata)
@@ -34,7 +34,7 @@ def results(client: Any) -> Iterator[Any]:
     yield etag, about.size, about.media_type, dict(about.metadata)
     yield objects.read(place, etag, 0, 3).decode(), objects.read(place, etag, 2, 99)
     yield of(lambda: objects.read(place, "0" * 32, 0, 3))
-    yield of(lambda: objects.read(Place(BUCKET, "not there"), etag, 0, 3))
+    yield of(lambda: objects.read(S3Location(BUCKET, "not there"), etag, 0, 3))
 
     for packed in (False, True):
         upload = Upload(objects, place, "text/csv", {}, packed)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.bundle import archive
-from onnxlet.convert.examples.__main__ import Made, make, names
+from onnxlet.convert.examples.__main__ import BuiltExample, make, names
 from onnxlet.function.errors import OnnxletError
 from tests.conftest import quiet, start_server, stop_server
 from tests.convert.bundle import conftest as bundles
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gallery(folder: Path) -> Mapping[str, Made]:
+def gallery(folder: Path) -> Mapping[str, BuiltExample]:
     """Each example, built."""
     made = {}
     for name in names():
@@ -59,7 +59,7 @@ def gallery(folder: Path) -> Mapping[str, Made]:
 
 @pytest.fixture(scope="session")
 def address(
-    gallery: Mapping[str, Made], folder: Path, tmp_path_factory: pytest.TempPathFactory
+    gallery: Mapping[str, BuiltExample], folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """Where a server of them listens."""
     server = start_server(folder, CLEAN, tmp_path_factory.mktemp("log") / "stderr")
@@ -69,7 +69,7 @@ def address(
 
 @pytest.fixture(scope="session")
 def from_bundle(
-    gallery: Mapping[str, Made], folder: Path, tmp_path_factory: pytest.TempPathFactory
+    gallery: Mapping[str, BuiltExample], folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """By example, status and body of the answer that a bundle of all of them gives."""
     place = tmp_path_factory.mktemp("bundle")

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet import Ratings
 from onnxlet.convert.estimators.summary import Summary
-from onnxlet.convert.examples.__main__ import Made, names
+from onnxlet.convert.examples.__main__ import BuiltExample, names
 from onnxlet.convert.sources.source import Source
 from tests.conftest import ROOT
 from tests.edge.mqtt.broker import program
@@ -54,7 +54,9 @@ each_example = pytest.mark.parametrize("name", names())
 
 
 @each_example
-def test_the_scores_are_those_of_the_document(gallery: Mapping[str, Made], name: str) -> None:
+def test_the_scores_are_those_of_the_document(
+    gallery: Mapping[str, BuiltExample], name: str
+) -> None:
     written, measured = SECTIONS[name].scores, gallery[name].scores
     assert sorted(written) == sorted(measured)
     for score, pair in measured.items():
@@ -63,7 +65,7 @@ def test_the_scores_are_those_of_the_document(gallery: Mapping[str, Made], name:
 
 @each_example
 def test_the_request_is_answered_as_shown_and_as_scikit_learn_does(
-    gallery: Mapping[str, Made], address: str, name: str
+    gallery: Mapping[str, BuiltExample], address: str, name: str
 ) -> None:
     request = SECTIONS[name].request
     words = [word.replace(ADDRESS, address) for word in request.words]
@@ -130,7 +132,7 @@ def test_a_bundle_gives_the_same_answer(
 
 @each_example
 def test_the_page_answers_the_same_and_is_a_picture(
-    open_page: Open, gallery: Mapping[str, Made], address: str, name: str
+    open_page: Open, gallery: Mapping[str, BuiltExample], address: str, name: str
 ) -> None:
     request = SECTIONS[name].request
     unexplained = "background" not in gallery[name].model.manifest
@@ -185,7 +187,7 @@ def take(page: Any, path: Path) -> None:
 
 
 def test_the_groups_of_the_report_are_those_of_the_document(
-    gallery: Mapping[str, Made], address: str
+    gallery: Mapping[str, BuiltExample], address: str
 ) -> None:
     report = json.loads((gallery["loan_default"].model.directory / "report.json").read_bytes())
     [found] = report["fairness"]
@@ -201,7 +203,7 @@ def test_the_groups_of_the_report_are_those_of_the_document(
 
 
 def test_the_reading_that_is_shown_is_answered_by_mqtt(
-    gallery: Mapping[str, Made], folder: Path, tmp_path: Path
+    gallery: Mapping[str, BuiltExample], folder: Path, tmp_path: Path
 ) -> None:
     port, section = free_port(), SECTIONS["sensor_anomalies"]
     start, ask = readings(section.text)

@@ -20,7 +20,7 @@ import pytest
 from onnxlet.convert.build import build
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.contents import Chosen, choose_models
-from onnxlet.convert.bundle.image import Written, write_image
+from onnxlet.convert.bundle.image import ImageFile, write_image
 from onnxlet.convert.bundle.package import Order
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.bundle.targets import IMAGE
@@ -60,7 +60,7 @@ class Image(NamedTuple):
     """An image, and what writing it reported."""
 
     file: Path
-    written: Written
+    written: ImageFile
     arch: str
 
     def blobs(self) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.service.app import Meter, make_app
+from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.function.app import create_app
 from onnxlet.function.http.middleware import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
@@ -39,7 +39,7 @@ def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str])
 
 
 def test_the_metrics_that_it_lists(models: Path) -> None:
-    meter = Meter()
+    meter = RequestMeter()
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["iris", 2] = "altered"
     client = create_app(models, settings=Settings(models, owned=True), meter=meter).test_client()

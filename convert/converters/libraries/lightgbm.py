@@ -32,7 +32,7 @@ NOT_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Model:
+class BoosterText:
     """What `Booster.model_to_string` contains."""
 
     header: dict[str, str]  # by name; a line without a value has ''
@@ -61,7 +61,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": _converted(model, _raw(graph, fitted, model, table))}
 
 
-def _model(fitted: Any) -> Model:
+def _model(fitted: Any) -> BoosterText:
     """The model up to the best iteration, where there is one."""
     if fitted.get_params().get("pred_early_stop"):
         raise Unsupported("it stops adding trees early", "Set pred_early_stop to False.")
@@ -73,10 +73,10 @@ def _model(fitted: Any) -> Model:
         trees.append({name: value.split() for name, _, value in lines})
     if any(tree.get("is_linear") == ["1"] for tree in trees):
         raise Unsupported("its leaves are linear models", "Fit it with linear_tree=False.")
-    return Model(header, trees)
+    return BoosterText(header, trees)
 
 
-def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
+def _raw(graph: Graph, fitted: Any, model: BoosterText, table: Table) -> Tensor:
     """The sum of the trees for each class."""
     targets = int(model.header["num_tree_per_iteration"])
     parts = [_tree(tree, index % targets) for index, tree in enumerate(model.trees)]
@@ -84,7 +84,7 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     return sums(graph, x, parts, targets).cast(graph.precision)
 
 
-def _converted(model: Model, raw: Tensor) -> Tensor:
+def _converted(model: BoosterText, raw: Tensor) -> Tensor:
     """The raw score after the objective's function (ConvertOutput)."""
     name, *settings = model.header.get("objective", "none").split()
     known = dict(setting.partition(":")[::2] for setting in settings)
@@ -144,7 +144,7 @@ def _members(lines: dict[str, list[str]], sets: Array) -> list[float]:
 
 
 def _as_trees_see(
-    graph: Graph, fitted: Any, model: Model, table: Table, parts: list[Tree]
+    graph: Graph, fitted: Any, model: BoosterText, table: Table, parts: list[Tree]
 ) -> Tensor:
     """Columns as the nodes compare them, float64.
 
@@ -166,7 +166,7 @@ def _as_trees_see(
     return x
 
 
-def _where_zero_is_missing(model: Model) -> list[int]:
+def _where_zero_is_missing(model: BoosterText) -> list[int]:
     """The columns in which a zero counts as missing."""
     kinds: dict[int, set[int]] = {}
     for tree in model.trees:
@@ -180,7 +180,7 @@ def _where_zero_is_missing(model: Model) -> list[int]:
     return [index for index, found in kinds.items() if found == {ZERO_IS_MISSING}]
 
 
-def _encoded(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
+def _encoded(graph: Graph, fitted: Any, model: BoosterText, table: Table) -> Tensor:
     """All columns; those of pandas' categories as indices among the categories of training."""
     known = fitted.booster_.pandas_categorical or []
     if not known:
@@ -189,7 +189,7 @@ def _encoded(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     return encoded_columns(graph, table, dict(zip(chosen, known, strict=True)), graph.precision)
 
 
-def _columns_of_categories(model: Model, table: Table, count: int) -> list[int]:
+def _columns_of_categories(model: BoosterText, table: Table, count: int) -> list[int]:
     """Indices of the columns that had a category dtype, of which LightGBM stores only how many."""
     kinds = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
     texts = {index for index, kind in enumerate(kinds) if kind == "string"}

@@ -37,7 +37,7 @@ HINT_CATEGORIES = "Encode the categories in the pipeline, with an OrdinalEncoder
 
 
 @dataclass(frozen=True)
-class Model:
+class BoosterFile:
     """What `Booster.save_raw` contains."""
 
     objective: str  # XGBoost's name for it
@@ -72,7 +72,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": _converted(model, raw).cast(graph.precision)}
 
 
-def _converted(model: Model, raw: Tensor) -> Tensor:
+def _converted(model: BoosterFile, raw: Tensor) -> Tensor:
     """The raw score after the objective's function, in float32 as XGBoost computes it."""
     if model.objective in LOGISTIC:  # ONNX Runtime only approximates Sigmoid in float32
         return raw.cast("float64").unary("Sigmoid").cast("float32")
@@ -81,7 +81,7 @@ def _converted(model: Model, raw: Tensor) -> Tensor:
     return (raw > 0.0).cast("float32") if model.objective == STEP else raw
 
 
-def _model(fitted: Any) -> Model:
+def _model(fitted: Any) -> BoosterFile:
     learner = json.loads(bytes(fitted.get_booster().save_raw("json")))["learner"]
     objective = learner["objective"]["name"]
     if objective not in {*IDENTITY, *LOGISTIC, *EXPONENTIAL, STEP}:
@@ -98,7 +98,7 @@ def _model(fitted: Any) -> Model:
     trees = model["trees"][:count]
     columns = int(learner["learner_model_param"]["num_feature"])
     kinds = learner["feature_types"] or [""] * columns
-    return Model(
+    return BoosterFile(
         objective,
         trees,
         np.array(model["tree_info"][:count], dtype=np.int64),
@@ -121,7 +121,7 @@ def _base(objective: str, settings: dict[str, str]) -> Array:
     return np.broadcast_to(score, targets)
 
 
-def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
+def _raw(graph: Graph, fitted: Any, model: BoosterFile, table: Table) -> Tensor:
     """The sum of the trees for each target, in float32."""
     parts = [constant(value, target) for target, value in enumerate(model.base.tolist())]
     for tree, target, weight in zip(model.trees, model.targets, model.weights, strict=True):
@@ -190,7 +190,7 @@ def _members(tree: dict[str, Any]) -> list[float]:
     return members
 
 
-def _columns(model: Model) -> list[tuple[bool, list[Any]]]:
+def _columns(model: BoosterFile) -> list[tuple[bool, list[Any]]]:
     """For each column, whether it is one of categories, and these where they are stored."""
     return [
         (bool(categorical), _decoded(stored))
@@ -208,7 +208,7 @@ def _decoded(stored: dict[str, Any]) -> list[Any]:
     return [text[a:b] for a, b in pairwise(ends)]
 
 
-def _encoded(graph: Graph, model: Model, table: Table) -> Tensor:
+def _encoded(graph: Graph, model: BoosterFile, table: Table) -> Tensor:
     """All columns in float32, categories as their indices in training."""
     known = {index: values for index, (_, values) in enumerate(_columns(model)) if values}
     if not known:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Metric, fitting
-from onnxlet.convert.metrics.resampled import Answered, Truth
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.convert.reference.answers import flat
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.reference.row_forms import known_keys
@@ -23,7 +23,7 @@ from onnxlet.convert.report.evaluation.statistics import DRAWS, FEW, generator, 
 from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
 from onnxlet.function.models.model import Model
 
 MOST_ROWS = 50_000  # of the test set
@@ -40,9 +40,9 @@ class Evaluation:
     rows: Array  # positions in X_test of the rows below, in order
     columns: Sequence[InputColumn]  # of X_test
     cells: list[Cells]  # the rows as clients send them, in the order of these columns
-    table: Table  # the same, as the function reads them
+    table: CheckedBatch  # the same, as the function reads them
     truth: Truth
-    answered: Answered  # the function's answers
+    answered: ScoredAnswers  # the function's answers
     metric: Metric  # the score that was optimised
     trained: Array | None  # answers of the training rows
     groups: Array | None = None  # numbers of the rows' groups from 0, int64 (rows,)
@@ -90,7 +90,7 @@ class Evaluation:
             groups = _numbered(groups[rows])
         return resamples(self.measured.seed, count, draws, groups)
 
-    def ask(self, table: Table) -> tuple[Answered, Array]:
+    def ask(self, table: CheckedBatch) -> tuple[ScoredAnswers, Array]:
         """The function's answers to other rows, and which of them it answers, a bool array."""
         outputs, good = answers_of(self.model, table)
         return as_answered(outputs, self.truth, self.task), good
@@ -197,8 +197,8 @@ def _in_order(cells: list[Cells], columns: Sequence[InputColumn], model: Model) 
 
 
 def _answered_rows(
-    model: Model, table: Table, kept: Array
-) -> tuple[Array, Table, dict[str, Array]]:
+    model: Model, table: CheckedBatch, kept: Array
+) -> tuple[Array, CheckedBatch, dict[str, Array]]:
     """The rows that the model answers, and its answers; Refusal where it answers none."""
     if table.rows:
         outputs, good = answers_of(model, table)
@@ -208,12 +208,12 @@ def _answered_rows(
     raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
 
 
-def some_of(table: Table, rows: Array) -> Table:
+def some_of(table: CheckedBatch, rows: Array) -> CheckedBatch:
     """Some rows of a batch, by index."""
-    return Table(len(rows), [array[rows] for array in table.arrays])
+    return CheckedBatch(len(rows), [array[rows] for array in table.arrays])
 
 
-def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
+def answers_of(model: Model, table: CheckedBatch) -> tuple[dict[str, Array], Array]:
     """The function's answers, and which rows have one, bool (rows,): others have a neighbour's."""
     good = np.ones(table.rows, dtype=bool)
     while True:
@@ -277,17 +277,19 @@ def indices_of(values: Array, labels: Sequence[Any]) -> Array:
     return np.array(flat, dtype=np.int64).reshape(values.shape)
 
 
-def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> Answered:
+def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> ScoredAnswers:
     """The outputs of a function in the form that scores take."""
     prediction = outputs["prediction"]
     if task == "regression":
-        return Answered(prediction.astype(np.float64))
+        return ScoredAnswers(prediction.astype(np.float64))
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
-        return Answered(indices)
+        return ScoredAnswers(indices)
     given = outputs.get("probabilities")
     probabilities = None if given is None else padded(given, truth)
-    return Answered(indices, probabilities, _ranking(probabilities, outputs.get("score"), truth))
+    return ScoredAnswers(
+        indices, probabilities, _ranking(probabilities, outputs.get("score"), truth)
+    )
 
 
 def padded(probabilities: Array, truth: Truth) -> Array:
@@ -304,7 +306,7 @@ def _ranking(probabilities: Array | None, score: Array | None, truth: Truth) -> 
     return score.astype(np.float64) * (1 if truth.positive == 1 else -1)
 
 
-def _metric(measured: Measured, task: str, answered: Answered) -> Metric:
+def _metric(measured: Measured, task: str, answered: ScoredAnswers) -> Metric:
     """The score that was optimised."""
     found = fitting(task, answered)
     if measured.metric is None:
@@ -316,7 +318,7 @@ def _metric(measured: Measured, task: str, answered: Answered) -> Metric:
     raise Refusal(f"metric: the answers have no '{measured.metric}'", f"They have {known}.")
 
 
-def estimators_answers(estimator: Any, X: Any, case: Evaluation) -> Answered:
+def estimators_answers(estimator: Any, X: Any, case: Evaluation) -> ScoredAnswers:
     """An estimator's own answers, in the form that scores take: of a refit, or a baseline.
 
     It may know fewer labels than the model, having seen fewer rows.
@@ -333,4 +335,4 @@ def estimators_answers(estimator: Any, X: Any, case: Evaluation) -> Answered:
         probabilities[:, at] = estimator.predict_proba(X)
     elif case.task == "binary" and hasattr(estimator, "decision_function"):
         score = np.asarray(estimator.decision_function(X))
-    return Answered(indices, probabilities, _ranking(probabilities, score, truth))
+    return ScoredAnswers(indices, probabilities, _ranking(probabilities, score, truth))

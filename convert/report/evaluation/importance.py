@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST, LONGEST_CATEGORY
-from onnxlet.convert.metrics.resampled import Answered
+from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
 from onnxlet.convert.report.evaluation.statistics import (
     DRAWS,
@@ -35,7 +35,7 @@ from onnxlet.convert.report.form.findings import (
 )
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import GRAPH, Model
 
 REPEATS = 5
@@ -101,12 +101,12 @@ def _affordable(
     return case.sample(int(np.clip(fitting, fewest, most)), part)
 
 
-def _replaced(table: Table, block: int, position: int, values: Array) -> Table:
+def _replaced(table: CheckedBatch, block: int, position: int, values: Array) -> CheckedBatch:
     """The batch with other values in one column."""
     arrays = list(table.arrays)
     arrays[block] = arrays[block].copy()
     arrays[block][:, position] = values
-    return Table(table.rows, arrays)
+    return CheckedBatch(table.rows, arrays)
 
 
 def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
@@ -118,7 +118,7 @@ def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
     }
 
 
-def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
+def _answers(case: Evaluation, table: CheckedBatch, answered: ScoredAnswers) -> ScoredAnswers:
     """The answers to shuffled rows; a row that is refused keeps its own."""
     found, good = case.ask(table)
     if good.all():
@@ -128,7 +128,7 @@ def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
         None if f is None or a is None else np.where(good.reshape(-1, *[1] * (a.ndim - 1)), f, a)
         for f, a in parts
     ]
-    return Answered(*kept)  # type: ignore[arg-type]
+    return ScoredAnswers(*kept)  # type: ignore[arg-type]
 
 
 def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Dependence]:
@@ -148,7 +148,7 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
 
 
 def _moved(
-    case: Evaluation, table: Table, rows: Array, block: int, position: int
+    case: Evaluation, table: CheckedBatch, rows: Array, block: int, position: int
 ) -> Dependence | None:
     """One column's curve; None where no value of it is held by several rows."""
     column = case.model.signature.blocks[block].columns[position]
@@ -222,7 +222,7 @@ def _plain(at: Any) -> Any:
     return int(at) if isinstance(at, float) and at.is_integer() else at
 
 
-def _curve(case: Evaluation, answered: Answered) -> Array:
+def _curve(case: Evaluation, answered: ScoredAnswers) -> Array:
     """Each row's answer, of shape (rows, answers that a curve may be of)."""
     if case.task == "regression":
         return answered.prediction[:, None]

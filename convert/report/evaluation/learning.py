@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.metrics.resampled import Answered
+from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, some_rows
 from onnxlet.convert.report.evaluation.scores import constant
 from onnxlet.convert.report.evaluation.statistics import generator, interval
@@ -77,12 +77,12 @@ def learning(case: Evaluation, refits: Refits) -> Learning | None:
 
 def _refitted(
     case: Evaluation, refits: Refits, rows: Array, trained: Array
-) -> dict[int, list[Answered]]:
+) -> dict[int, list[ScoredAnswers]]:
     """By number of training rows, the answers of each refit; each number once before any twice."""
     X = some_rows(case.measured.X_test, case.rows[rows])
     sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
     samples = {size: _samples(case, trained, size) for size in sizes}
-    found: dict[int, list[Answered]] = {size: [] for size in sizes}
+    found: dict[int, list[ScoredAnswers]] = {size: [] for size in sizes}
     for repeat in range(REPEATS):
         for size in sizes:
             # Half: refits cost something whatever their rows. The first is tried in any case.
@@ -109,7 +109,7 @@ def _samples(case: Evaluation, trained: Array, size: int) -> list[Array]:
         return [np.sort(chosen) for chosen, _ in parts]
 
 
-def _curve(case: Evaluation, rows: Array, found: dict[int, list[Answered]]) -> Learning:
+def _curve(case: Evaluation, rows: Array, found: dict[int, list[ScoredAnswers]]) -> Learning:
     metric, truth = case.metric, case.truth.at(rows)
     weights = np.concatenate(list(case.resamples(rows)))
     independent = case.units_of(rows)

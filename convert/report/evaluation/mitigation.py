@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.metrics import METRICS, Metric
-from onnxlet.convert.metrics.resampled import Answered
+from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
@@ -100,7 +100,7 @@ def _metric(case: Evaluation) -> Metric:
 
 
 def _scored(case: Evaluation, metric: Metric, predicted: Array) -> Estimate:
-    answered, truth = Answered(predicted), case.truth
+    answered, truth = ScoredAnswers(predicted), case.truth
     drawn = np.concatenate([metric.drawn(truth, answered, w) for w in case.resamples()])
     return Estimate(**interval(metric.value(truth, answered), drawn, case.units))
 

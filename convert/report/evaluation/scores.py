@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.metrics import ASKED_FOR, Metric, fitting
-from onnxlet.convert.metrics.resampled import Answered
+from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
@@ -54,7 +54,7 @@ def scores(case: Evaluation) -> list[Score]:
 
 
 def _drawn(
-    case: Evaluation, every: list[tuple[Metric, dict[str, Answered]]]
+    case: Evaluation, every: list[tuple[Metric, dict[str, ScoredAnswers]]]
 ) -> list[dict[str, Array]]:
     """Each score of each draw; the same draws for all, so that differences are paired."""
     parts: list[dict[str, list[Array]]] = [
@@ -69,7 +69,7 @@ def _drawn(
 
 
 def _score(
-    case: Evaluation, metric: Metric, by_whom: Mapping[str, Answered], drawn: Drawn
+    case: Evaluation, metric: Metric, by_whom: Mapping[str, ScoredAnswers], drawn: Drawn
 ) -> Score:
     units = case.units
     values = {whose: metric.value(case.truth, by_whom[whose]) for whose in drawn}
@@ -117,7 +117,7 @@ def _low_of_perfect(case: Evaluation) -> float:
     return wilson(fewest, fewest)[0]
 
 
-def constant(case: Evaluation, metric: Metric) -> Answered:
+def constant(case: Evaluation, metric: Metric) -> ScoredAnswers:
     """The best answer that is the same for every row: of the training rows, else the test rows.
 
     The mean or the median of numbers; the label that scores best, which is the most frequent one
@@ -127,14 +127,16 @@ def constant(case: Evaluation, metric: Metric) -> Answered:
     known = truth.values if case.trained_truth is None else case.trained_truth
     if case.task == "regression":
         middle = np.median if metric.name in MEDIAN else np.mean
-        return Answered(np.broadcast_to(middle(known, axis=0), truth.values.shape))
+        return ScoredAnswers(np.broadcast_to(middle(known, axis=0), truth.values.shape))
     if known.ndim > 1:
         most = [np.argmax(np.bincount(column)) for column in known.T]
-        return Answered(np.broadcast_to(np.array(most), truth.values.shape))
+        return ScoredAnswers(np.broadcast_to(np.array(most), truth.values.shape))
     shares = np.bincount(known, minlength=len(truth.labels)) / len(known)
     probabilities = np.broadcast_to(shares, (rows, len(shares)))
     ranking = probabilities[:, truth.positive] if len(shares) >= 2 else None
-    return Answered(np.full(rows, _best_label(case, metric, known, shares)), probabilities, ranking)
+    return ScoredAnswers(
+        np.full(rows, _best_label(case, metric, known, shares)), probabilities, ranking
+    )
 
 
 def _best_label(case: Evaluation, metric: Metric, known: Array, shares: Array) -> int:
@@ -149,13 +151,13 @@ def _best_label(case: Evaluation, metric: Metric, known: Array, shares: Array) -
     truth = case.truth._replace(values=known)
     order = [most, *(label for label in range(len(shares)) if label != most)]
     gains = [
-        np.nan_to_num(metric.gain(metric.value(truth, Answered(np.full(len(known), k))), 0.0))
+        np.nan_to_num(metric.gain(metric.value(truth, ScoredAnswers(np.full(len(known), k))), 0.0))
         for k in order
     ]
     return order[int(np.argmax(gains))]
 
 
-def baselines(case: Evaluation) -> dict[str, Answered]:
+def baselines(case: Evaluation) -> dict[str, ScoredAnswers]:
     """Those that were given and, where there is none, a linear model; without the constant."""
     measured = case.measured
     if measured.baselines is None:
@@ -171,21 +173,21 @@ def baselines(case: Evaluation) -> dict[str, Answered]:
     return given
 
 
-def _as_given(case: Evaluation, answers: Array, threshold: float | None) -> Answered:
+def _as_given(case: Evaluation, answers: Array, threshold: float | None) -> ScoredAnswers:
     """Predictions or probabilities in the form that scores take."""
     if case.task == "regression":
-        return Answered(answers.astype(np.float64))
+        return ScoredAnswers(answers.astype(np.float64))
     if answers.ndim == 1 or case.outputs > 1:
-        return Answered(indices_of(answers, case.truth.labels))
+        return ScoredAnswers(indices_of(answers, case.truth.labels))
     probabilities = padded(answers, case.truth)
     ranking = probabilities[:, case.truth.positive]
     prediction = probabilities.argmax(axis=1)
     if threshold is not None:
         prediction = np.where(ranking >= threshold, case.truth.positive, 1 - case.truth.positive)
-    return Answered(prediction, probabilities, ranking)
+    return ScoredAnswers(prediction, probabilities, ranking)
 
 
-def _linear(case: Evaluation) -> Answered | None:
+def _linear(case: Evaluation) -> ScoredAnswers | None:
     """A linear model of the training rows; None where they are not known, or it has none."""
     measured = case.measured
     if measured.X_train is None or case.trained is None or case.outputs > 1:

@@ -51,7 +51,7 @@ WEIGHTS = 90_000  # numbers that make components of an image: 8 bytes each of th
 SPREAD = 0.25  # about the standard deviation of pixels from 0 to 1
 
 
-class Form(NamedTuple):
+class ImageForm(NamedTuple):
     """What pipelines see of an image: its size in pixels, and grey or color."""
 
     height: int
@@ -70,7 +70,7 @@ class Form(NamedTuple):
 class ImageColumn(NamedTuple):
     """A column of images."""
 
-    form: Form  # what pipelines see
+    form: ImageForm  # what pipelines see
     why: str  # it is one, with counts of formats, sizes and modes
     # uint8 of shape (height, width), or (height, width, 3) in color, by a hash, which the table has
     pixels: Mapping[str, Array]
@@ -80,12 +80,12 @@ class ImageColumn(NamedTuple):
         return _each(hashes, self.pixels.__getitem__)
 
 
-def form_named(text: str | None) -> Form:
+def form_named(text: str | None) -> ImageForm:
     """A form as `str` writes it: "28x28 L"; ValueError for what is none."""
     found = FORM.fullmatch(text or "")
     if found is None:
         raise ValueError(f"expected a size and a mode such as '64x64 RGB', got '{text}'")
-    return Form(int(found[1]), int(found[2]), found[3])
+    return ImageForm(int(found[1]), int(found[2]), found[3])
 
 
 def image_columns(
@@ -204,7 +204,7 @@ def _head(cell: Any) -> _Head:
     return _Head(*picture_size(content), kind, mode)
 
 
-def _pixels(cell: Any, form: Form) -> Any:
+def _pixels(cell: Any, form: ImageForm) -> Any:
     def made(cell: Any) -> Array:
         array = pixels(content_of(cell), form.height, form.width, form.mode, RESIZE)
         return array[:, :, 0].copy() if form.mode == "L" else array
@@ -224,7 +224,7 @@ def _is_grey(array: Array) -> bool:
     return bool((array == array[:, :, :1]).all())
 
 
-def chosen_form(heads: Sequence[Any], grey: bool, rows: int) -> Form:
+def chosen_form(heads: Sequence[Any], grey: bool, rows: int) -> ImageForm:
     """The size that pipelines see: the median's proportions, at most `LONGER` pixels a side.
 
     All rows that a fit may have are no more than `CELLS` numbers.
@@ -237,10 +237,10 @@ def chosen_form(heads: Sequence[Any], grey: bool, rows: int) -> Form:
     def side(pixels: float) -> int:
         return int(min(max(round(pixels * scale), LEAST), max(round(pixels), 1)))
 
-    return Form(side(height), side(width), mode)
+    return ImageForm(side(height), side(width), mode)
 
 
-def _why(heads: Sequence[_Head], form: Form) -> str:
+def _why(heads: Sequence[_Head], form: ImageForm) -> str:
     """Counts of formats, sizes and modes, and what is made of them."""
     formats = Counter(head.format for head in heads).most_common()
     listed = ", ".join(f"{count:,} {name}" for name, count in formats)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, schemas
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
+from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
 from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET
 
 
@@ -77,7 +77,7 @@ LIMITS = forms.record(
     BatchStrategy={"const": "MULTI_RECORD"},
     MaxPayloadInMB=forms.POSITIVE,
 )
-PART = Part(
+PART = DocumentPart(
     "MLflow and SageMaker",
     "As MLflow's scoring server and SageMaker's containers answer.",
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, schemas
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
+from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
 
 PROBLEM: Schema = forms.record(
     {"hint": forms.TEXT, "errors": schemas.PROBLEM_PLACES, "error_count": forms.POSITIVE},
@@ -87,7 +87,7 @@ MODELS: Schema = forms.record(
     models=forms.listed(forms.ref("model")),
     limits=forms.record(rows=forms.POSITIVE, body_bytes=forms.POSITIVE),
 )
-PART = Part(
+PART = DocumentPart(
     "native",
     "JSON or CSV in, one entry per row out; errors by RFC 9457, every problem located.",
     {

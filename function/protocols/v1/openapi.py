@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import forms, schemas
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
+from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
 
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
 
@@ -54,7 +54,7 @@ _metadata = forms.information(
 )
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
-PART = Part(
+PART = DocumentPart(
     "V1",
     "As TensorFlow Serving and KServe speak it: rows or columns in, predictions out.",
     {

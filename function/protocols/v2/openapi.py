@@ -10,7 +10,7 @@ import numpy as np
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
+from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 
 OCTETS = "application/octet-stream"
@@ -179,7 +179,7 @@ for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
         ),
         f"POST {_rule}/infer": _infer,
     }
-PART = Part(
+PART = DocumentPart(
     "Open Inference Protocol v2",
     "As KServe, Triton and MLServer speak it: tensors by name, in JSON or binary.",
     OPERATIONS,

@@ -23,8 +23,8 @@ from onnxlet.convert.bundle.image_debian import signed_only
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
     Entries,
-    Entry,
     Layer,
+    LayerEntry,
     folder,
     image_config,
     link,
@@ -96,38 +96,43 @@ DOC = "usr/share/doc"
 
 def debian() -> list[image_debian.Deb]:
     """A small Debian: each kind of thing that is chosen or not."""
-    copyright_ = Entry(b"see /usr/share/common-licenses/GPL.")
+    copyright_ = LayerEntry(b"see /usr/share/common-licenses/GPL.")
     return [
         package("python3.13-minimal", {
-            "usr/bin/python3.13": Entry(elf("libz.so.1", "libc.so.6", loader=LOADER), RUNNABLE),
-            "usr/lib/python3.13/os.py": Entry(b"import sys\n"),
-            "usr/lib/python3.13/turtle.py": Entry(b""),
-            "usr/lib/python3.13/lib-dynload/_dbm.so": Entry(elf("libdb.so")),
+            "usr/bin/python3.13": LayerEntry(
+                elf("libz.so.1", "libc.so.6", loader=LOADER), RUNNABLE
+            ),
+            "usr/lib/python3.13/os.py": LayerEntry(b"import sys\n"),
+            "usr/lib/python3.13/turtle.py": LayerEntry(b""),
+            "usr/lib/python3.13/lib-dynload/_dbm.so": LayerEntry(elf("libdb.so")),
             f"{DOC}/python3.13-minimal": link("libc6"),
         }),
         package("libc6", {
-            f"{TRIPLET}/libc.so.6": Entry(elf("ld-linux-x86-64.so.2"), RUNNABLE),
-            f"{TRIPLET}/ld-linux-x86-64.so.2": Entry(elf(), RUNNABLE),
+            f"{TRIPLET}/libc.so.6": LayerEntry(elf("ld-linux-x86-64.so.2"), RUNNABLE),
+            f"{TRIPLET}/ld-linux-x86-64.so.2": LayerEntry(elf(), RUNNABLE),
             "usr/lib64/ld-linux-x86-64.so.2": link("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
-            "usr/bin/sh": Entry(b"", RUNNABLE),
+            "usr/bin/sh": LayerEntry(b"", RUNNABLE),
             f"{DOC}/libc6/copyright": copyright_,
         }),
         package("zlib1g", {
             f"{TRIPLET}/libz.so.1": link("libz.so.1.3"),
-            f"{TRIPLET}/libz.so.1.3": Entry(elf("libc.so.6")),
-            f"{DOC}/zlib1g/copyright": Entry(b"zlib"),
+            f"{TRIPLET}/libz.so.1.3": LayerEntry(elf("libc.so.6")),
+            f"{DOC}/zlib1g/copyright": LayerEntry(b"zlib"),
         }),
-        package("libdb", {f"{TRIPLET}/libdb.so": Entry(elf()), f"{DOC}/libdb/copyright": Entry()}),
+        package("libdb", {
+            f"{TRIPLET}/libdb.so": LayerEntry(elf()),
+            f"{DOC}/libdb/copyright": LayerEntry(),
+        }),
         package("base-files", {
-            "usr/lib/os-release": Entry(b"ID=debian\n"),
+            "usr/lib/os-release": LayerEntry(b"ID=debian\n"),
             "etc/os-release": link("../usr/lib/os-release"),
             "usr/share/common-licenses/GPL": link("GPL-3"),
-            "usr/share/common-licenses/GPL-3": Entry(b"the text"),
-            "usr/share/common-licenses/MPL-2.0": Entry(b"another"),
+            "usr/share/common-licenses/GPL-3": LayerEntry(b"the text"),
+            "usr/share/common-licenses/MPL-2.0": LayerEntry(b"another"),
         }),
         package("ca-certificates", {
-            "usr/share/ca-certificates/mozilla/B.crt": Entry(b"b\n"),
-            "usr/share/ca-certificates/mozilla/A.crt": Entry(b"a\n"),
+            "usr/share/ca-certificates/mozilla/B.crt": LayerEntry(b"b\n"),
+            "usr/share/ca-certificates/mozilla/A.crt": LayerEntry(b"a\n"),
         }),
     ]  # fmt: skip
 
@@ -148,7 +153,7 @@ def test_what_is_chosen() -> None:
     used = {"base-files", "ca-certificates", "libc6", "python3.13-minimal", "zlib1g"}
     assert packages == dict.fromkeys(sorted(used), "1.0")
     assert {p.rsplit("/", 1)[1] for p in entries if p.startswith("var/lib/dpkg/")} == used
-    assert entries["etc/ssl/certs/ca-certificates.crt"] == Entry(b"a\nb\n")
+    assert entries["etc/ssl/certs/ca-certificates.crt"] == LayerEntry(b"a\nb\n")
     assert entries["lib64"] == link("usr/lib64")
     assert entries["tmp"] == folder(0o1777)
 
@@ -184,10 +189,10 @@ def test_a_package_is_read(tmp_path: Path) -> None:
     deb = image_debian.read(file)
     assert (deb.name, deb.version) == ("some", "1:2.0-3")
     assert deb.files == {
-        "usr/lib/x86_64-linux-gnu/some.so.1": Entry(b"content"),
+        "usr/lib/x86_64-linux-gnu/some.so.1": LayerEntry(b"content"),
         "usr/lib/x86_64-linux-gnu/some.so": link("some.so.1"),
-        "usr/bin/some": Entry(b"#!", RUNNABLE),
-        "usr/bin/again": Entry(b"#!", RUNNABLE),
+        "usr/bin/some": LayerEntry(b"#!", RUNNABLE),
+        "usr/bin/again": LayerEntry(b"#!", RUNNABLE),
     }
     file.write_bytes(b"none")
     with pytest.raises(PackagingFailed, match=r"some\.deb is no package: "):
@@ -236,11 +241,11 @@ def test_sources_that_are_trusted_unsigned_are_not_asked() -> None:
     )
 
 
-def written(tmp_path: Path, name: str = "layer", **more: Entry) -> Layer:
+def written(tmp_path: Path, name: str = "layer", **more: LayerEntry) -> Layer:
     (tmp_path / "content").write_bytes(b"of a file")
     entries: Entries = {
-        "opt/onnxlet/b": Entry(tmp_path / "content"),
-        "opt/onnxlet/a": Entry(b"abc", RUNNABLE),
+        "opt/onnxlet/b": LayerEntry(tmp_path / "content"),
+        "opt/onnxlet/a": LayerEntry(b"abc", RUNNABLE),
         "opt/link": link("onnxlet/a"),
         "tmp": folder(0o1777),
         "var/state": folder(0o775, owner=65532),
@@ -274,11 +279,11 @@ def test_a_layer(tmp_path: Path) -> None:
         "var/state": (tarfile.DIRTYPE, 0o775, 65532, ""),
     }
     assert written(tmp_path, "again").digest == layer.digest
-    assert written(tmp_path, "another", x=Entry(b"x")).digest != layer.digest
+    assert written(tmp_path, "another", x=LayerEntry(b"x")).digest != layer.digest
 
 
 def test_the_file_of_an_image(tmp_path: Path) -> None:
-    layers = [written(tmp_path, "one"), written(tmp_path, "two", x=Entry(b"x"))]
+    layers = [written(tmp_path, "one"), written(tmp_path, "two", x=LayerEntry(b"x"))]
     config = image_config(MACHINE, layers, {"Cmd": ["serve"]})
     digest = write_layout(tmp_path / "image.tar", "some:7", config, layers, {"note": "text"})
     with tarfile.open(tmp_path / "image.tar") as tar:

@@ -29,7 +29,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, Problem
-from onnxlet.function.inputs.validation import Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators
 from tests.convert.helpers import built, contents, invoked
@@ -169,7 +169,7 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
     class Raising(Model):
         """Raises for short leaves."""
 
-        def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+        def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
             short = np.flatnonzero(table.arrays[0][:, 0] < 5.5).tolist()
             if short:
                 raise InvalidRows([Problem(row, None, "short") for row in short])
@@ -326,7 +326,7 @@ def test_an_imported_model_has_a_background_made_of_its_sample(tmp_path: Path) -
 class Slow(Model):
     """Takes a tenth of a second for any batch."""
 
-    def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
         time.sleep(0.1)
         return super().run(table, *more, **most)
 

@@ -12,39 +12,39 @@ import pytest
 from sklearn import metrics
 
 from onnxlet.convert.metrics.metrics import METRICS, Metric
-from onnxlet.convert.metrics.resampled import Answered, Truth
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.convert.report.evaluation.statistics import resamples
 
 ROWS = 90
 
 
-def two_classes(seed: int = 0, positive: int = 1) -> tuple[Truth, Answered]:
+def two_classes(seed: int = 0, positive: int = 1) -> tuple[Truth, ScoredAnswers]:
     """With ties: probabilities of one digit."""
     random = np.random.default_rng(seed)
     y = random.integers(0, 2, ROWS)
     p = np.clip(np.round(0.3 * y + 0.7 * random.random(ROWS), 1), 0, 1)
     probabilities = np.column_stack([1 - p, p])
-    answered = Answered((p > 0.5).astype(int), probabilities, probabilities[:, positive])
+    answered = ScoredAnswers((p > 0.5).astype(int), probabilities, probabilities[:, positive])
     return Truth(y, ["no", "yes"], positive), answered
 
 
-def four_classes(seed: int = 0) -> tuple[Truth, Answered]:
+def four_classes(seed: int = 0) -> tuple[Truth, ScoredAnswers]:
     """One of which no row has, and one that none is answered."""
     random = np.random.default_rng(seed)
     y = random.choice([0, 1, 3], ROWS)
     weights = random.random((ROWS, 4)) + 1.2 * (np.arange(4) == y[:, None])
     weights[:, 3] /= 9
     probabilities = weights / weights.sum(axis=1, keepdims=True)
-    return Truth(y, list("abcd")), Answered(probabilities.argmax(axis=1), probabilities)
+    return Truth(y, list("abcd")), ScoredAnswers(probabilities.argmax(axis=1), probabilities)
 
 
-def numbers(outputs: int = 1) -> tuple[Truth, Answered]:
+def numbers(outputs: int = 1) -> tuple[Truth, ScoredAnswers]:
     random = np.random.default_rng(5)
     y = random.gamma(2, 100, (ROWS, outputs))
     said = y + random.normal(0, 30, y.shape)
     if outputs == 1:
-        return Truth(y[:, 0], []), Answered(said[:, 0])
-    return Truth(y, []), Answered(said)
+        return Truth(y[:, 0], []), ScoredAnswers(said[:, 0])
+    return Truth(y, []), ScoredAnswers(said)
 
 
 DATA = {"binary": two_classes, "multiclass": four_classes, "regression": numbers}

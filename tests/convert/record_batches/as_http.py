@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.scorer import Answered, AnswerOptions, Scorer
+from onnxlet.convert.record_batches.scorer import AnswerOptions, BatchAnswers, Scorer
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS
@@ -109,7 +109,7 @@ def served(models: Path) -> Client:
     return client_of(create_app(models))
 
 
-def check(model: Model, batch: Any, wanted: AnswerOptions = AnswerOptions()) -> Answered:  # noqa: B008 - frozen
+def check(model: Model, batch: Any, wanted: AnswerOptions = AnswerOptions()) -> BatchAnswers:  # noqa: B008 - frozen
     """Both ways answer a batch alike, by every value and by every word."""
     scorer = Scorer(model, batch.schema, wanted)
     found = scorer.answer(batch)

@@ -25,7 +25,7 @@ from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import Problem
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
 from onnxlet.function.messages import Request
 
 COLUMNS = [
@@ -198,12 +198,12 @@ def by_json(batch: Any) -> list[dict[str, Any]]:
     return list(json_text.loads(json.dumps(rows).encode()))
 
 
-def outcome(table: Table, left_out: LeftOut) -> Any:
+def outcome(table: CheckedBatch, left_out: LeftOut) -> Any:
     problems = left_out.problems
     return table.rows, left_out.kept, problems.first, problems.count
 
 
-def check_same(found: Table, expected: Table, signature: Signature) -> None:
+def check_same(found: CheckedBatch, expected: CheckedBatch, signature: Signature) -> None:
     """Arrays of the same values; float32 only where the graph gets no more."""
     for got, wanted, block in zip(found.arrays, expected.arrays, signature.blocks, strict=True):
         narrow = [column.name for column in block.columns] == ["size"] and got.dtype == np.float32

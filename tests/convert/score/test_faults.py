@@ -19,7 +19,7 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score.errors import Unfinished
-from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.tasks import ScoreTask
 from onnxlet.convert.workers.processes import FreshProcess
 from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import content, golden_table, journal, read_parts, write
@@ -218,11 +218,11 @@ def test_rights_that_are_missing(models: Path, source: Path, public: Path) -> No
 
 
 @pytest.fixture
-def kill_when(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Task], bool]], None]:
+def kill_when(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[ScoreTask], bool]], None]:
     """Have processes killed as soon as they are sent some parts."""
     send = FreshProcess.send
 
-    def killing(chosen: Callable[[Task], bool]) -> None:
+    def killing(chosen: Callable[[ScoreTask], bool]) -> None:
         def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
             send(worker, argument)
             if argument and chosen(pickle.loads(argument)):  # noqa: S301 - our own
@@ -240,7 +240,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     run("in.parquet", "whole")
     sent: list[str] = []
 
-    def first_two(task: Task) -> bool:
+    def first_two(task: ScoreTask) -> bool:
         sent.append(task.name)
         return len(sent) <= 2
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from onnxlet.convert.score import part
 from onnxlet.convert.score.storage import LocalFolder
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.tasks import Options, ScoreTask
 from onnxlet.convert.tables import formats
 from onnxlet.convert.tables.csv_parts import cuts
 
@@ -21,20 +21,20 @@ ROWS = 1000
 TABLE = pa.table({"a": np.arange(ROWS).astype(str), "b": [f"t\n{n}" for n in range(ROWS)]})
 
 
-def task(file: Path, kind: Any, start: int, end: int, first: int, batch: int) -> Task:
+def task(file: Path, kind: Any, start: int, end: int, first: int, batch: int) -> ScoreTask:
     found = file.stat()
-    return Task(
+    return ScoreTask(
         "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns,
         formats.Span(start, end, first, 1), ("a", "b"), "model", "graph",
         Options(batch_rows=batch), "out", "csv",
     )  # fmt: skip
 
 
-def read(given: Task) -> list[formats.Batch]:
+def read(given: ScoreTask) -> list[formats.RowBatch]:
     return list(part.batches(given, LocalFolder(given.source), ["b", "a"]))
 
 
-def check(found: list[formats.Batch], batch: int) -> None:
+def check(found: list[formats.RowBatch], batch: int) -> None:
     full, last = divmod(ROWS, batch)
     assert [each.rows.num_rows for each in found] == [batch] * full + [last] * bool(last)
     assert all(each.rows.schema.names == ["b", "a"] for each in found)
@@ -57,7 +57,7 @@ def test_whatever_sizes_a_reader_gives(sizes: list[int]) -> None:
     rows = pa.RecordBatch.from_pydict({"a": np.arange(sum(sizes))})
     ends = np.cumsum([0, *sizes]).tolist()
     given = [
-        formats.Batch(rows.slice(start, size), {}, formats.counting(start))
+        formats.RowBatch(rows.slice(start, size), {}, formats.counting(start))
         for start, size in zip(ends, sizes, strict=False)
     ]
     found = list(formats.of_size(iter(given), 7))

@@ -22,7 +22,7 @@ from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.storage import LocalFolder
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.tasks import Options, ScoreTask
 from onnxlet.convert.tables import formats
 from onnxlet.function.errors import OnnxletError, WrongUse
 from tests.convert.score.tables import (
@@ -65,7 +65,7 @@ class Ends:
         self.after, self.error = after, error
         self.did: list[str] = []
 
-    def outcomes(self, tasks: Sequence[Task], tick: Any) -> Iterator[Any]:
+    def outcomes(self, tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
         for number, outcome in enumerate(Here().outcomes(tasks, tick)):
             self.did.append(tasks[number].name)
             if number == self.after:
@@ -366,7 +366,7 @@ def test_a_table_that_changes_while_it_is_read(models: Path, tmp_path: Path, run
     path = Path(write(table, tmp_path / "in.parquet", group=300))
 
     class Rewrites:
-        def outcomes(self, tasks: Sequence[Task], tick: Any) -> Iterator[Any]:
+        def outcomes(self, tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
             def rewrite(rows: int) -> None:
                 os.utime(path, ns=(1, 1))
 

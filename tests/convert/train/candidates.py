@@ -20,9 +20,9 @@ from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.trials import (
     Candidate,
+    FitResult,
     Fitted,
     Job,
-    Outcome,
     Parameters,
     TrainingData,
     evaluate,
@@ -100,7 +100,7 @@ class Here:
 
     def outcomes(
         self, jobs: Iterator[Job], until: float | None, tick: Callable[[], object]
-    ) -> Iterator[tuple[Job, Outcome]]:
+    ) -> Iterator[tuple[Job, FitResult]]:
         for job in jobs:
             yield job, evaluate(self._table, job)
 

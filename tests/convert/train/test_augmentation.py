@@ -21,7 +21,7 @@ from onnxlet.convert.train.fitting import (
     shifted,
     with_noise,
 )
-from onnxlet.convert.train.kinds.image import CELLS, Form
+from onnxlet.convert.train.kinds.image import CELLS, ImageForm
 from onnxlet.convert.train.trials import Candidate
 from tests.convert.images import digits
 
@@ -51,8 +51,8 @@ def test_images_are_shifted_by_a_tenth_of_a_side_at_most(monkeypatch: pytest.Mon
     within = {shifted(image, y, x).tobytes(): (y, x) for y, x in product(range(-3, 4), (-1, 0, 1))}
     made = moved([image] * 2000, np.random.default_rng(1))
     assert {within[each.tobytes()] for each in made} == set(within.values())
-    assert farthest(Form(28, 12, "L")) == (3, 1)
-    assert farthest(Form(1, 8, "L")) == (0, 1)
+    assert farthest(ImageForm(28, 12, "L")) == (3, 1)
+    assert farthest(ImageForm(1, 8, "L")) == (0, 1)
 
 
 def test_noise_is_normal_and_stays_within_the_range() -> None:

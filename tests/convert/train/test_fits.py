@@ -24,8 +24,8 @@ import pytest
 
 from onnxlet.convert.train.fits import BEGIN, Fits, local_fits
 from onnxlet.convert.train.trials import (
+    FitResult,
     Job,
-    Outcome,
     TrainingData,
     answers_of,
     evaluate,
@@ -45,7 +45,7 @@ def table(rows: int = 300) -> TrainingData:
     return TrainingData(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
 
 
-def outcomes(fits: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
+def outcomes(fits: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, FitResult]:
     return {job.number: outcome for job, outcome in fits.outcomes(jobs, **given)}
 
 

@@ -17,7 +17,7 @@ import pytest
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.fits import cluster_fits, local_fits
 from onnxlet.convert.train.preparing import Options
-from onnxlet.convert.train.training import Written, train
+from onnxlet.convert.train.training import ModelDestination, train
 from onnxlet.convert.train.trials import Job
 from tests.convert.helpers import quiet
 from tests.convert.train import candidates as made
@@ -122,7 +122,7 @@ def test_a_trained_model_is_the_same_to_the_byte(pair: Processes, tmp_path: Path
     read = {}
     for name, scheduler in (("here", None), ("there", pair.address)):
         options = Options(trials=2, scheduler=scheduler)
-        to = Written("m", tmp_path / name)
+        to = ModelDestination("m", tmp_path / name)
         built = train(frame, "target", options, to, quiet).built
         read[name] = {
             file: (built.directory / file).read_bytes() for file in ("model.onnx", "golden.json")

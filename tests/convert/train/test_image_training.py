@@ -21,7 +21,7 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import voting
 from onnxlet.convert.train.preparing import Options, inspect_table
-from onnxlet.convert.train.training import Trained, Written, train
+from onnxlet.convert.train.training import ModelDestination, Trained, train
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import quiet, served
@@ -70,7 +70,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     options = Options(trials=5, augment=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "Measured", partial(Measured, seconds=1.0))
-        to = Written("m", folder / "models")
+        to = ModelDestination("m", folder / "models")
         trained = train(str(folder / "digits.csv"), "digit", options, to, quiet)
     labelled = np.array([f"d{label}" for label in labels[ROWS : ROWS + 300]])
     return Digits(trained, folder, centred[ROWS:], np.stack(shifted), labelled)

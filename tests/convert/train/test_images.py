@@ -13,7 +13,7 @@ from PIL import Image
 
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.train.kinds import image as module
-from onnxlet.convert.train.kinds.image import Form, ImageColumn, chosen_form, form_named
+from onnxlet.convert.train.kinds.image import ImageColumn, ImageForm, chosen_form, form_named
 from onnxlet.convert.train.preparing import InspectedTable, Options, inspect_table, prepare
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import pixels
@@ -169,7 +169,7 @@ def test_images_of_grey_colors_are_grey(gray: list[Image.Image]) -> None:
     for mode, form in (("RGB", "PNG"), ("P", "GIF"), ("RGBA", "PNG")):
         cells = [encoded(image.convert(mode), form) for image in gray]
         found = looked_at(table(cells))
-        assert found.images["photo"].form == Form(8, 8, "L"), mode
+        assert found.images["photo"].form == ImageForm(8, 8, "L"), mode
         assert found.images["photo"].pixels.keys() == plain.images["photo"].pixels.keys()
 
 
@@ -190,7 +190,7 @@ def test_a_size_may_be_said(gray: list[Image.Image]) -> None:
     for wish in ("image 5x RGB", "image 0x5 L", "image 5x5 CMYK"):
         with pytest.raises(WrongUse, match="expected 'image' or its size and mode"):
             looked_at(table([*gray]), columns={"photo": wish})
-    for form in (Form(28, 28, "L"), Form(7, 300, "RGB")):
+    for form in (ImageForm(28, 28, "L"), ImageForm(7, 300, "RGB")):
         assert form_named(str(form)) == form
 
 
@@ -234,7 +234,7 @@ def test_each_image_is_decoded_once(
 
 def test_pixels_are_found_by_their_hash() -> None:
     one, other = np.zeros((2, 2), np.uint8), np.ones((2, 2), np.uint8)
-    seen = ImageColumn(Form(2, 2, "L"), "", {"a": one, "b": other})
+    seen = ImageColumn(ImageForm(2, 2, "L"), "", {"a": one, "b": other})
     cells = seen.of(pd.Series(["b", "a", "b"], name="photo", index=[7, 8, 9]))
     assert [cell is expected for cell, expected in zip(cells, [other, one, other], strict=True)]
     assert (cells.name, cells.index.tolist()) == ("photo", [7, 8, 9])

@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from onnxlet.convert.tables import csv_rows
 from onnxlet.convert.train import table as module
-from onnxlet.convert.train.table import Rows, read_table
+from onnxlet.convert.train.table import RawRows, read_table
 from onnxlet.function.errors import WrongUse
 
 Write = Callable[..., str]
@@ -267,5 +267,5 @@ def test_a_wide_table_keeps_fewer_rows() -> None:
 
 def test_what_is_read_is_a_table(write: Write) -> None:
     table = read_table(write("r.csv", ROWS), 0)
-    assert isinstance(table, Rows)
+    assert isinstance(table, RawRows)
     assert table.frame.index.equals(pd.RangeIndex(2))

@@ -25,7 +25,7 @@ from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, votin
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
-from onnxlet.convert.train.training import Trained, Written, summary_lines, train
+from onnxlet.convert.train.training import ModelDestination, Trained, summary_lines, train
 from onnxlet.convert.train.trials import Searched, TrainingData, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import Here, linear, tree
@@ -55,7 +55,7 @@ def trained(
     frame.to_csv(data, index=False)
     wanted = Options(**{"trials": 3, **options})
     report = quiet if said is None else said.append
-    return train(str(data), "target", wanted, Written("m", folder / "models"), report)
+    return train(str(data), "target", wanted, ModelDestination("m", folder / "models"), report)
 
 
 @pytest.fixture(scope="module")

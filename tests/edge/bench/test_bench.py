@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.bench.board import Board, State, emulated, read_facts
+from onnxlet.edge.bench.board import Board, BoardState, emulated, read_facts
 from onnxlet.edge.bench.report import (
     Energy,
     Memory,
@@ -36,8 +36,8 @@ PI = Results(
         "Raspberry Pi 5 Model B Rev 1.0", "Cortex-A76", 4, 8_443_000_000, "ondemand", (1500, 2400),
         "Linux 6.12.25+rpt-rpi-2712", "Debian GNU/Linux 13 (trixie)", "3.13.5",
     ),
-    before=State(48.3, 0, "the voltage has been well since the start", 1500),
-    after=State(61.5, 0x50000, "the voltage was too low since the start", 2400),
+    before=BoardState(48.3, 0, "the voltage has been well since the start", 1500),
+    after=BoardState(61.5, 0x50000, "the voltage was too low since the start", 2400),
     memory=Memory(61_000_000, 70_400_000, 81_000_000),
     speed=Speed(
         {"python": 31.0, "import": 402.0, "load": 18.0, "first run": 3.0}, 5,

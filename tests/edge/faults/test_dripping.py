@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.forward import https
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.forward.sender import Outcome
+from onnxlet.edge.forward.sender import DeliveryResult
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
 from onnxlet.edge.update.fetch import Web, download, read_small
@@ -35,7 +35,7 @@ def test_a_batch_whose_answer_drips_is_sent_again_later(
     with dripping(b"", pair if tls else None) as url:
         begun = time.monotonic()
         verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
-    assert verdict == Outcome("failed", "no whole answer within 0.5 s")
+    assert verdict == DeliveryResult("failed", "no whole answer within 0.5 s")
     assert time.monotonic() - begun < OVER_SECONDS
 
 
@@ -43,7 +43,7 @@ def test_one_that_was_acknowledged_has_arrived(pair: Pair, monkeypatch: pytest.M
     monkeypatch.setattr(https, "OVERALL_SECONDS", 120)
     with dripping(HEAD, pair) as url:
         verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
-    assert verdict == Outcome("arrived", "status 200")
+    assert verdict == DeliveryResult("arrived", "status 200")
 
 
 @pytest.mark.faults

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from onnxlet.edge.forward import forwarder, https, records, sender
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.forward.sender import Outcome, Transport
+from onnxlet.edge.forward.sender import DeliveryResult, Transport
 from onnxlet.edge.settings.device import ForwardOptions
 
 FAST_SECONDS = 0.01
@@ -23,11 +23,11 @@ FAST_SECONDS = 0.01
 def transport(send: Transport, fault: str) -> Transport:
     """The real one, or one with a fault that the test has to find."""
 
-    def forgets_at_once(batch: Batch) -> Outcome:
+    def forgets_at_once(batch: Batch) -> DeliveryResult:
         send(batch)
-        return Outcome("arrived")
+        return DeliveryResult("arrived")
 
-    def has_other_keys(batch: Batch) -> Outcome:
+    def has_other_keys(batch: Batch) -> DeliveryResult:
         return send(batch._replace(key=uuid.uuid4().hex))
 
     return {"forgets at once": forgets_at_once, "other keys": has_other_keys}.get(fault, send)

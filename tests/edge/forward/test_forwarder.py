@@ -22,7 +22,7 @@ from onnxlet.edge.forward import forwarder, monitor
 from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
-from onnxlet.edge.forward.sender import Outcome
+from onnxlet.edge.forward.sender import DeliveryResult
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store import database, writer
@@ -55,9 +55,9 @@ class Device:
         app = make_app(models, forward=self.forward, settings=settings, log=lambda entry: None)
         self.client = app.test_client()
 
-    def _take(self, batch: Batch) -> Outcome:
+    def _take(self, batch: Batch) -> DeliveryResult:
         self.sent += json.loads(batch.body)["records"]
-        return Outcome("arrived")
+        return DeliveryResult("arrived")
 
     def first(self, kind: str = "prediction") -> Any:
         wait_until(lambda: any(kind in record for record in self.sent))

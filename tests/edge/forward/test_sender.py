@@ -21,7 +21,7 @@ from onnxlet.edge.forward.https import status_outcome
 from onnxlet.edge.forward.monitor import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sender import Outcome, Sender, Transport, pause
+from onnxlet.edge.forward.sender import DeliveryResult, Sender, Transport, pause
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
@@ -40,24 +40,24 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
 @pytest.mark.parametrize(
     ("status", "retry_after", "outcome"),
     [
-        (200, "", Outcome("arrived", "status 200")),
-        (202, "9", Outcome("arrived", "status 202")),
-        (301, "", Outcome("failed", "status 301")),
-        (400, "", Outcome("refused", "status 400")),
-        (401, "", Outcome("barred", f"status 401: {https.BARRED[401]}")),
-        (403, "5", Outcome("barred", f"status 403: {https.BARRED[403]}", 5.0)),
-        (404, "", Outcome("barred", f"status 404: {https.BARRED[404]}")),
-        (407, "", Outcome("barred", f"status 407: {https.BARRED[407]}")),
-        (422, "", Outcome("refused", "status 422")),
-        (413, "9", Outcome("refused", "status 413")),
-        (408, "", Outcome("failed", "status 408")),
-        (429, "120", Outcome("failed", "status 429", 120.0)),
-        (503, "999999", Outcome("failed", "status 503", 3600.0)),
-        (503, "Fri, 31 Dec 1999 23:59:59 GMT", Outcome("failed", "status 503")),
-        (500, "-1", Outcome("failed", "status 500")),
+        (200, "", DeliveryResult("arrived", "status 200")),
+        (202, "9", DeliveryResult("arrived", "status 202")),
+        (301, "", DeliveryResult("failed", "status 301")),
+        (400, "", DeliveryResult("refused", "status 400")),
+        (401, "", DeliveryResult("barred", f"status 401: {https.BARRED[401]}")),
+        (403, "5", DeliveryResult("barred", f"status 403: {https.BARRED[403]}", 5.0)),
+        (404, "", DeliveryResult("barred", f"status 404: {https.BARRED[404]}")),
+        (407, "", DeliveryResult("barred", f"status 407: {https.BARRED[407]}")),
+        (422, "", DeliveryResult("refused", "status 422")),
+        (413, "9", DeliveryResult("refused", "status 413")),
+        (408, "", DeliveryResult("failed", "status 408")),
+        (429, "120", DeliveryResult("failed", "status 429", 120.0)),
+        (503, "999999", DeliveryResult("failed", "status 503", 3600.0)),
+        (503, "Fri, 31 Dec 1999 23:59:59 GMT", DeliveryResult("failed", "status 503")),
+        (500, "-1", DeliveryResult("failed", "status 500")),
     ],
 )
-def test_what_a_status_means(status: int, retry_after: str, outcome: Outcome) -> None:
+def test_what_a_status_means(status: int, retry_after: str, outcome: DeliveryResult) -> None:
     assert status_outcome(status, retry_after) == outcome
 
 
@@ -78,7 +78,7 @@ def test_pauses_grow_up_to_minutes_and_differ() -> None:
 def test_what_is_posted(endpoint: Endpoint, options: ForwardOptions) -> None:
     outcome = https.transport(options)(BATCH)
 
-    assert outcome == Outcome("arrived", "status 200")
+    assert outcome == DeliveryResult("arrived", "status 200")
     sent = {"content-type", "content-encoding", "authorization", "idempotency-key", "user-agent"}
     assert {name: value for name, value in endpoint.headers.items() if name in sent} == {
         "content-type": "application/json",
@@ -100,7 +100,7 @@ def test_failures_are_logged_and_retried(
     with monkeypatch.context() as soon:
         soon.setattr(https, "TIMEOUT_SECONDS", 0.2)
         assert send(BATCH).why.startswith("TimeoutError")
-    assert send(BATCH) == Outcome("failed", "status 500")
+    assert send(BATCH) == DeliveryResult("failed", "status 500")
     nobody = https.transport(options._replace(url="https://localhost:1/"))(BATCH)
     assert (nobody.state, "refused" in nobody.why) == ("failed", True)
     unknown = https.transport(options._replace(url="https://nowhere.invalid/"))(BATCH)
@@ -289,7 +289,7 @@ def test_who_closes_before_the_end_of_a_body_is_heard(options: ForwardOptions) -
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         outcome = https.transport(options._replace(url=url))(large)
         refusing.join()
-    assert outcome == Outcome("refused", "status 413")
+    assert outcome == DeliveryResult("refused", "status 413")
 
 
 def test_retry_after_is_respected(sending: Sending, endpoint: Endpoint) -> None:
@@ -308,17 +308,17 @@ def test_of_two_processes_one_sends(options: ForwardOptions) -> None:
     begun, over = threading.Event(), threading.Event()
     sent: list[str] = []
 
-    def slowly(batch: Batch) -> Outcome:
+    def slowly(batch: Batch) -> DeliveryResult:
         sent.append("first")
         begun.set()
         over.wait(10)
-        return Outcome("arrived")
+        return DeliveryResult("arrived")
 
     first = Sending(options, slowly)
 
-    def at_once(batch: Batch) -> Outcome:
+    def at_once(batch: Batch) -> DeliveryResult:
         sent.append("second")
-        return Outcome("arrived")
+        return DeliveryResult("arrived")
 
     second = Sending(options, at_once)
     first.keep("a")

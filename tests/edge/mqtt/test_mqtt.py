@@ -25,7 +25,7 @@ from onnxlet.edge.forward import mqtt
 from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sender import Outcome, Sender
+from onnxlet.edge.forward.sender import DeliveryResult, Sender
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
@@ -101,10 +101,10 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     sent: list[Any] = []
     answered = threading.Event()  # until then the first record is still in the queue
 
-    def take(batch: Batch) -> Outcome:
+    def take(batch: Batch) -> DeliveryResult:
         assert answered.wait(60)
         sent.extend(json.loads(batch.body)["records"])
-        return Outcome("arrived")
+        return DeliveryResult("arrived")
 
     options = ForwardOptions("https://x", seconds=0.5, queue=tmp_path / "queue.db")
     forward = Forwarder(options, take, Clock("boot"))
@@ -323,7 +323,7 @@ def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
     assert message.user == {"Idempotency-Key": "the key", "Content-Encoding": "gzip"}
     assert message.content_type == "application/json"
     nobody = mqtt.transport(options._replace(url=f"{broker.url}/nobody"))
-    assert nobody(BATCH) == Outcome("failed", "nobody subscribes to the topic")
+    assert nobody(BATCH) == DeliveryResult("failed", "nobody subscribes to the topic")
     assert mqtt.transport(options._replace(key="wrong"))(BATCH).state == "failed"
     assert mqtt.transport(options._replace(ca=None))(BATCH).state == "failed"
     broker.end()
@@ -337,7 +337,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
     options = ForwardOptions(f"{broker.url}/mine", PASSWORD, USER, broker.ca)
     large = BATCH._replace(body=os.urandom(5000))
     try:
-        assert mqtt.transport(options)(large) == Outcome(
+        assert mqtt.transport(options)(large) == DeliveryResult(
             "refused", "the broker takes 2000 bytes at most"
         )
     finally:

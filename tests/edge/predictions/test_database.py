@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.edge.predictions import database as module
 from onnxlet.edge.predictions.answers import Answer
-from onnxlet.edge.predictions.database import SET_S, AnswerStore, Joined, Outcome, Truths
+from onnxlet.edge.predictions.database import SET_S, AnswerStore, Joined, TruthResult, Truths
 from onnxlet.function import json_text
 from tests.conftest import ran
 
@@ -65,7 +65,7 @@ def answer(name: str, clock: Clock, model: str = "m", rows: int = 1, version: in
     return Answer(name, 0, model, version, "numbers", body, int(clock()))
 
 
-def truth(store: AnswerStore, *entries: tuple[str, int]) -> Outcome:
+def truth(store: AnswerStore, *entries: tuple[str, int]) -> TruthResult:
     truths = Truths([{"id": name, "row": row, "value": 0.5} for name, row in entries], b"")
     store.add([truths])
     assert truths.outcome is not None
@@ -78,7 +78,7 @@ def test_an_answer_and_its_truth_in_one_commit(make: Make, clock: Clock) -> None
     store.add([answer("a", clock), truths])
 
     expected = Joined("m", 1, "numbers", {"prediction": 0.0}, 0.5)
-    assert truths.outcome == Outcome([expected])
+    assert truths.outcome == TruthResult([expected])
     assert store.rows("m", 1) == ([{"prediction": 0.0}], [0.5], 1)
     assert store.rows("m", 2) == ([], [], 0)
 

@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.edge.predictions import ownership, prediction_store
 from onnxlet.edge.predictions.database import SCHEMA
-from onnxlet.edge.predictions.ownership import APPLICATION_ID, Found, look
+from onnxlet.edge.predictions.ownership import APPLICATION_ID, PathContent, look
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
@@ -121,11 +121,11 @@ def test_a_full_disk_stops_only_a_start_where_the_file_is_named(
 def test_a_file_is_ours_from_its_first_commit_on(tmp_path: Path) -> None:
     """The header in the file itself has the mark, although later commits are in the WAL."""
     path = tmp_path / "kept.db"
-    assert look(path) is Found.NOTHING
+    assert look(path) is PathContent.NOTHING
     path.touch()
-    assert look(path) is Found.NOTHING
+    assert look(path) is PathContent.NOTHING
     with closing(ownership.opened(path, SCHEMA)):
-        assert look(path) is Found.OURS
+        assert look(path) is PathContent.OURS
         with closing(sqlite3.connect(path)) as read:
             assert read.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     ownership.check(path, SCHEMA)

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from onnxlet.edge.service.app import Meter, make_app
+from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.edge.service.metrics import request_metrics
 from onnxlet.edge.service.serve import _server
 from onnxlet.edge.service.tally import BOUNDS
@@ -51,7 +51,7 @@ def at(found: Samples, name: str, **labels: str) -> float | None:
 @pytest.fixture
 def client(models: Path) -> Any:
     settings = Settings(models, default_model="shop", max_in_flight=7)
-    return create_app(models, settings=settings, meter=Meter()).test_client()
+    return create_app(models, settings=settings, meter=RequestMeter()).test_client()
 
 
 def test_what_is_counted(client: Any) -> None:
@@ -88,7 +88,7 @@ def test_what_is_counted(client: Any) -> None:
 
 
 def test_buckets_hold_what_took_at_most_so_long() -> None:
-    meter = Meter()
+    meter = RequestMeter()
     for milliseconds in (0.1, BOUNDS[0], BOUNDS[0] + 0.01, 10**6):
         meter.count({"status": 200, "ms": milliseconds})
 
@@ -134,7 +134,7 @@ def test_clients_cannot_make_labels(client: Any) -> None:
 
 
 def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
-    meter = Meter()
+    meter = RequestMeter()
     meter.count({"status": 500, "ms": 1.0, "error": "model shop/1: model.onnx was altered"})
 
     _, errors, *_ = request_metrics(meter.tally)
@@ -153,7 +153,7 @@ def test_refused_versions_are_reported(models: Path, client: Any) -> None:
 
 def test_a_key_is_needed_where_keys_are_set(models: Path) -> None:
     settings = Settings(models, api_keys=KEYS)
-    client = create_app(models, settings=settings, meter=Meter()).test_client()
+    client = create_app(models, settings=settings, meter=RequestMeter()).test_client()
 
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"X-API-Key": "secret"}).status_code == 200

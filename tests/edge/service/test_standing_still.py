@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.service.app import Meter
+from onnxlet.edge.service.app import RequestMeter
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.models.repository import Progress
-from onnxlet.function.serving.reload import Refusal, Reloader
+from onnxlet.function.serving.reload import RefusedVersion, Reloader
 from onnxlet.function.settings import Settings
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_metrics import at, samples
@@ -31,7 +31,7 @@ class Silent:
         self.asked.set()
         self.let_go.wait()
 
-    def refused(self) -> list[Refusal]:
+    def refused(self) -> list[RefusedVersion]:
         return []
 
     def leads(self) -> bool:
@@ -49,7 +49,7 @@ def silent() -> Iterator[Silent]:
 def test_a_look_that_stands_still_is_reported(
     own: Path, silent: Silent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    meter = Meter()
+    meter = RequestMeter()
     client: Any = create_app(own, settings=Settings(own), meter=meter).test_client()
     repository = client.application.extensions[SERVICE].repository
     repository.progress = Progress(still=0.05)

@@ -16,7 +16,7 @@ from typing import Any
 from onnxlet.edge.command_line import main
 from onnxlet.edge.device.slots import idle_slot, switch
 from onnxlet.edge.update import unpack, update
-from onnxlet.edge.update.find import Found
+from onnxlet.edge.update.find import CandidateRelease
 from onnxlet.edge.update.history import History
 from onnxlet.edge.update.setup import Setup
 
@@ -61,7 +61,7 @@ def die_while_unpacking() -> None:
 def switch_first() -> None:
     """The mistake that the order of an update is there against."""
 
-    def take(setup: Setup, history: History, found: Found) -> History:
+    def take(setup: Setup, history: History, found: CandidateRelease) -> History:
         archive, slot = update._fetch(setup, found), idle_slot(setup.paths)
         shutil.rmtree(setup.paths.slot(slot), ignore_errors=True)
         setup.paths.slot(slot).mkdir()

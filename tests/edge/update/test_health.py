@@ -15,7 +15,7 @@ from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update import health
 from onnxlet.edge.update.confirm import models_in
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.health import Service, service_faults
+from onnxlet.edge.update.health import LocalServer, service_faults
 from onnxlet.edge.update.history import read_history
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import rollback, update
@@ -66,7 +66,7 @@ def golden_of(paths: DevicePaths) -> Path:
 def asked_of(says: Says, paths: DevicePaths) -> list[str]:
     """What is wrong with a service that says this to golden rows, whatever is live."""
     says["always"] = True
-    service = Service(says["url"], "", "true", 0.3, paths.state)
+    service = LocalServer(says["url"], "", "true", 0.3, paths.state)
     return service_faults(service, models_in(paths.live.resolve()))
 
 

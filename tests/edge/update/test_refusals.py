@@ -21,7 +21,7 @@ from onnxlet.edge.update.errors import Failed, Refused, Unreachable
 from onnxlet.edge.update.find import Offer
 from onnxlet.edge.update.history import MOST_ATTEMPTS, Attempt, History, read_history, write_history
 from onnxlet.edge.update.setup import Setup
-from onnxlet.edge.update.unpack import Entry, _write, check_and_unpack
+from onnxlet.edge.update.unpack import ArchiveEntry, _write, check_and_unpack
 from onnxlet.edge.update.update import update
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.update.conftest import Maker, make_key, tree
@@ -259,7 +259,7 @@ def test_no_more_is_written_than_is_declared(maker: Maker, good: Path, tmp_path:
         info = archive.getinfo("big")
         info.file_size = 1000
         with pytest.raises((Refused, zipfile.BadZipFile)):
-            _write(archive, Entry(info, None), tmp_path / "out", offer)
+            _write(archive, ArchiveEntry(info, None), tmp_path / "out", offer)
     assert (tmp_path / "out").stat().st_size <= 1000
 
 

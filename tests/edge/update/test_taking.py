@@ -18,7 +18,7 @@ from onnxlet.convert.bundle.sign import sign_release
 from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update import confirm
 from onnxlet.edge.update.errors import Failed, Refused
-from onnxlet.edge.update.health import Service, service_faults
+from onnxlet.edge.update.health import LocalServer, service_faults
 from onnxlet.edge.update.history import Attempt, History, read_history, write_history
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
@@ -83,7 +83,7 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
     archive = maker.sign(maker.write(files, "6.zip"), 6)
     setup = supervise()
 
-    def soon(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
+    def soon(service: LocalServer, models: Mapping[Path, tuple[str, int]]) -> list[str]:
         """The release gets little time; the one before may take long to start, as anywhere."""
         return service_faults(
             service._replace(seconds=1.5) if live_slot(paths) == "b" else service, models

@@ -21,7 +21,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.aws import object_run, s3_events, s3_objects
 from onnxlet.function.aws.s3_events import NotAnswered, answer, answer_messages, created, in_message
-from onnxlet.function.aws.s3_objects import Objects, Place, Upload
+from onnxlet.function.aws.s3_objects import Objects, S3Location, Upload
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 from tests.events import (
@@ -57,7 +57,7 @@ def problems_of(site: Site, key: str) -> list[Any]:
 def test_every_form_of_event_names_the_object(key: str) -> None:
     direct, bridge = make_s3_event(key, "e"), make_bridge_event(key, "e")
     topic = {"Type": "Notification", "Message": json.dumps(direct)}
-    expected = [(Place("in", key), "e")]
+    expected = [(S3Location("in", key), "e")]
 
     assert created(direct) == expected
     assert created(bridge) == expected
@@ -65,7 +65,7 @@ def test_every_form_of_event_names_the_object(key: str) -> None:
     for body in (direct, bridge, topic):
         [record] = make_sqs_event([json.dumps(body)])["Records"]
         assert in_message(record) == expected
-    assert created(make_s3_event(key)) == [(Place("in", key), "")]
+    assert created(make_s3_event(key)) == [(S3Location("in", key), "")]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_an_upload_of_just_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
     for size in (0, 9, 10, 11, 20):
         s3 = S3()
         monkeypatch.setattr("tests.function.aws.bucket.LEAST_PART", 10)
-        upload = Upload(Objects(s3), Place("out", "a"), "text/csv", {})
+        upload = Upload(Objects(s3), S3Location("out", "a"), "text/csv", {})
         content = os.urandom(size)
         for byte in range(size):
             upload.write(content[byte : byte + 1])

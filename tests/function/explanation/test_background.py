@@ -17,7 +17,7 @@ from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.explain import NOT_FINITE, ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import NOT_ANSWERED
-from onnxlet.function.inputs.validation import Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests.conftest import Client, app_of, ran
 from tests.function.altered import altered_manifest, put
@@ -146,7 +146,7 @@ def test_training_rows_are_named_as_the_source(version: Path) -> None:
 class Odd(Model):
     """Answers long leaves with infinity, unless they are wide as well."""
 
-    def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
         outputs = super().run(table, *more, **most)
         [rows] = table.arrays
         outputs["probabilities"][(rows[:, 0] == 7.5) & (rows[:, 1] != 9.5)] = float("inf")

@@ -20,7 +20,7 @@ from onnxlet.function.explanation.value_function import (
     TableValueFunction,
     TextMasker,
 )
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 
 DTYPES = {
     "float64": st.floats(allow_nan=True, allow_infinity=True, width=64),
@@ -78,7 +78,7 @@ BLOCKS = [
 INSTANCE = [np.array([[5.0, 6.0]]), np.array([["x y", "w"]], dtype=object), np.array([[True]])]
 
 
-def lengths(table: Table, tensors: Any = None) -> Array:
+def lengths(table: CheckedBatch, tensors: Any = None) -> Array:
     """A number made of every cell, which identifies the row."""
     numbers, texts, flags = table.arrays
     said = [sum(map(ord, text + label)) for text, label in texts.tolist()]
@@ -87,7 +87,7 @@ def lengths(table: Table, tensors: Any = None) -> Array:
 
 
 def function_of(evaluate: Any = lengths, wide: int = 1) -> TableValueFunction:
-    background, instance = Table(2, BLOCKS), Table(1, INSTANCE)
+    background, instance = CheckedBatch(2, BLOCKS), CheckedBatch(1, INSTANCE)
     return TableValueFunction(
         background,
         lengths(background),
@@ -126,7 +126,7 @@ def test_a_coalition_is_worth_what_its_masked_rows_are_answered(shared: bool) ->
                 label = "w" if mask[2] else BLOCKS[1][slot, 1]
                 flag = np.where(mask[3], INSTANCE[2][0], BLOCKS[2][slot])
                 texts = np.array([[text, label]], dtype=object)
-                row = Table(1, [numbers[None], texts, flag[None]])
+                row = CheckedBatch(1, [numbers[None], texts, flag[None]])
                 assert got[0, number, slot] == lengths(row)[0]
 
 
@@ -137,7 +137,7 @@ def test_fewer_coalitions_are_asked_for_together_where_their_answers_are_wide() 
 
 
 def test_a_masked_row_that_is_not_answered_is_named() -> None:
-    def raising(table: Table, tensors: Any) -> Array:
+    def raising(table: CheckedBatch, tensors: Any) -> Array:
         raise InvalidRows([Problem(11, None, "raises")])
 
     function = function_of(raising)

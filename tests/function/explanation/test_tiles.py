@@ -30,7 +30,7 @@ from onnxlet.function.explanation import tiles
 from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.explain import ExplainOptions, explain
 from onnxlet.function.inputs import image_feed, images
-from onnxlet.function.inputs.validation import Table, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests.conftest import app_of
 from tests.convert.images import digits, encoded, noise
@@ -283,7 +283,7 @@ def test_covered_images_are_made_in_small_parts(
     table = validate_rows([[WIDE[0]], [WIDE[1]]], model.signature)
     run, sizes = Model.run, list[int]()
 
-    def noting(self: Model, part: Table, *more: Any, **most: Any) -> Any:
+    def noting(self: Model, part: CheckedBatch, *more: Any, **most: Any) -> Any:
         sizes.append(part.rows)
         return run(self, part, *more, **most)
 
@@ -334,7 +334,7 @@ def test_too_many_pixels_or_numbers(
 class Odd(Model):
     """Raises for images that are dark in one corner, answers infinity to a bright other one."""
 
-    def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
         outputs = super().run(table, *more, **most)
         for row, [cell] in enumerate(table.arrays[0].tolist()):
             pixels = cell.pixels["pixels"]

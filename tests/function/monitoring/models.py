@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array, Noted
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring import drift
@@ -63,7 +63,7 @@ def customers(rows: int = 4000, seed: int = 0) -> tuple[pd.DataFrame, Array]:
     return X, y
 
 
-def asked(model: Model, table: Table, request_id: str = "r") -> Prediction:
+def asked(model: Model, table: CheckedBatch, request_id: str = "r") -> Prediction:
     """What the service makes of a checked batch."""
     noted = Noted()
     outputs = model.run(table, noted=noted)
@@ -72,7 +72,7 @@ def asked(model: Model, table: Table, request_id: str = "r") -> Prediction:
 
 def some(prediction: Prediction, rows: Any) -> Prediction:
     """Some rows of a batch, with their answers."""
-    table = Table(len(rows), [array[rows] for array in prediction.table.arrays])
+    table = CheckedBatch(len(rows), [array[rows] for array in prediction.table.arrays])
     outputs = {name: array[rows] for name, array in prediction.outputs.items()}
     noted: Mapping[tuple[int, int], Any] = {
         at: np.array(shares)[rows].tolist() for at, shares in prediction.noted.items()

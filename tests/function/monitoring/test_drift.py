@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 from onnxlet.convert.directory import reference_statistics
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 from onnxlet.function.settings import Settings
 from tests.conftest import client_of
@@ -52,8 +52,8 @@ def test_rows_like_those_of_the_build_alarm_at_most_once_in_a_thousand_windows(
     whole = answered(model, customers(20_000, seed=7)[0])
     random = np.random.default_rng(0)
 
-    def take(model: Model, rows: Any) -> Table:
-        return Table(len(rows), [array[np.array(rows)] for array in whole.table.arrays])
+    def take(model: Model, rows: Any) -> CheckedBatch:
+        return CheckedBatch(len(rows), [array[np.array(rows)] for array in whole.table.arrays])
 
     monkeypatch.setattr(reference_statistics, "read", take)
     alarms = []

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.outputs.boxes import as_texts, boxes
 from onnxlet.function.serving.golden import compare
 
@@ -38,7 +38,7 @@ def photo(width: int, height: int, orientation: int = 1) -> str:
 
 def answered(found: Any, *photos: str, labels: list[str] | None = None) -> Any:
     names = np.array([["a", each] for each in photos], dtype=object)
-    table = Table(len(photos), [np.zeros((len(photos), 1)), names])
+    table = CheckedBatch(len(photos), [np.zeros((len(photos), 1)), names])
     made: Array = step("photo", labels or ["cat", "dog"])(np.array(found, np.float32), table)
     assert made.shape == (len(photos),)
     return made.tolist()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.tensors import declared
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.messages import Prediction
 from onnxlet.function.protocols.v2.inputs import _columns, read_inputs
 from onnxlet.function.protocols.v2.outputs import AnswerOptions, reply_of
@@ -155,7 +155,7 @@ def reply_to(outputs: dict[str, Any], binary: bool) -> tuple[Any, bytes]:
     """An answer's JSON, and the bytes behind it."""
     signature = SimpleNamespace(outputs=())
     model: Any = SimpleNamespace(name="m", version=3, classes=None, signature=signature)
-    prediction = Prediction("", model, Table(3, []), outputs, 3)
+    prediction = Prediction("", model, CheckedBatch(3, []), outputs, 3)
     reply = reply_of(prediction, AnswerOptions(None, binary))
     length = int(reply.headers.get(HEADER, len(reply.body)))
     return json.loads(reply.body[:length]), reply.body[length:]

@@ -106,7 +106,7 @@ class Element:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CounterKey:
     """What is counted: a combination, in one of TYPES, of one cut of one target."""
 
     elements: tuple[Element, ...]
@@ -118,7 +118,7 @@ class Counted:
 class Counter:
     """A number that is made of counts."""
 
-    counted: Counted  # what is counted
+    counted: CounterKey  # what is counted
     border: int  # the index of the target's border
     prior: tuple[float, float]  # what is added above and below, float32
     shift: float  # of the quotient, float32
@@ -135,7 +135,7 @@ class Counts:
     denominator: int  # of FREQUENCIES
 
 
-def read_counters(data: bytes) -> tuple[list[Counter], dict[Counted, Counts]]:
+def read_counters(data: bytes) -> tuple[list[Counter], dict[CounterKey, Counts]]:
     """The counters that trees use, in their order, and all tables.
 
     The data are a file in CatBoost's binary format. Unsupported: a counter has no table.
@@ -164,16 +164,16 @@ def _counter(table: FlatTable) -> Counter:
     )
 
 
-def _counted(table: FlatTable) -> Counted:
+def _counted(table: FlatTable) -> CounterKey:
     combination = table.table(0)
     elements = [Element("category", int(n)) for n in combination.vector(0, "<i4")]
     for field, kind, split in ((1, "border", SPLIT_OF_NUMBER), (2, "value", SPLIT_OF_CATEGORY)):
         parts = combination.vector(field, split)
         elements += [Element(kind, int(p["column"]), p["bound"].item()) for p in parts]
-    return Counted(tuple(elements), TYPES[table.number(1, "b")], table.number(2, "i"))
+    return CounterKey(tuple(elements), TYPES[table.number(1, "b")], table.number(2, "i"))
 
 
-def _tables(data: bytes, at: int) -> dict[Counted, Counts]:
+def _tables(data: bytes, at: int) -> dict[CounterKey, Counts]:
     found = {}
     count, at = _size(data, at)
     for _ in range(count):

@@ -27,7 +27,7 @@ from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import DATE, Graph, Outputs, Table, Tensor, Unsupported
 
 
-class Counted:
+class TextCounts:
     """Numbers of a column of text, each of shape (rows, 1)."""
 
     def __init__(self, column: Tensor) -> None:
@@ -46,15 +46,15 @@ class Counted:
         """1 where a regular expression matches."""
         return self.number("pattern_matches", pattern=pattern, how=how)
 
-    def stripped(self) -> Counted:
+    def stripped(self) -> TextCounts:
         """The same of the text between the first character that is no space and the last."""
         step = {"step": "str_method", "name": "strip"}
-        return Counted(self._column.graph.front_end(self._column, step))
+        return TextCounts(self._column.graph.front_end(self._column, step))
 
 
 SPACES, LETTERS, WORDS, CAPITALS, DIGITS = r"\s", r"\S", r"\S+", "[A-Z]", r"\d"
 
-FEATURES: dict[str, Callable[[Counted], Tensor]] = {
+FEATURES: dict[str, Callable[[TextCounts], Tensor]] = {
     "char_count": lambda x: x.found(LETTERS),
     "word_count": lambda x: x.found(WORDS),
     "sentence_count": lambda x: x.found("[.!?]+"),
@@ -85,7 +85,7 @@ def counted(graph: Graph, fitted: Any, table: Table) -> Outputs:
         if fitted.missing_values == "ignore":
             [filled] = filled_text(table[name], [table[name]], [""], None)
             table = table.assign(**{name: filled})
-        x = Counted(table[name])
+        x = TextCounts(table[name])
         made = graph.concat([FEATURES[feature](x) for feature in fitted.features_])
         new = [f"{name}_{feature}" for feature in fitted.features_]
         table = added(table, new, made.isnan().where(0.0, made))
