@@ -31,11 +31,11 @@ EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 # What no older scikit-learn, pandas, NumPy, SciPy or PyArrow changes: graphs and bundles, journals and
 # processes, pages. And whole trainings, which one environment is enough for.
-NOT_OLDEST := bundle cluster examples graph imported record_batches/test_tables_doc.py \
+NOT_OLDEST := bundle examples graph imported workers record_batches/test_tables_doc.py \
     $(addprefix report/test_,card.py files.py page.py plots.py sentences.py wording.py) \
-    $(addprefix score/test_,csv_cuts.py duckdb.py journal.py s3.py same_bytes.py) \
-    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py workers.py) \
-    test_command_line.py test_progress.py test_spacing.py
+    $(addprefix score/test_,duckdb.py journal.py s3.py same_bytes.py) \
+    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py fits.py) \
+    tables/test_csv_parts.py test_command_line.py test_progress.py test_spacing.py
 # Tests in so many processes, where a suite is beside no other; a file's are in one.
 PROCESSES ?= 2
 SPREAD := -n $(PROCESSES) --dist loadfile
@@ -167,7 +167,7 @@ test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the pow
 
 # Without PyArrow pandas keeps text in another way.
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
-	$(RUN)/bin/python -m pytest $(SPREAD) --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest $(SPREAD) tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
 	$(RUN)/bin/python -m pytest -n $(PROCESSES) -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
 
 $(RUN)/ready: requirements/test-run.txt tools/setup.sh

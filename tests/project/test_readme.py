@@ -210,3 +210,14 @@ def test_make_lists_every_command() -> None:
     makefile = (ROOT / "Makefile").read_text()
     [phony] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert set(re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE)) == set(phony.split())
+
+
+def test_each_suite_names_tests_that_are_there() -> None:
+    """A file to be left out that is gone is run after all, and nobody hears of it."""
+    targets = re.findall(r"^(test[\w-]*|coverage):", (ROOT / "Makefile").read_text(), re.M)
+    said = subprocess.run(
+        ["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    named = {*re.findall(r"(?<!\S)tests/[\w./-]+", said)}
+    assert (len(targets) > 20, len(named) > 40) == (True, True)
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
