@@ -40,10 +40,10 @@ TABLE = "columns"
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 WHERE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 EXAMPLE = 'Expected lines such as: age = "number", below a line [columns]. --dry-run writes one.'
+FORMS = ",\n# ".join(kind.form_said for kind in KINDS.values() if kind.form_said)
 HEAD = f"""\
 # What each column is taken for: change a kind, and give this file to --columns.
-# Used: {", ".join(USED)}; a date may have its form: "date %d.%m.%Y",
-# images their size and mode, L or RGB: "image 32x32 RGB".
+# Used: {", ".join(USED)}; {FORMS}.
 # Left out: "{OUT}", or why ({", ".join(kind for kind in KINDS if kind not in USED)}).
 # A column that is not named here is guessed again.
 
@@ -190,7 +190,7 @@ def _wrong_kinds(
         if name not in seen:
             hint = close_to(name, list(seen))
             problems.append(Problem(f"--columns: there is no column '{name}'", hint))
-        elif kind not in (*KINDS, OUT) or (form and (kind == OUT or not KINDS[kind].has_form)):
+        elif kind not in (*KINDS, OUT) or (form and (kind == OUT or not KINDS[kind].form_said)):
             problems.append(
                 Problem(
                     f"--columns: '{name}': expected one of {', '.join((*KINDS, OUT))}, "
@@ -243,7 +243,7 @@ def choices_text(columns: Sequence[TableColumn]) -> str:
 
 
 def _kind(one: TableColumn) -> str:
-    if KINDS[one.kind].has_form and one.used:
+    if KINDS[one.kind].form_said and one.used:
         return f"{one.kind} {one.format}"
     return OUT if one.kind in USED and not one.used else one.kind
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.number import NUMBER
-from onnxlet.convert.train.kinds.registry import columns_of
+from onnxlet.convert.train.kinds.registry import columns_encoded_as, columns_of
 from onnxlet.convert.train.kinds.text import TEXT, plain_terms
 from onnxlet.convert.train.pipelines import LEAVES, MetaFeatures
 
@@ -131,7 +131,7 @@ def least_of(meta: MetaFeatures, rows: int) -> int:
 
 def are_paired(meta: MetaFeatures) -> bool:
     """Whether there are numbers for arithmetic of pairs."""
-    return len(columns_of(meta.columns, NUMBER)) > 1
+    return len(columns_encoded_as(meta.columns, NUMBER)) > 1
 
 
 def are_coded(meta: MetaFeatures) -> bool:

@@ -45,7 +45,8 @@ from onnxlet.convert.train.ensemble import (
 )
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
-from onnxlet.convert.train.kinds.registry import LEAK, columns_of
+from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.convert.train.kinds.registry import LEAK, USED, columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.search import search
@@ -169,10 +170,11 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
+        others = ", ".join(name for name in USED if name != NUMBER.name)
         yield (
             f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
-            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' (or "
-            "category, text, date, boolean, as it is) would keep it"
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}={NUMBER.name}' (or "
+            f"{others}, as it is) would keep it"
         )
     state = "written to" if built.new else "is the same, byte for byte, as"
     yield f"{name} version {built.version} {state} {built.directory}"

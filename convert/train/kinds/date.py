@@ -44,7 +44,7 @@ class Date(Kind):
     """Dates of one form."""
 
     name = "date"
-    has_form = True
+    form_said = 'a date may have its form: "date %d.%m.%Y"'
     parses = True
 
     def recognised(self, content: Content) -> TableColumn | None:

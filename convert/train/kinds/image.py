@@ -286,7 +286,7 @@ class ImageKind(Kind):
     """Images of one size: which columns hold them is found out before all others are looked at."""
 
     name = KIND
-    has_form = True
+    form_said = 'images their size and mode, L or RGB: "image 32x32 RGB"'
     is_faint = True
     is_looked_up = False
 

@@ -60,7 +60,9 @@ class Kind:
 
     name: str
     used = True  # the model is given such a column
-    has_form = False  # its values have a form, which a user may say: "date %d.%m.%Y"
+    # How a user says the form of its values, such as 'a date may have its form: "date %d.%m.%Y"';
+    # '' where they have none.
+    form_said = ""
     is_faint = False  # each of the many numbers that it becomes says little, as a pixel does
     is_looked_up = True  # a value by itself may give the target away
     parses = False  # some values are not of the kind, whatever the user says
