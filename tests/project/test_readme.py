@@ -190,7 +190,7 @@ EXAMPLES = {
     "FAMILY": "linear", "MODULE": "models", "LIBRARY": "mapie", "PACKAGE": "mapie",
     "PROTOCOL": "v1", "EVENT": "queue_events", "KIND": "number",
     "SECTION": "reference", "PAGE": "protocols", "NAME": "churn", "FIGURE": "curves",
-    "TARGET": "image",
+    "TARGET": "image", "CLIENT": "mlflow",
 }  # fmt: skip
 
 
