@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -139,6 +139,12 @@ test-emulation: $(DEV) ## other processors, emulated: the same bytes as here (Li
 test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP, and other long builds (slow)
 	$(PY) -m pytest -m pipelines tests/pipelines tests/convert tests/project $(ARGS)
 
+test-training: $(DEV) ## searches and whole trainings, of tables and of images (slow)
+	$(PY) -m pytest $(SPREAD) -m training tests/convert/train tests/project $(ARGS)
+
+test-kept: $(DEV) ## devices of earlier versions, which this one updates, and which go back (slow)
+	$(PY) -m pytest -m kept tests/kept $(ARGS)
+
 test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
 
@@ -237,7 +243,7 @@ test-dist: $(DEV) $(DIST)/ready ## the wheel in an environment of a user's: shel
 $(DIST)/ready: requirements/dist.txt tools/setup.sh
 	sh tools/setup.sh $(DIST) requirements/dist.txt
 
-test-docs: $(DEV) docs ## the site of the documents: every page, every link, nothing from elsewhere
+test-docs: $(DEV) docs ## what README and documents show, run; their site: every page, every link, nothing from elsewhere
 	$(PY) -m pytest -m docs tests/project $(ARGS)
 
 check: $(DEV) ## format, lint and types

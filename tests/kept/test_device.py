@@ -18,6 +18,8 @@ from tests.conftest import Client, started, stop_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.kept.device import UNITS, Device
 
+pytestmark = pytest.mark.kept
+
 UPDATE, SERVICE, SETTLE = "onnxlet-update.service", "onnxlet.service", "onnxlet-settle.service"
 CUT_OFF = "sh -c 'kill -9 $PPID'"  # instead of a restart: the update dies once it has switched
 ROW = [5.1, 3.5, 1.4, 0.2]

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from onnxlet.convert.directory import expected_performance, reference_statistics
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, HALF_ROWS
 from tests.conftest import (
@@ -22,6 +24,7 @@ START, COMMAND = re.findall(r"```sh\n(.*?)\n```", TEXT, re.DOTALL)
 [SHOWN] = map(json.loads, re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL))
 
 
+@pytest.mark.docs
 def test_the_commands_and_their_story(models: Path, tmp_path: Path) -> None:
     assert START.splitlines()[0] == "make model EXAMPLE=loan_default"
     with running_server(models, CLEAN, tmp_path / "log") as server:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from onnxlet.convert.sources.source import load_source
 from tests.conftest import ROOT
 from tests.convert.helpers import built
@@ -12,6 +14,7 @@ from tests.convert.helpers import built
 HOW_TO = (ROOT / "docs" / "how-to" / "images.md").read_text()
 
 
+@pytest.mark.training
 def test_the_model_of_digits_is_built(tmp_path: Path) -> None:
     [program] = re.findall(
         r"^```python\n(# small_digits\.py\n.*?)^```", HOW_TO, re.MULTILINE | re.DOTALL

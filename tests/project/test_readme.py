@@ -29,6 +29,7 @@ DOCUMENTS = [
 HAS_TOOLS = shutil.which("make") and shutil.which("curl")
 
 
+@pytest.mark.docs
 @pytest.mark.skipif(not HAS_TOOLS, reason="needs make and curl")
 @pytest.mark.skipif(not (ROOT / ".venv" / "ready").is_file(), reason="run by `make test`")
 def test_make_run_reports_a_port_that_is_taken_before_it_trains(tmp_path: Path) -> None:
@@ -41,6 +42,7 @@ def test_make_run_reports_a_port_that_is_taken_before_it_trains(tmp_path: Path) 
             assert "loading the estimator" not in done.stderr
 
 
+@pytest.mark.docs
 @pytest.mark.skipif(not HAS_TOOLS, reason="needs make and curl")
 @pytest.mark.skipif(not (ROOT / ".venv" / "ready").is_file(), reason="run by `make test`")
 def test_make_run_and_the_pasted_curls(tmp_path: Path) -> None:
@@ -91,6 +93,7 @@ TUTORIAL = (ROOT / "docs" / "tutorials" / "first-model.md").read_text()
 OF_TUTORIAL = re.findall(r"^```(\w+)\n(.*?)^```", TUTORIAL, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize("blocks", [BLOCKS, OF_TUTORIAL], ids=["readme", "tutorial"])
 def test_the_model_in_ten_lines(blocks: list[tuple[str, str]], tmp_path: Path) -> None:
     source = next(text for kind, text in blocks if kind == "python")
@@ -104,6 +107,7 @@ def test_the_model_in_ten_lines(blocks: list[tuple[str, str]], tmp_path: Path) -
     assert len(source.splitlines()) <= 10
 
 
+@pytest.mark.docs
 def test_the_certificate_of_the_tutorial(tmp_path: Path) -> None:
     source = next(text for kind, text in OF_TUTORIAL if kind == "python")
     (tmp_path / "my_model.py").write_text(source)
@@ -115,6 +119,7 @@ def test_the_certificate_of_the_tutorial(tmp_path: Path) -> None:
     assert number.sub("N", printed) == number.sub("N", shown)
 
 
+@pytest.mark.docs
 def test_the_refusal_of_the_tutorial(tmp_path: Path) -> None:
     [_, source] = [text for kind, text in OF_TUTORIAL if kind == "python"]
     (tmp_path / "refused.py").write_text(source)
@@ -135,6 +140,7 @@ SOURCES = [text for kind, text in OF_YOUR_OWN if kind == "python"]
 COMMANDS = [text.split() for kind, text in OF_YOUR_OWN if kind == "sh"]
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize(("source", "command"), [*zip(SOURCES, COMMANDS, strict=True)])
 def test_a_converter_and_a_function_of_your_own(
     source: str, command: list[str], tmp_path: Path

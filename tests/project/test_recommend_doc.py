@@ -30,6 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "models"
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize(("request_text", "shown"), PAIRS)
 def test_a_request_is_answered_as_shown(built: Path, request_text: str, shown: str) -> None:
     head, _, body = request_text.partition("\n\n")

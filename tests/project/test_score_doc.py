@@ -78,6 +78,7 @@ def test_figures_and_names_are_the_code_s() -> None:
         assert f"`{name}`" in HOW_TO
 
 
+@pytest.mark.docs
 def test_the_guide_s_script_and_refusal(models: Path, tmp_path: Path) -> None:
     table = golden_table(models, "house-prices", 50)
     table = table.rename_columns([*table.schema.names[:-1], "Id"])

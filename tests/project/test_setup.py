@@ -49,6 +49,7 @@ server.shutdown()  # its thread may still hold standard error, for a line of its
 """
 
 
+@pytest.mark.fresh
 def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, models: Path) -> None:
     python = tmp_path / "env" / "bin" / "python"
     install = ["sh", "tools/setup.sh", str(tmp_path / "env"), "requirements/function.txt"]
@@ -133,6 +134,7 @@ def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_p
 WRONG_HASH = "flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n"
 
 
+@pytest.mark.fresh
 def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) -> None:
     (copy / "requirements" / "run.txt").write_text(WRONG_HASH)
 
@@ -142,6 +144,7 @@ def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) 
     assert not (copy / ".venv" / "ready").exists()
 
 
+@pytest.mark.fresh
 def test_what_setup_adds_is_added_to_what_is_there(copy: Path, tmp_path: Path) -> None:
     """`make run` came first: what it installed stays, and what it did not is tried again.
 

@@ -114,6 +114,7 @@ def test_make_train_is_the_command_of_the_tutorial() -> None:
     assert named == shlex.split(line)[: len(named)]
 
 
+@pytest.mark.training
 def test_the_dry_run_and_the_misspelt_column_print_what_is_shown(tmp_path: Path) -> None:
     code, printed, progress = typed(DRY_RUN, tmp_path)
     assert code == 0
@@ -126,7 +127,7 @@ def test_the_dry_run_and_the_misspelt_column_print_what_is_shown(tmp_path: Path)
     assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.pipelines  # a search, a proof and a report: a minute or two
+@pytest.mark.training  # a search, a proof and a report: a minute or two
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_tutorial_from_its_table_to_its_answers(tmp_path: Path) -> None:
     assert typed(DRY_RUN, tmp_path)[0] == 0

@@ -186,6 +186,7 @@ def test_what_a_dry_run_writes_is_read_again_and_corrected_by_an_option(home: Pa
     assert (kinds["colour"], kinds["rare"], kinds["size"]) == ("out", "out", "number")
 
 
+@pytest.mark.training
 def test_a_process_trains_and_says_where_the_model_lies(home: Path) -> None:
     given = {"--column": "rare=out", "--columns": "mine.toml"}
     assert invoked(*arguments(given), "--dry-run").exit_code == 0

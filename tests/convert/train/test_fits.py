@@ -37,6 +37,8 @@ from onnxlet.convert.workers.processes import Processes
 from tests.conftest import ROOT
 from tests.convert.train import candidates as made
 
+pytestmark = pytest.mark.training
+
 
 def table(rows: int = 300) -> TrainingData:
     data = made.binary(rows)

@@ -15,6 +15,8 @@ from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.trials import Candidate
 from tests.convert.train.tables import made
 
+pytestmark = pytest.mark.training
+
 TABLE = made(240)
 X, NOTED = TABLE.X, TABLE.columns
 CUT = 160

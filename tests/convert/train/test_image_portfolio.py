@@ -99,7 +99,7 @@ def test_few_rows_have_as_many_components_as_rows(table: Made) -> None:
     assert np.isfinite(made.transform(table.X)).all()
 
 
-@pytest.mark.pipelines
+@pytest.mark.training
 @pytest.mark.parametrize("task", TASKS)
 def test_each_is_better_than_the_constant(table: Made, task: str) -> None:
     found = candidates(table, task, augment=True)
@@ -143,7 +143,7 @@ def test_what_optuna_may_choose_of_kernels_can_be_fitted(table: Made, task: str)
         assert len(np.unique(fitted(chosen, table, task).predict(table.X))) > 1
 
 
-@pytest.mark.pipelines
+@pytest.mark.training
 @pytest.mark.parametrize("task", TASKS[1:])
 def test_all_of_them_together_are_built_and_served(table: Made, task: str, tmp_path: Path) -> None:
     X, y = table.X, table.targets[task]

@@ -29,7 +29,7 @@ from tests.convert.images import digits, written
 from tests.convert.train.tables import made
 
 # Whole trainings: half a minute each on an idle core.
-pytestmark = [pytest.mark.pipelines, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
 ROWS, SIDE, SHIFT = 640, 20, 2
 

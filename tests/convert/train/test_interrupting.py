@@ -17,7 +17,7 @@ import pytest
 
 from tests.convert.helpers import FILES, ROOT
 
-pytestmark = pytest.mark.pipelines  # whole trainings
+pytestmark = pytest.mark.training  # whole trainings
 
 SECONDS = 120  # that anything here may take, on a machine that is busy
 

@@ -25,6 +25,8 @@ from onnxlet.convert.train.trials import Candidate
 from tests.convert.helpers import built, served
 from tests.convert.train.tables import Made, made, never_seen
 
+pytestmark = pytest.mark.training
+
 TASKS = ("binary", "multiclass", "regression")
 TABLES = {"text": made(), "no text": made(text=False)}
 TRAINED = 180
@@ -76,7 +78,6 @@ def test_every_candidate_answers_what_was_never_seen_and_beats_the_constant(
     assert max(list(errors.values())[1:]) < errors["constant"], errors
 
 
-@pytest.mark.pipelines
 @pytest.mark.parametrize(("task", "text"), [(t, x) for t in TASKS for x in ("text", "no text")])
 def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_path: Path) -> None:
     assert_served(TABLES[text], task, candidates(TABLES[text], task), tmp_path)

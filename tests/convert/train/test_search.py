@@ -23,6 +23,8 @@ from onnxlet.convert.train.trials import Candidate, Job, Searched, TrainingData,
 from onnxlet.function.errors import WrongUse
 from tests.convert.train import candidates as made
 
+pytestmark = pytest.mark.training
+
 
 def searched(data: made.Data, candidates: Any, **given: Any) -> Searched:
     """A search in this process; where `cores` are given, by so many others."""

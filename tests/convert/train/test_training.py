@@ -31,7 +31,7 @@ from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import Here, linear, tree
 from tests.convert.train.tables import column, made, never_seen
 
-pytestmark = pytest.mark.pipelines  # whole trainings: minutes, all together
+pytestmark = pytest.mark.training  # whole trainings: minutes, all together
 
 NOWHERE_ELSE = "Wilhelmina"  # in one row only
 
