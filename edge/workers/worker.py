@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Ending:
         with self._lock:
             if self._end is None:
                 os._exit(0)  # it has no request in its hands
-            self._end.send(b"x")
+            with suppress(OSError):  # a signal has ended it already
+                self._end.send(b"x")
 
 
 def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from onnxlet.edge.aggregation.link import Link
 from onnxlet.edge.workers import relay, socket_link
 from onnxlet.edge.workers.relay import ANSWER_SECONDS
 from onnxlet.edge.workers.socket_link import COLLECT_SECONDS, SocketLink
+from onnxlet.edge.workers.worker import Ending
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.workers.hub import Hub, hub
 
@@ -181,3 +183,14 @@ def test_all_are_called_once_they_agree_and_a_new_one_begins_with_it(room: Hub) 
     links[0].propose("plan", b"c")
     links[1].propose("plan", b"c")
     wait_until(lambda: taken == [[b"b", b"c"]] * 3)
+
+
+def test_an_end_that_comes_after_a_signal_s_ends_nothing_more() -> None:
+    receiver, end = socket.socketpair()
+    ending = Ending()
+    ending.arm(end)
+    with receiver, end:
+        ending()
+        assert receiver.recv(9) == b"x"
+        receiver.close()  # as of a server that a signal has ended
+        ending()
