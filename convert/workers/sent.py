@@ -38,7 +38,7 @@ def described(packages: list[str]) -> dict[str, str | None]:
             found[name] = None
     try:  # a checkout is no distribution
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        found["onnxlet"] = import_module("onnxlet").__version__
+        found["onnxlet"] = getattr(import_module("onnxlet.folders"), "VERSION", None)
     except ImportError:
         found["onnxlet"] = None
     return found
