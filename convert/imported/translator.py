@@ -200,13 +200,13 @@ def _one_by_one(pair: Pair, session: Any, report: Report) -> bool:
     ids = _ids(vocabulary, TRIED_ROWS, min(TRIED_LENGTH, vocabulary.longest + around))
     names = [WRITTEN, SCORE]
     single = [_run(session, ids[n : n + 1], names, vocabulary) for n in range(TRIED_ROWS)]
-    if not _alike(single[0], _run(session, ids[:1], names, vocabulary), 0, vocabulary.end):
+    if not _equal(single[0], _run(session, ids[:1], names, vocabulary), 0, vocabulary.end):
         raise Refusal("one row is answered differently each time", MIXED_HINT)
     if scales_together([*all_nodes(pair.encoder), *all_nodes(pair.decoder)], report):
         return True
     try:
         rows = _run(session, ids, names, vocabulary)
-        same = all(_alike(one, rows, n, vocabulary.end) for n, one in enumerate(single))
+        same = all(_equal(one, rows, n, vocabulary.end) for n, one in enumerate(single))
     except Refusal:
         same = False
     if not same:
@@ -214,7 +214,7 @@ def _one_by_one(pair: Pair, session: Any, report: Report) -> bool:
     return not same
 
 
-def _alike(one: Sequence[Array], several: Sequence[Array], row: int, end: int) -> bool:
+def _equal(one: Sequence[Array], several: Sequence[Array], row: int, end: int) -> bool:
     """Whether a row by itself has the ids and the score of the row in several; all may end."""
     written, score = one
     if several[0].shape[:1] != several[1].shape or len(several[0]) <= row:

@@ -160,21 +160,21 @@ def _reads_index(
     """
     if not isinstance(X_test, pd.DataFrame | pd.Series):
         return False
-    if not _alike(expected, got):
+    if not _equal(expected, got):
         if isinstance(expected, Exception):
             return not isinstance(reference.outcome(X_test.reset_index(drop=True)), Exception)
-        return _alike(expected, reference.outcome(plain.set_axis(X_test.index)))
+        return _equal(expected, reference.outcome(plain.set_axis(X_test.index)))
     few = plain.iloc[:REINDEXED]
     # Odd and far from each other, of both signs: other than 0, 1, 2, … by whatever is read of them.
     other = few.set_axis(pd.Index([(-1) ** n * (1000 * n + 7) for n in range(len(few))]))
     first, moved = reference.outcome(few), reference.outcome(other)
     # One that raises may join by index what is counted from 0: that works wherever it is served.
-    if isinstance(moved, Exception) or _alike(first, moved):
+    if isinstance(moved, Exception) or _equal(first, moved):
         return False
-    return _alike(first, reference.outcome(few))
+    return _equal(first, reference.outcome(few))
 
 
-def _alike(one: Outcome, other: Outcome) -> bool:
+def _equal(one: Outcome, other: Outcome) -> bool:
     if isinstance(one, Exception) or isinstance(other, Exception):
         return isinstance(one, Exception) and isinstance(other, Exception)
     return all(_same(array, other[name]) for name, array in one.items())

@@ -140,7 +140,7 @@ class Models:
                 theirs = compute.equal(names, name)
                 made = self._answer(name, [each.filter(theirs) for each in vectors], whole)
                 parts.append((np.flatnonzero(theirs.fill_null(False)), made))
-            return _together(parts, len(names), kind)
+            return _in_order(parts, len(names), kind)
 
         return answered
 
@@ -193,7 +193,7 @@ def _batch(model: Model, given: Sequence[Any]) -> Any:
     return pa.record_batch(list(given), names=columns)
 
 
-def _together(parts: Sequence[tuple[Any, Any]], rows: int, kind: Any) -> Any:
+def _in_order(parts: Sequence[tuple[Any, Any]], rows: int, kind: Any) -> Any:
     """The answers of several models in the order of their rows; null where there is no model."""
     at = np.full(rows, -1)
     start = 0

@@ -18,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
 from onnxlet.convert.metrics.metrics import Array, Metric
-from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.scoring import Scorer, best_threshold
 from onnxlet.convert.train.trials import Trial
 
@@ -136,7 +136,7 @@ def voting(
                 trial.candidate, X, y, task, seed=seed, rounds=trial.rounds, weights=weights
             )
             parts.append((fitted.pipeline, weight))
-        return together(parts, X, y, task)
+        return weighted_mean(parts, X, y, task)
 
 
 def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) -> Any:

@@ -89,7 +89,7 @@ def _seen(before: Any, last: Any, valid: Rows, y: Array) -> Rows | None:
     return (before.transform(X), _target(last, target)) if len(target) else None
 
 
-def together(parts: list[tuple[Any, float]], X: Any, y: Array, task: str) -> Any:
+def weighted_mean(parts: list[tuple[Any, float]], X: Any, y: Array, task: str) -> Any:
     """Fitted pipelines as one estimator that answers their weighted mean; one as it is.
 
     Of the rows that they were fitted on, nothing is learned but the labels' order.

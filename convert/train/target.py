@@ -64,7 +64,7 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     if found == "binary":
         notes.append(f"F1, recall and the like are of '{np.unique(y)[1]}', the last in order")
     if found != "regression":
-        notes += _alike(y, target)
+        notes += _similar_classes(y, target)
     duplicates, said = duplicates_in(rows, y)
     kept = None if known.all() else np.flatnonzero(known)
     return Target(rows, y, found, notes + said, duplicates, kept)
@@ -182,7 +182,7 @@ def _labels(values: pd.Series[Any], task: str) -> Array:
     return labels
 
 
-def _alike(y: Array, target: str) -> list[str]:
+def _similar_classes(y: Array, target: str) -> list[str]:
     """Classes that are written almost alike, and are perhaps one."""
     if y.dtype != object:
         return []

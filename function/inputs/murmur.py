@@ -27,7 +27,7 @@ def murmurhash3(tokens: Sequence[str]) -> list[int]:
         return [_one(data) for data in encoded]
     short = [data for data in encoded if len(data) <= SHORT]
     seed = np.zeros(1, dtype=np.uint32)
-    hashes = iter(_together(short, seed).ravel().view(np.int32).tolist() if short else [])
+    hashes = iter(_hash_many(short, seed).ravel().view(np.int32).tolist() if short else [])
     return [next(hashes) if len(data) <= SHORT else _one(data) for data in encoded]
 
 
@@ -54,7 +54,7 @@ def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:
     seeds = np.arange(count, dtype=np.uint32)
     encoded = [token.encode() for token in tokens]
     parts = (encoded[at : at + HASHED_AT_ONCE] for at in range(0, len(encoded), HASHED_AT_ONCE))
-    least = [_together(part, seeds).min(axis=0) for part in parts]
+    least = [_hash_many(part, seeds).min(axis=0) for part in parts]
     return np.asarray(np.min(least, axis=0), dtype=np.uint32)
 
 
@@ -75,7 +75,7 @@ def _one(data: bytes) -> int:
     return h - 2**32 if h >= 2**31 else h
 
 
-def _together(tokens: Sequence[bytes], seeds: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+def _hash_many(tokens: Sequence[bytes], seeds: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """The hashes of many, of shape (tokens, seeds), block by block of four bytes.
 
     Zero bytes after the end change nothing.

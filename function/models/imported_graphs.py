@@ -121,7 +121,7 @@ def run_by_size(
         scattered = np.empty((len(order), len(values) // len(order)))
         scattered[order] = np.reshape(values, scattered.shape)
         noted[key] = scattered.ravel().tolist()  # type: ignore[index] # it is not None here
-    return [_together(list(members), order) for members in zip(*parts, strict=True)]
+    return [_in_order(list(members), order) for members in zip(*parts, strict=True)]
 
 
 def _cost(sizes: Sequence[Sequence[int]], signature: Signature) -> int:
@@ -136,7 +136,7 @@ def _cost(sizes: Sequence[Sequence[int]], signature: Signature) -> int:
     return max(costs)
 
 
-def _together(parts: list[Array], order: list[int]) -> Array:
+def _in_order(parts: list[Array], order: list[int]) -> Array:
     if len({part.shape[1:] for part in parts}) == 1:
         whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
         answered = np.empty_like(whole)

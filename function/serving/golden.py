@@ -199,10 +199,10 @@ def _differing(
     not known.
     """
     rows = enumerate(zip(got, expected, sides or [1.0] * len(expected), strict=True))
-    return [row for row, (a, b, side) in rows if not _alike(a, b, tolerance, side)]
+    return [row for row, (a, b, side) in rows if not _equal_boxes(a, b, tolerance, side)]
 
 
-def _alike(got: Any, expected: Any, tolerance: float, side: float) -> bool:
+def _equal_boxes(got: Any, expected: Any, tolerance: float, side: float) -> bool:
     if not isinstance(got, list) or len(got) != len(expected):
         return False
     left = list(got)

@@ -125,7 +125,7 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
     q = _couplings(first, count)
     whole = pairs.graph.concat(q).reshape([-1, count, count], count)
     own = [row.take([t]) for t, row in enumerate(q)]
-    moves = [pairs.graph.concat([_alike(first, np.eye(count)[[t]]), q[t]]) for t in range(count)]
+    moves = [pairs.graph.concat([_repeated(first, np.eye(count)[[t]]), q[t]]) for t in range(count)]
 
     def step(p: Tensor, waiting: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         products = whole * p.reshape([-1, 1, count], count)
@@ -135,12 +135,12 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
         waiting = waiting & ((towards - total).unary("Abs").max() >= TOLERANCE / count)
         return [waiting.where(_swept(p, towards, total, own, moves), p), waiting], waiting
 
-    start = _alike(first, np.full((1, count), 1.0 / count))
+    start = _repeated(first, np.full((1, count), 1.0 / count))
     everyone = pairs.take([0]).isnan() | pairs.graph.constant(True, "bool")
     return repeat(pairs.graph, max(100, count), step, [start, everyone])[0]
 
 
-def _alike(x: Tensor, row: Array) -> Tensor:
+def _repeated(x: Tensor, row: Array) -> Tensor:
     """The same row of numbers for each row of x."""
     return x.take([0]) * 0.0 + row
 

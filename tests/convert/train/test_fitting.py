@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 from sklearn.utils.validation import has_fit_parameter
 
-from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.trials import Candidate
 from tests.convert.train.tables import made
@@ -126,8 +126,10 @@ def test_together_is_the_weighted_mean() -> None:
     for task in ("binary", "regression"):
         y = TABLE.targets[task]
         parts = [fit_case(task, one, rounds=5).pipeline for one in listed(task)[1:4]]
-        whole = together(list(zip(parts, [3.0, 1.0, 1.0], strict=True)), X[:CUT], y[:CUT], task)
+        whole = weighted_mean(
+            list(zip(parts, [3.0, 1.0, 1.0], strict=True)), X[:CUT], y[:CUT], task
+        )
         made = [answers(part, X) for part in parts]
         expected = (3 * made[0] + made[1] + made[2]) / 5
         np.testing.assert_allclose(answers(whole, X), expected, rtol=1e-12)
-        assert together([(parts[0], 1.0)], X, y, task) is parts[0]
+        assert weighted_mean([(parts[0], 1.0)], X, y, task) is parts[0]

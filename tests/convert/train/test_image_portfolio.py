@@ -13,7 +13,7 @@ import pytest
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.images import text_of
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.kinds.image import WEIGHTS, components_of
 from onnxlet.convert.train.kinds.kind import Wanted
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -149,7 +149,7 @@ def test_all_of_them_together_are_built_and_served(table: Made, task: str, tmp_p
     X, y = table.X, table.targets[task]
     chosen = candidates(table, task)[1:]
     parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(chosen)]
-    model = together(parts, X[:TRAINED], y[:TRAINED], task)
+    model = weighted_mean(parts, X[:TRAINED], y[:TRAINED], task)
     result = built(Source(model, X[TRAINED:], y[TRAINED:]), tmp_path)
 
     assert result.manifest["parity"]["differing_rows"] == 0

@@ -16,7 +16,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
-from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.kinds.category import FEW
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES
@@ -106,7 +106,7 @@ def assert_served(table: Made, task: str, chosen: list[Candidate], folder: Path)
     """As the search combines them, inside the threshold: no step's conversion is refused."""
     X, y = table.X, table.targets[task]
     parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(chosen)]
-    model = together(parts, X[:TRAINED], y[:TRAINED], task)
+    model = weighted_mean(parts, X[:TRAINED], y[:TRAINED], task)
     if task == "binary":
         model = FixedThresholdClassifier(model, threshold=0.4, pos_label="yes")
         model.fit(X[:TRAINED], y[:TRAINED])
