@@ -210,19 +210,19 @@ class Cluster:
                 self._wait([self._kept[worker]], COUNT)
 
     def _result(self, future: Future, label: A) -> Result[A]:
-        if future.status == "finished":
-            try:
+        try:
+            if future.status == "finished":
                 return Result(label, future.result())
-            except OSError as error:  # the connection broke on the way
-                raise gone(self._client) from error
-        if future.status == "error":
-            raised = future.exception()
-            if isinstance(raised, Refusal):
-                raise raised
-            if isinstance(raised, OtherVersions):
-                raise Refusal(f"--scheduler: {raised}", way_out(self._needs)) from raised
-            return Result(label, error=raised)
-        raise gone(self._client)
+            raised = future.exception() if future.status == "error" else None
+        except (OSError, CancelledError) as error:  # the connection broke on the way
+            raise gone(self._client) from error
+        if raised is None:
+            raise gone(self._client)
+        if isinstance(raised, Refusal):
+            raise raised
+        if isinstance(raised, OtherVersions):
+            raise Refusal(f"--scheduler: {raised}", way_out(self._needs)) from raised
+        return Result(label, error=raised)
 
 
 def gone(client: Client) -> SchedulerGone:

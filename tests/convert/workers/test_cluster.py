@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from onnxlet.convert.workers.contract import Do, OutOfTime, Tick, Work
 from onnxlet.convert.workers.sent import Unwanted
 from onnxlet.function.errors import WrongUse
 from tests.convert.workers.dask_processes import Processes, cluster
+from tests.edge.forward.endpoint import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -226,3 +228,24 @@ def test_a_scheduler_that_goes_away_is_noticed(tmp_path: Path) -> None:
         os.kill(started.scheduler.pid, signal.SIGKILL)
         with pytest.raises(SchedulerGone, match="has gone away"):
             list(came)
+
+
+@pytest.mark.parametrize("status", ["finished", "error"])
+@pytest.mark.filterwarnings("ignore")  # what Dask leaves behind when it gives up
+def test_one_that_goes_away_while_a_result_is_fetched_is_noticed(
+    status: str, tmp_path: Path
+) -> None:
+    """The status was read before the connection broke, the result is asked for behind it."""
+    with (
+        cluster(tmp_path / "cluster", workers=1) as started,
+        connected(started.address, []) as client,
+    ):
+        tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        future = client[0].submit(time.sleep, 600)
+        os.kill(started.scheduler.pid, signal.SIGKILL)
+        wait_until(future.cancelled)
+        fetched: Any = SimpleNamespace(
+            status=status, result=future.result, exception=future.exception
+        )
+        with pytest.raises(SchedulerGone, match="has gone away"):
+            tasks._result(fetched, "one")
