@@ -139,12 +139,6 @@ def test_rows_of_an_array_that_are_not_answered() -> None:
     assert refused(Source(model, rows)).message.startswith("X_test, row 7 (counted from 0), is not")
 
 
-def test_answers_that_can_not_be_scored_are_noted(tmp_path: Path) -> None:
-    told: list[str] = []
-    build(Source(NUMBERS, ROWS[["age", "income"]], ROWS["home"]), "m", tmp_path, told.append)
-    assert "note: y_test is not what the model could answer, or has gaps: it is not scored" in told
-
-
 class Raises(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """Of the user's: it raises for its own reason, whatever columns there are."""
 
