@@ -124,6 +124,14 @@ def test_builds_at_once_with_other_hash_seeds_are_one_version(
         assert contents(tmp_path, name).keys() == {f"1/{file}" for file in FILES}
 
 
+def test_a_build_that_is_the_same_says_so(project: Path, tmp_path: Path) -> None:
+    source = f"{project / 'source.py'}:linear"
+    for state in ("written to", "is the same, byte for byte, as"):
+        end = invoked("build", source, "--name", "m", "--models", tmp_path)
+        assert f"m version 1 {state} {tmp_path / 'm' / '1'}" in end.stdout
+    assert contents(tmp_path).keys() == {f"1/{file}" for file in FILES}
+
+
 def test_a_build_says_which_version_stays_served(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
