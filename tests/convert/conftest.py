@@ -129,7 +129,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "broken.py").write_text("def build(:\n")
     (home / "needs.py").write_text("import a_module_that_is_nowhere\n")
     (home / "notes.txt").write_text("nothing\n")
-    (home / "bad.joblib").write_bytes(b"not a model")
     _save_a_model(home)
     return home
 

@@ -14,15 +14,12 @@ from tests.convert.helpers import FILES, command, invoked
 
 WRONG_USE: dict[str, tuple[list[str], str]] = {
     "no file": (["gone.py:build", "--name", "n"], "there is no file 'gone.py'"),
-    "no function": (["source.py:gone", "--name", "n"], "'source.py' has no function 'gone'"),
     "no callable": (["source.py:NUMBER", "--name", "n"], "'source.py' has no function 'NUMBER'"),
     "no module": (["gone:build", "--name", "n"], "there is no module 'gone'"),
     "no package": (["gone.inner:build", "--name", "n"], "there is no module 'gone"),
-    "no colon": (["source.py", "--name", "n"], "expected FILE.py:FUNCTION"),
     "None returned": (["source.py:nothing", "--name", "n"], "got NoneType"),
     "estimator alone": (["source.py:alone", "--name", "n"], "got LinearRegression"),
     "five returned": (["source.py:five", "--name", "n"], "got a tuple of 5"),
-    "bad name": (["source.py:linear", "--name", "../n"], "--name: expected a letter or digit"),
     "no name": (["source.py:linear"], "Missing option '--name'"),
     "models is a file": (
         ["source.py:linear", "--name", "n", "--models", "notes.txt"],
@@ -33,7 +30,6 @@ WRONG_USE: dict[str, tuple[list[str], str]] = {
         "notes.txt' is not a folder",
     ),
     "no data": (["model.joblib", "--name", "n"], "Add --data FILE"),
-    "no such model file": (["gone.joblib", "--name", "n"], "there is no file 'gone.joblib'"),
     "no such data": (
         ["model.joblib", "--name", "n", "--data", "gone.csv"],
         "--data: there is no file 'gone.csv'",
@@ -64,18 +60,6 @@ FAILED: dict[str, tuple[list[str], str]] = {
     "module is missing": (
         ["needs.py:build", "--name", "n"],
         "needs module 'a_module_that_is_nowhere'",
-    ),
-    "not a model": (
-        ["bad.joblib", "--name", "n", "--data", "held_out.csv"],
-        "'bad.joblib' can't be read",
-    ),
-    "a wrong converter": (
-        ["source.py:doubled", "--name", "n"],
-        "Pipeline: no conversion answers as scikit-learn does",
-    ),
-    "no converter": (
-        ["source.py:forgotten", "--name", "n"],
-        "step Pipeline > Forgotten: Forgotten has no converter",
     ),
 }
 

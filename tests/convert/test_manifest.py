@@ -79,8 +79,10 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
 
 def test_statistics_come_from_the_test_set_where_there_is_no_training_set(tmp_path: Path) -> None:
     source = estimators.shop()
-    statistics = built(Source(source.estimator, source.X_test), tmp_path).manifest["statistics"]
+    manifest = built(Source(source.estimator, source.X_test), tmp_path).manifest
+    assert manifest["metrics"] is None  # without answers there are none
 
+    statistics = manifest["statistics"]
     counts = source.X_test["count"]
     assert (statistics["source"], statistics["rows"]) == ("X_test", 100)
     assert statistics["columns"]["count"] == {
@@ -121,10 +123,6 @@ def test_regressors_are_scored_beside_the_median(tmp_path: Path) -> None:
             ),
         },
     }
-
-
-def test_without_answers_there_are_no_metrics(tmp_path: Path) -> None:
-    assert built(Source(LINEAR, X), tmp_path).manifest["metrics"] is None
 
 
 def test_scores_where_more_rows_are_held_out_than_are_compared(tmp_path: Path) -> None:

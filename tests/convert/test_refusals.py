@@ -212,6 +212,7 @@ def test_a_reason_that_several_recipes_share_is_reported_once() -> None:
     reasons, hint = message(
         ("float32 matrix", "off by 1", ""),
         ("float32 columns", "off by 1", ""),
+        ("float32 matrix", "off by 1", ""),  # a recipe that failed twice is named once
         ("float64 matrix", "off by 2", "Do this."),
         ("float64 columns", "off by 2", "Do this."),
     )

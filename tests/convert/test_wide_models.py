@@ -18,7 +18,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.drawn_rows import FEWEST_WIDE, ROWS, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.parity.certificate import certificate_lines
@@ -196,11 +195,6 @@ def test_the_certificate_has_how_many_columns_were_probed(tmp_path: Path) -> Non
     assert f"  columns     {probed} probed; the others are treated alike" in lines
 
 
-def test_a_narrow_model_s_certificate_does_not(tmp_path: Path) -> None:
-    made = built(ridge(20), tmp_path)
-    assert "probed_columns" not in made.manifest["parity"]
-
-
 @pytest.mark.pipelines  # a build of ten seconds; above some columns of as many are chosen
 def test_ten_rows_of_16_384_columns_are_answered_as_json(tmp_path: Path) -> None:
     source = ridge(WIDEST)
@@ -215,15 +209,6 @@ def test_ten_rows_of_16_384_columns_are_answered_as_json(tmp_path: Path) -> None
 
 
 TEXTS = [f"words and more words {n}" for n in range(40)]
-
-
-def test_an_answer_of_a_million_numbers_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(Refusal) as refused:
-        built(Source(HashingVectorizer(), TEXTS), tmp_path)
-    assert refused.value.message == (
-        "prediction: expected at most 65,536 numbers for each row, got 1,048,576"
-    )
-    assert "n_features" in refused.value.hint
 
 
 def test_a_million_hashed_columns_before_a_linear_model_are_served(tmp_path: Path) -> None:

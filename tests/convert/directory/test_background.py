@@ -21,8 +21,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from onnxlet.convert.build import build
+from onnxlet.convert.directory import background as module
 from onnxlet.convert.directory.background import SPEEDS, background_file, made_up, slowness
 from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.reference.answers import Answers, task_of
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.reference import Reference
@@ -186,9 +189,6 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
 def test_where_no_row_is_answered_the_build_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from onnxlet.convert.build import build
-    from onnxlet.convert.directory import background as module
-
     lines: list[str] = []
     monkeypatch.setattr(module, "_good", lambda model, rows, answered: [])
     result = build(estimators.iris(), "m", tmp_path, lines.append)
@@ -232,8 +232,6 @@ def test_closed_categories_that_nobody_shares_are_all_drawn(tmp_path: Path) -> N
 
 
 def test_wide_models_have_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from onnxlet.convert.directory import background as module
-
     monkeypatch.setattr(module, "MOST_CELLS", 100)
     assert len(rows_of(built(estimators.iris(), tmp_path).directory)) == 25
 
@@ -243,8 +241,6 @@ def test_wide_models_have_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_training_rows_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     source = estimators.shop()
-    from onnxlet.convert.build import build
-
     result = build(source, "m", tmp_path, lambda line: None, 12)
 
     assert result.manifest["background"] == {"source": "training rows", "of": "X_train", "rows": 12}
@@ -262,8 +258,6 @@ def test_training_rows_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_texts_are_not_kept(tmp_path: Path) -> None:
-    from onnxlet.convert.build import build
-
     frame = pd.DataFrame({"a": np.arange(20.0), "t": [f"word{n} and" for n in range(20)]})
     columns = make_column_transformer((CountVectorizer(), "t"), remainder="passthrough")
     model = make_pipeline(columns, LogisticRegression()).fit(frame, frame["a"] > 9)
@@ -303,8 +297,6 @@ def test_verify_replays_the_background(tmp_path: Path) -> None:
 
 
 def test_an_imported_model_has_a_background_made_of_its_sample(tmp_path: Path) -> None:
-    from onnxlet.convert.imported.import_onnx import import_onnx
-
     (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
     features = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     np.savez(tmp_path / "in.npz", features=features)

@@ -53,14 +53,6 @@ def test_a_name_that_holds_no_wrong_character_is_told_how_to_begin(tmp_path: Pat
 # Folders that no version can be written to
 
 
-def _looped(folder: Path) -> None:
-    folder.symlink_to(folder.name)
-
-
-def _leading_nowhere(folder: Path) -> None:
-    folder.symlink_to("gone")
-
-
 def _locked_by_a_folder(folder: Path) -> None:
     (folder / ".lock").mkdir(parents=True)
 
@@ -73,8 +65,11 @@ def _with_a_file_named_as_the_model(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (_looped, "models': Too many levels of symbolic links"),
-        (_leading_nowhere, "models' is not a folder"),
+        (
+            lambda folder: folder.symlink_to(folder.name),
+            "models': Too many levels of symbolic links",
+        ),
+        (lambda folder: folder.symlink_to("gone"), "models' is not a folder"),
         (_locked_by_a_folder, ".lock' is a folder"),
         (_with_a_file_named_as_the_model, "m' is not a folder"),
     ],

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from onnxlet.convert.evidence.rows import HALVINGS, bisected
 
 RISES = np.array([0.1, 2.5, -3.0])
 
 
-def test_it_ends_at_neighbours_on_both_sides_of_each_change() -> None:
-    low, high = bisected(np.full(3, -10.0), np.full(3, 10.0), lambda middle: middle < RISES)
-    np.testing.assert_array_equal(high, np.nextafter(low, np.inf))
-    assert (low < RISES).all()
-    assert (high >= RISES).all()
-
-
-def test_an_interval_may_run_downwards() -> None:
-    low, high = bisected(np.full(3, 10.0), np.full(3, -10.0), lambda middle: middle >= RISES)
-    np.testing.assert_array_equal(high, np.nextafter(low, -np.inf))
-    assert (low >= RISES).all()
-    assert (high < RISES).all()
+@pytest.mark.parametrize("way", [1, -1], ids=["upwards", "downwards"])
+def test_it_ends_at_neighbours_on_both_sides_of_each_change(way: int) -> None:
+    start, rises = np.full(3, -10.0 * way), way * RISES
+    low, high = bisected(start, -start, lambda middle: way * middle < rises)
+    np.testing.assert_array_equal(high, np.nextafter(low, way * np.inf))
+    assert (way * low < rises).all()
+    assert (way * high >= rises).all()
 
 
 def test_it_ends_where_nothing_changes_and_where_zero_is_never_reached() -> None:

@@ -10,18 +10,15 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from onnxlet.convert.evidence.discontinuities import beside_decisions
-from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.sources.source import Source
+from tests.convert.helpers import reference_of
 
 X = np.random.default_rng(0).normal(size=(120, 5))
 
 
 def found_for(estimator: object) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the held-out rows, and of what is found."""
-    inputs, data = read_inputs(X)
-    reference = Reference(estimator, task_of(estimator), inputs)
-    rows = inputs.rows(data)
+    reference, rows = reference_of(Source(estimator, X))
     made = beside_decisions(rows, reference)
     return reference.answers(rows)["score"], reference.answers(made)["score"]
 
@@ -45,11 +42,9 @@ def test_rows_are_found_on_both_sides_within_a_hundredth_of_the_spread(estimator
 
 
 def test_only_outlier_detectors_have_such_a_decision() -> None:
-    estimator = LogisticRegression().fit(X, X[:, 0] > 0)
-    inputs, data = read_inputs(X)
-    reference = Reference(estimator, task_of(estimator), inputs)
+    reference, rows = reference_of(Source(LogisticRegression().fit(X, X[:, 0] > 0), X))
 
-    assert beside_decisions(inputs.rows(data), reference) == []
+    assert beside_decisions(rows, reference) == []
 
 
 def test_a_detector_that_answers_no_row_has_no_rows_beside_its_decision() -> None:
@@ -57,8 +52,6 @@ def test_a_detector_that_answers_no_row_has_no_rows_beside_its_decision() -> Non
         def decision_function(self, X: object) -> object:
             raise ValueError
 
-    estimator = Raises(n_estimators=5, random_state=0).fit(X)
-    inputs, data = read_inputs(X)
-    reference = Reference(estimator, task_of(estimator), inputs)
+    reference, rows = reference_of(Source(Raises(n_estimators=5, random_state=0).fit(X), X))
 
-    assert beside_decisions(inputs.rows(data), reference) == []
+    assert beside_decisions(rows, reference) == []

@@ -207,16 +207,6 @@ def test_what_was_found_is_judged_by_rows_that_it_was_not_chosen_by(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_rows_of_both_draws_are_counted(tmp_path: Path) -> None:
-    X = random.normal(size=(5, 2))
-    parity = built(Source(LinearRegression().fit(X, X[:, 0]), X), tmp_path).manifest["parity"]
-    assert (parity["held_out_rows"], parity["drawn_rows"], parity["judging_rows"]) == (
-        5,
-        ROWS,
-        ROWS,
-    )
-
-
 # Training rows of other types
 
 

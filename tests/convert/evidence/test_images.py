@@ -18,13 +18,13 @@ from onnxlet.convert.evidence.drawn_rows import drawn_rows
 from onnxlet.convert.evidence.edge_cases import ODD_TEXTS, edge_cases
 from onnxlet.convert.evidence.evidence import gather_evidence
 from onnxlet.convert.evidence.images import LARGEST, Blends, odd_images
-from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column
 from onnxlet.function.inputs.images import pixels
-from tests.convert.helpers import objects
+from tests.convert.helpers import objects, reference_of
 from tests.convert.images import encoded, faces, noise
 
 NOISE = noise(0, 12, 16)
@@ -52,8 +52,7 @@ def of_faces() -> tuple[Reference, list[Cells]]:
         make_column_transformer((Images(6, 6), ["photo"]), ("passthrough", ["age"])),
         LogisticRegression(max_iter=1000),
     ).fit(frame, labels[60:140])
-    inputs, X = read_inputs(frame, images=True)
-    return Reference(model, task_of(model), inputs), inputs.rows(X)
+    return reference_of(Source(model, frame))
 
 
 def test_they_have_every_form_mode_and_size() -> None:

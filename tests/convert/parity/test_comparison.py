@@ -168,35 +168,22 @@ def test_rows_that_the_function_refuses_though_scikit_learn_answers() -> None:
 # Stopping early
 
 
-def test_no_more_rows_are_compared_where_too_many_are_wrong(linear: Proof) -> None:
-    expected = linear.expected["prediction"].copy()
-    expected[[3, 40, 41, 42]] += 1.0
+@pytest.mark.parametrize(
+    ("wrong", "most_wrong", "compared", "left_out"),
+    [
+        ([3, 40, 41, 42], 3, 50, 100),
+        ([3, 40, 41, 42], 4, 150, 0),
+        ([*range(60, 90)], 3, 150, 0),  # of the last span, behind which nothing is left
+    ],
+)
+def test_no_more_rows_are_compared_where_too_many_are_wrong(
+    linear: Proof, wrong: list[int], most_wrong: float, compared: int, left_out: int
+) -> None:
+    expected = {"prediction": linear.expected["prediction"].copy()}
+    expected["prediction"][wrong] += 1.0
     spans = [range(50), range(100, 150), range(50, 100)]
-
-    def compared(most_wrong: float) -> Any:
-        return compare(
-            linear.model,
-            linear.task,
-            linear.rows,
-            {"prediction": expected},
-            spans=spans,
-            most_wrong=most_wrong,
-        )
-
-    assert (compared(3).compared, compared(3).left_out) == (50, 100)
-    assert compared(3).wrong == [3, 40, 41, 42]
-    assert (compared(4).compared, compared(4).wrong) == (150, [3, 40, 41, 42])
-
-
-def test_wrong_rows_of_the_last_span_stop_nothing(linear: Proof) -> None:
-    expected = linear.expected["prediction"].copy()
-    expected[60:90] += 1.0
     comparison = compare(
-        linear.model,
-        linear.task,
-        linear.rows,
-        {"prediction": expected},
-        spans=[range(50), range(100, 150), range(50, 100)],
-        most_wrong=3,
+        linear.model, linear.task, linear.rows, expected, spans=spans, most_wrong=most_wrong
     )
-    assert (comparison.compared, comparison.wrong) == (150, list(range(60, 90)))
+    assert (comparison.compared, comparison.left_out) == (compared, left_out)
+    assert comparison.wrong == wrong

@@ -31,11 +31,16 @@ def narrower(
 ) -> Any:
     """By name, the bounds of columns after these rows differ, and so many usual ones."""
     rows = [USUAL, *wrong, *[USUAL] * others]
-    answers = {"prediction": np.zeros(len(rows))}
+    columns = after(COLUMNS, rows, kinds, narrow)
+    return None if columns is None else limited(COLUMNS, columns)
+
+
+def after(columns: list[Column], rows: Sequence[Cells], *more: Any) -> list[Column] | None:
+    """Columns once all rows but the first differ."""
     off = Difference(np.zeros(len(rows)), np.zeros(len(rows)), list(range(1, len(rows))))
     comparison = Comparison({"prediction": off}, np.zeros(len(rows), dtype=bool))
-    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, kinds, narrow)
-    return None if columns is None else limited(COLUMNS, columns)
+    evidence = Evidence([*rows], {"prediction": np.zeros(len(rows))}, 1)
+    return narrowed(columns, evidence, comparison, *more)
 
 
 def test_the_column_of_the_largest_number_gets_bounds() -> None:
@@ -66,18 +71,12 @@ def test_whole_numbers_are_far_where_floats_or_their_few_bits_end() -> None:
     assert narrower([[2.0, 50.0, 100, "x"]]) == {}
     large = [Column("n", "int64"), Column("m", "int64"), Column("k", "int64")]
     rows: list[Cells] = [[10**15, 2**60, 7], [2**54, 2**60, 7]]
-    off = Difference(np.zeros(2), np.zeros(2), [1])
-    comparison = Comparison({"prediction": off}, np.zeros(2, dtype=bool))
-    evidence = Evidence(rows, {"prediction": np.zeros(2)}, 1)
-    columns = narrowed(large, evidence, comparison)
-    assert limited(large, columns or []) == {"n": (-(10**16), 10**16)}
+    assert limited(large, after(large, rows) or []) == {"n": (-(10**16), 10**16)}
 
 
 def test_no_bound_lies_beyond_64_bits() -> None:
     columns = [Column("n", "int64"), Column("a", "float64")]
     rows: list[Cells] = [[2**62, 1.0], [2**62, 1e30]]
-    off = Difference(np.zeros(2), np.zeros(2), [1])
-    comparison = Comparison({"prediction": off}, np.zeros(2, dtype=bool))
-    found = narrowed(columns[::-1], Evidence([r[::-1] for r in rows], {}, 1), comparison)
+    found = after(columns[::-1], [r[::-1] for r in rows])
     assert found is not None
     assert all(abs(column.maximum or 0) <= 2**63 - 1 for column in found if column.type == "int64")

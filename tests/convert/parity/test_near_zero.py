@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet.convert.build import Built
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.certificate import certificate_lines
@@ -33,6 +34,7 @@ from tests.convert.helpers import built, reference_of
 
 X, _ = load_iris(return_X_y=True)
 CIRCLES, _ = make_circles(400, factor=0.3, noise=0.05, random_state=0)
+COMPONENTS = KernelPCA(gamma=10, n_components=300).fit(CIRCLES)
 LINE = np.linspace(0.0, 10.0, 40).reshape(-1, 1)
 
 
@@ -93,11 +95,15 @@ def test_what_has_its_digits_is_not_loosened(estimator: BaseEstimator) -> None:
     assert looser(floors, evidence, reference) == floors
 
 
-def test_components_of_nothing_but_rounding_are_served_and_certified(tmp_path: Path) -> None:
-    estimator = KernelPCA(gamma=10, n_components=300).fit(CIRCLES)
-    made = built(Source(estimator, CIRCLES[:50]), tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Components of nothing but rounding. Tests don't change what is there."""
+    return built(Source(COMPONENTS, CIRCLES[:50]), tmp_path_factory.mktemp("components"))
+
+
+def test_components_of_nothing_but_rounding_are_served_and_certified(made: Built) -> None:
     near = made.manifest["parity"]["near_zero"]["prediction"]
-    usual = float(np.median(np.abs(estimator.transform(CIRCLES[:50]))))
+    usual = float(np.median(np.abs(COMPONENTS.transform(CIRCLES[:50]))))
     assert 1e-11 * usual < near < 1e-5
     assert any(
         "near zero   prediction" in line for line in certificate_lines("m", 1, made.manifest)
@@ -126,9 +132,7 @@ def test_a_component_near_zero_of_four_rows_in_float32(tmp_path: Path) -> None:
     verify(built(Source(steps, narrow), tmp_path).directory)
 
 
-def test_golden_rows_are_as_loose_as_the_gate_and_no_looser(tmp_path: Path) -> None:
-    estimator = KernelPCA(gamma=10, n_components=300).fit(CIRCLES)
-    made = built(Source(estimator, CIRCLES[:50]), tmp_path)
+def test_golden_rows_are_as_loose_as_the_gate_and_no_looser(made: Built) -> None:
     golden = json.loads((made.directory / "golden.json").read_text())
     floors = np.array(golden["floors"]["prediction"])
     largest = made.manifest["parity"]["near_zero"]["prediction"]

@@ -148,9 +148,7 @@ def test_undecided_rows_are_never_golden(projected: Proof) -> None:
 # What is not
 
 
-def test_a_threshold_one_step_off_on_raw_columns_is_not_forgiven() -> None:
-    proof = prove(Source(tree().fit(X, LABELS), X), "float32", edges=True)
-    off = thresholds_up(proof)
+def assert_not_forgiven(off: Proof) -> None:
     wrong = off.compare().outputs["prediction"].wrong
     assert wrong
 
@@ -158,17 +156,15 @@ def test_a_threshold_one_step_off_on_raw_columns_is_not_forgiven() -> None:
     assert not comparison.passed
     assert len(comparison.forgiven) == 0
     assert comparison.outputs["prediction"].wrong == wrong
+
+
+def test_a_threshold_one_step_off_on_raw_columns_is_not_forgiven() -> None:
+    proof = prove(Source(tree().fit(X, LABELS), X), "float32", edges=True)
+    assert_not_forgiven(thresholds_up(proof))
 
 
 def test_a_scale_one_step_off_before_a_tree_is_not_forgiven(scaled: Proof) -> None:
-    off = stepped(scaled, "Div", one_ulp_up)
-    wrong = off.compare().outputs["prediction"].wrong
-    assert wrong
-
-    comparison = off.forgiven()
-    assert not comparison.passed
-    assert len(comparison.forgiven) == 0
-    assert comparison.outputs["prediction"].wrong == wrong
+    assert_not_forgiven(stepped(scaled, "Div", one_ulp_up))
 
 
 def test_more_rows_than_rounding_explains_are_not_looked_at(projected: Proof) -> None:

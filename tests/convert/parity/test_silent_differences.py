@@ -40,6 +40,12 @@ def ask(model: Model, rows: list[Any]) -> Any:
     }
 
 
+def assert_alike(estimator: Any, X: Any, tried: Any, folder: Path) -> None:
+    """What is built predicts rows, which may be others than it is built on, as scikit-learn."""
+    got = ask(served(Source(estimator, X), folder), np.asarray(tried, dtype=object).tolist())
+    np.testing.assert_allclose(got["prediction"], estimator.predict(tried), rtol=1e-6)
+
+
 def test_an_unseen_id_is_not_taken_for_a_known_neighbour(tmp_path: Path) -> None:
     X = pd.DataFrame({"id": RANDOM.choice([123456789, 987654321, 55555555], 200)})
     X["a"] = RANDOM.normal(size=200)
@@ -49,10 +55,7 @@ def test_an_unseen_id_is_not_taken_for_a_known_neighbour(tmp_path: Path) -> None
     estimator = make_pipeline(columns, LinearRegression()).fit(X, X["id"] % 7 + X["a"])
     tried = pd.DataFrame({"id": [123456789, 123456790, 987654323], "a": 0.5})
 
-    model = served(Source(estimator, X), tmp_path)
-
-    got = ask(model, tried.to_numpy(dtype=object).tolist())["prediction"]
-    assert got == pytest.approx(estimator.predict(tried), rel=1e-5)
+    assert_alike(estimator, X, tried, tmp_path)
 
 
 def test_a_flag_that_the_encoder_forbids_is_refused(tmp_path: Path) -> None:
@@ -87,22 +90,15 @@ def test_what_overflows_inside_is_refused_as_scikit_learn_does(
 def test_two_outputs_near_the_end_of_float32_stay_finite(tmp_path: Path) -> None:
     X = RANDOM.normal(size=(60, 2))
     estimator = LinearRegression().fit(X, X @ [[1.01, -1.01], [2.0, 1.0]])
-    row = [3.4e38, 2.0]
 
-    model = served(Source(estimator, X), tmp_path)
-
-    got = ask(model, [row])["prediction"]
-    assert got == [pytest.approx(expected, rel=1e-5) for expected in estimator.predict([row])]
+    assert_alike(estimator, X, [[3.4e38, 2.0]], tmp_path)
 
 
 def test_text_and_whole_numbers_in_one_encoder(tmp_path: Path) -> None:
     X = pd.DataFrame({"k": RANDOM.choice(["a", "b"], 90), "n": RANDOM.integers(0, 4, 90)})
     estimator = make_pipeline(OneHotEncoder(), Ridge()).fit(X, X["n"] + (X["k"] == "a"))
 
-    model = served(Source(estimator, X), tmp_path)
-
-    got = ask(model, X.to_numpy(dtype=object).tolist())["prediction"]
-    assert got == pytest.approx(estimator.predict(X), rel=1e-5)
+    assert_alike(estimator, X, X, tmp_path)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -160,11 +156,8 @@ def test_gaps_that_are_empty_texts(tmp_path: Path) -> None:
         Ridge(),
     ).fit(X, np.arange(48) % 7)
 
-    model = served(Source(estimator, X), tmp_path)
-
     tried = [["", "m"], ["x", ""], ["nan", "None"], [" ", "new"]]
-    got = ask(model, tried)["prediction"]
-    assert got == pytest.approx(estimator.predict(pd.DataFrame(tried, columns=["a", "b"])))
+    assert_alike(estimator, X, pd.DataFrame(tried, columns=["a", "b"]), tmp_path)
 
 
 def test_a_missing_text_is_not_the_text_nan(tmp_path: Path) -> None:

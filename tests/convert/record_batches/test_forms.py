@@ -52,20 +52,19 @@ def test_nearest(nearest: Path, name: str, k: int | None) -> None:
         assert found["prediction"].value_lengths().to_pylist()[0] == (k or model.k["default"])
 
 
-def test_more_nearest_than_there_are(nearest: Path) -> None:
-    model = load_model(nearest / "plain" / "1")
-    schema = pa.schema([(f"x{n}", pa.float64()) for n in range(3)])
-
-    with pytest.raises(WrongUse, match="at most"):
-        Scorer(model, schema, AnswerOptions(k=1000))
-
-
-def test_a_coverage_that_was_not_calibrated(models: Path) -> None:
-    model = load_model(models / "iris" / "1")
-    schema = pa.schema([(f"x{n}", pa.float64()) for n in range(4)])
-
-    with pytest.raises(WrongUse, match="needs at least 999 held-out rows"):
-        Scorer(model, schema, AnswerOptions(coverage=0.999))
+@pytest.mark.parametrize(
+    ("name", "width", "wanted", "said"),
+    [
+        ("plain", 3, AnswerOptions(k=1000), "at most"),
+        ("iris", 4, AnswerOptions(coverage=0.999), "needs at least 999 held-out rows"),
+    ],
+)
+def test_more_than_there_is(
+    nearest: Path, models: Path, name: str, width: int, wanted: AnswerOptions, said: str
+) -> None:
+    model = load_model((nearest if name == "plain" else models) / name / "1")
+    with pytest.raises(WrongUse, match=said):
+        Scorer(model, pa.schema([(f"x{n}", pa.float64()) for n in range(width)]), wanted)
 
 
 def test_lists_of_any_length(tmp_path: Path) -> None:

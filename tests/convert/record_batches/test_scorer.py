@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from onnxlet.convert.build import build
-from onnxlet.convert.record_batches.scorer import METADATA, AnswerOptions, Scorer, csv_schema
+from onnxlet.convert.record_batches.scorer import METADATA, AnswerOptions, Scorer
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem, WrongUse
@@ -25,6 +25,7 @@ from tests import estimators
 from tests.conftest import client_of, quiet
 from tests.convert.record_batches.as_http import bodies, check, explained_by_http
 from tests.function import calibrated
+from tests.kept_builds import kept_builds
 
 EXAMPLES = ("house-prices", "loan-default", "iris", "shop")
 
@@ -50,10 +51,8 @@ def test_a_table_is_answered_as_http_answers_its_rows(
 def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Model, Source]]:
     folder = tmp_path_factory.mktemp("others")
     every = {**estimators.every_task(), **calibrated.sources()}
-    return {
-        name: (load_model(build(source, name, folder, quiet).directory), source)
-        for name, source in every.items()
-    }
+    kept_builds(every, folder)
+    return {name: (load_model(folder / name / "1"), source) for name, source in every.items()}
 
 
 @pytest.mark.parametrize("name", [*estimators.every_task(), *calibrated.sources()])
@@ -131,18 +130,6 @@ def test_explanations_of_every_form(others: dict[str, tuple[Model, Source]], nam
     assert found == explained_by_http(client, model, bodies(batch, scorer.needed))
 
 
-def test_a_header_that_names_no_column(models: Path) -> None:
-    model = load_model(models / "shop" / "1")
-
-    with pytest.raises(WrongUse) as caught:
-        Scorer(model, csv_schema(["Preis (€);count;new;色"]))
-
-    assert caught.value.message.startswith("the header names no column of the model")
-    assert caught.value.hint == (
-        "The header is parted by ';': df.to_csv(index=False) writes commas."
-    )
-
-
 def test_contributions_and_the_base_value_add_up_to_the_answer(
     models: Path, sources: Mapping[str, Source]
 ) -> None:
@@ -190,15 +177,6 @@ def test_several_threads_at_once(models: Path, sources: Mapping[str, Source]) ->
         found = [each.columns for each in pool.map(scorer.answer, parts * 3)]
 
     assert all(map(pa.RecordBatch.equals, found, expected * 3))
-
-
-def test_no_rows(models: Path) -> None:
-    schema = pa.schema([(f"x{n}", pa.float64()) for n in range(4)])
-    scorer = Scorer(load_model(models / "iris" / "1"), schema)
-
-    found = scorer.answer(pa.RecordBatch.from_pylist([], schema))
-
-    assert (found.columns.num_rows, found.columns.schema, found.bad) == (0, scorer.schema, [])
 
 
 @pytest.mark.parametrize("column", ["Lot_Area", "Neighborhood"])

@@ -222,6 +222,44 @@ def test_labels_keep_their_type(model: Any, labels: Any, tmp_path: Path) -> None
     np.testing.assert_allclose(answer["probabilities"], model.predict_proba(NEW), atol=TOLERANCE)
 
 
+SPREAD = np.column_stack([Y, -3 * Y, Y**2])
+FLAGS = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
+ANSWERED: dict[str, tuple[Any, Any, str, dict[str, str]]] = {
+    "several numbers": (RandomForestRegressor(3, random_state=0), SPREAD, "regression", {}),
+    "flags": (RidgeClassifier(), FLAGS, "classification", {"score": SCORE}),
+    "parts of a mixture": (
+        GaussianMixture(3, random_state=0), None, "clustering", {"probabilities": SHARES}
+    ),
+    "outliers": (
+        IsolationForest(n_estimators=10, random_state=0), None, "outlier", {"score": SCORE}
+    ),
+    "a transformer's columns": (
+        make_pipeline(StandardScaler(), PCA(2)), None, "transformation", {}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "y", "task", "others"), ANSWERED.values(), ids=ANSWERED)
+def test_answers_of_every_task(
+    model: Any, y: Any, task: str, others: dict[str, str], tmp_path: Path
+) -> None:
+    model.fit(X, y)
+
+    answer, manifest = answered(model, tmp_path)
+
+    assert manifest["task"] == task
+    classes = {"classes"} if task == "classification" else set()
+    assert answer.keys() == {"model", "version", "prediction", *others, *classes}
+    methods = {"prediction": "transform" if task == "transformation" else PREDICT, **others}
+    for name, method in methods.items():
+        expected = getattr(model, method)(NEW)
+        if expected.dtype.kind == "i":
+            assert answer[name] == expected.tolist()
+        np.testing.assert_allclose(answer[name], expected, rtol=1e-6, atol=1e-6)
+    shape = list(np.shape(answer["prediction"]))[1:]
+    assert manifest["signature"]["outputs"][0]["shape"] == [-1, *shape]
+
+
 def test_a_standard_deviation(tmp_path: Path) -> None:
     model = BayesianRidge().fit(X, Y)
     mean, deviation = model.predict(NEW, return_std=True)
@@ -232,15 +270,6 @@ def test_a_standard_deviation(tmp_path: Path) -> None:
     assert answer["prediction"] == pytest.approx(mean)
     assert answer["std"] == pytest.approx(deviation)
     assert "std" in manifest["parity"]["outputs"]
-
-
-def test_several_numbers(tmp_path: Path) -> None:
-    model = RandomForestRegressor(3, random_state=0).fit(X, np.column_stack([Y, -3 * Y, Y**2]))
-
-    answer, manifest = answered(model, tmp_path)
-
-    assert manifest["signature"]["outputs"][0]["shape"] == [-1, 3]
-    np.testing.assert_allclose(answer["prediction"], model.predict(NEW), rtol=TOLERANCE)
 
 
 @pytest.mark.parametrize("kind", ["forest", "one each"])
@@ -260,47 +289,6 @@ def test_several_labels_with_classes_for_each_output(kind: str, tmp_path: Path) 
             expected = model.predict_proba(NEW)[output][row]
             assert part == pytest.approx(expected, abs=TOLERANCE)
     assert manifest["parity"]["differing_rows"] == 0
-
-
-def test_labels_that_are_flags_each(tmp_path: Path) -> None:
-    y = np.column_stack([X[:, 0] > 0, X[:, 1] > 0.5]).astype(int)
-    model = RidgeClassifier().fit(X, y)
-
-    answer, _ = answered(model, tmp_path)
-
-    assert answer["prediction"] == model.predict(NEW).tolist()
-    np.testing.assert_allclose(answer["score"], model.decision_function(NEW), rtol=1e-6)
-
-
-def test_parts_of_a_mixture_are_clusters_with_probabilities(tmp_path: Path) -> None:
-    model = GaussianMixture(3, random_state=0).fit(X)
-
-    answer, manifest = answered(model, tmp_path)
-
-    assert manifest["task"] == "clustering"
-    assert "classes" not in answer
-    assert answer["prediction"] == model.predict(NEW).tolist()
-    np.testing.assert_allclose(answer["probabilities"], model.predict_proba(NEW), atol=TOLERANCE)
-
-
-def test_outliers_are_minus_one_with_a_score(tmp_path: Path) -> None:
-    model = IsolationForest(n_estimators=10, random_state=0).fit(X)
-
-    answer, _ = answered(model, tmp_path)
-
-    assert set(answer["prediction"]) <= {1, -1}
-    assert answer["prediction"] == model.predict(NEW).tolist()
-    np.testing.assert_allclose(answer["score"], model.decision_function(NEW), atol=1e-6)
-
-
-def test_a_transformers_columns(tmp_path: Path) -> None:
-    model = make_pipeline(StandardScaler(), PCA(2)).fit(X)
-
-    answer, manifest = answered(model, tmp_path)
-
-    assert manifest["task"] == "transformation"
-    assert answer.keys() == {"model", "version", "prediction"}
-    np.testing.assert_allclose(answer["prediction"], model.transform(NEW), rtol=1e-6)
 
 
 # Ties

@@ -29,7 +29,7 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.attempts import SearchState, _within
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.parity.refusals import DependsOnRounding, FailedRecipe, no_conversion
+from onnxlet.convert.parity.refusals import DependsOnRounding
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.estimators import in_float64
@@ -248,15 +248,6 @@ def test_judging_rows_that_hang_on_rounding_in_both_are_why_it_is_refused(
     )
     assert "; and 11 of 1000 drawn rows do in float64" in caught.value.message
     assert not list(tmp_path.iterdir())
-
-
-def test_a_recipe_is_named_once_however_often_it_failed() -> None:
-    failed = [
-        FailedRecipe("float32 matrix", "it differs"),
-        FailedRecipe("float64 matrix", "it differs"),
-    ]
-    message = no_conversion("Ridge", [failed[0], failed[0], failed[1], failed[0]]).message
-    assert "as float32 matrix and float64 matrix: it differs" in message
 
 
 # The reference in float64

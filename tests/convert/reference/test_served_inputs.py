@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -70,15 +70,6 @@ def test_only_texts(make: Any, tmp_path: Path) -> None:
     assert served.predict([[text] for text in new]) == model.predict(new).tolist()
     assert served.predict([{"x0": text} for text in new]) == model.predict(new).tolist()
     assert "x0" in served.refusal([None])
-
-
-def test_only_texts_by_the_name_of_their_series(tmp_path: Path) -> None:
-    X = pd.Series(FILMS, name="критика")
-    model = make_pipeline(CountVectorizer(), Ridge()).fit(X, np.arange(COUNT) % 6)
-
-    served = Served(Source(model, X), tmp_path)
-    got = served.predict([{"критика": "good film"}])
-    assert got == pytest.approx(model.predict(["good film"]))
 
 
 # Arrays

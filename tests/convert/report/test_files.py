@@ -6,9 +6,8 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,12 +21,17 @@ from tests.convert.helpers import invoked
 from tests.convert.report.samples import SAMPLES, binary
 
 
+@cache
+def drawn() -> dict[str, bytes]:
+    return report_files(binary())
+
+
 @pytest.fixture
 def version(tmp_path: Path) -> Path:
     directory = tmp_path / "models" / "churn" / "3"
     directory.mkdir(parents=True)
     (directory / "manifest.json").write_text("{}")
-    for name, content in report_files(binary()).items():
+    for name, content in drawn().items():
         (directory / name).write_bytes(content)
     return directory
 
@@ -56,50 +60,23 @@ def test_it_is_written_again_as_it_was(version: Path) -> None:
     assert "report.html" in end.output
 
 
-def _missing(version: Path) -> None:
-    (version / "report.json").unlink()
-
-
-def _no_json(version: Path) -> None:
-    (version / "report.json").write_text("{")
-
-
-def _deep(version: Path) -> None:
-    (version / "report.json").write_text("[" * 100_000)
-
-
-def _a_list(version: Path) -> None:
-    (version / "report.json").write_text("[1]")
-
-
-def _newer(version: Path) -> None:
-    (version / "report.json").write_text('{"format": 2}')
-
-
-def _change(version: Path, **parts: Any) -> None:
-    (version / "report.json").write_text(json.dumps(binary() | parts))
-
-
-def _no_name(version: Path) -> None:
-    (version / "report.json").write_text('{"format": 1}')
-
-
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "has no report.json": _missing,
-    "is damaged: it is no JSON": _no_json,
-    "is damaged: it is no JSON: maximum recursion": _deep,
-    "expected an object with 'format'": _a_list,
-    "expected format 1, got 2": _newer,
-    "a part has not its form (": _no_name,
-    "a part has not its form": lambda version: _change(version, scores=[{"metric": "x"}]),
-    "a part has not its form ": lambda version: _change(version, confusion=[[1]]),
-    " has not its form": lambda version: _change(version, roc={"points": [["a"]], "auc": None}),
+DAMAGES: dict[str, str | None] = {
+    "has no report.json": None,
+    "is damaged: it is no JSON": "{",
+    "is damaged: it is no JSON: maximum recursion": "[" * 100_000,
+    "expected an object with 'format'": "[1]",
+    "expected format 1, got 2": '{"format": 2}',
+    "a part has not its form (": '{"format": 1}',
+    "a part has not its form": json.dumps(binary() | {"scores": [{"metric": "x"}]}),
+    "a part has not its form ": json.dumps(binary() | {"confusion": [[1]]}),
+    " has not its form": json.dumps(binary() | {"roc": {"points": [["a"]], "auc": None}}),
 }
 
 
 @pytest.mark.parametrize("said", DAMAGES)
 def test_what_cannot_be_shown_is_refused_and_nothing_is_written(version: Path, said: str) -> None:
-    DAMAGES[said](version)
+    content, file = DAMAGES[said], version / "report.json"
+    file.unlink() if content is None else file.write_text(content)
     before = {each.name: each.read_bytes() for each in version.iterdir()}
 
     end = invoked("report", str(version))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def golden_table(models: Path, name: str, rows: int, seed: int = 0) -> Any:
     chosen = np.random.default_rng(seed).integers(0, len(found), rows)
     table = pa.Table.from_pylist(found).take(pa.array(chosen))
     return table.append_column("id", pa.array(np.arange(rows)))
+
+
+def with_years(table: Any, years: Mapping[int, float]) -> Any:
+    """House prices in which the years of some rows are others, and not whole."""
+    cells: list[Any] = table["Year_Built"].to_pylist()
+    for row, year in years.items():
+        cells[row] = year
+    at = table.schema.get_field_index("Year_Built")
+    return table.set_column(at, "Year_Built", pa.array(cells, pa.float64()))
 
 
 def write(table: Any, path: Path, group: int = 1 << 20) -> str:

@@ -14,7 +14,14 @@ from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.tables import formats
 from onnxlet.function.errors import WrongUse
-from tests.convert.score.tables import client_of_all, content, golden_table, read_parts, write
+from tests.convert.score.tables import (
+    client_of_all,
+    content,
+    golden_table,
+    read_parts,
+    with_years,
+    write,
+)
 
 PRICES = "house-prices"
 BAD = {3: 1999.5, 4: 1e300, 77: 0.25, 150: -1.5}  # rows whose year is no whole number
@@ -22,12 +29,7 @@ BAD = {3: 1999.5, 4: 1e300, 77: 0.25, 150: -1.5}  # rows whose year is no whole 
 
 @pytest.fixture
 def table(models: Path) -> Any:
-    table = golden_table(models, PRICES, 200)
-    years: list[Any] = table["Year_Built"].to_pylist()
-    for row, year in BAD.items():
-        years[row] = year
-    at = table.schema.get_field_index("Year_Built")
-    return table.set_column(at, "Year_Built", pa.array(years, pa.float64()))
+    return with_years(golden_table(models, PRICES, 200), BAD)
 
 
 def run(models: Path, source: str, out: Path, on_error: Any, **more: Any) -> running.Scored:

@@ -70,16 +70,6 @@ def test_what_is_no_frame(models: Path, table: Any) -> None:
         onnxlet.score(LOANS, table, models=models, keep="gone")
     with pytest.raises(WrongUse, match="out: a frame is answered by a frame"):
         onnxlet.score(LOANS, table, "out.csv", models=models)
-    wrong: dict[str, tuple[Any, str]] = {
-        "on_error": ("skip", "on_error: expected one of null, stop, side, got 'skip'"),
-        "batch_rows": (0, "batch_rows: expected a whole number from 1, got 0"),
-        "coverage": (90, "coverage: expected a number between 0 and 1, such as 0.9, got 90"),
-        "k": (0, "k: expected a whole number from 1, got 0"),
-    }
-    for name, (value, said) in wrong.items():
-        options: dict[str, Any] = {name: value}
-        with pytest.raises(WrongUse, match=f"^{said}$"):
-            onnxlet.score(LOANS, table, models=models, **options)
     with pytest.raises(WrongUse, match="out: expected a file or a folder"):
         onnxlet.score(LOANS, "rows.csv", models=models)
     mixed = table.to_pandas().astype(object)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.score import on_cluster, running
@@ -29,7 +28,6 @@ from tests.convert.workers.dask_processes import Processes, cluster
 
 pytestmark = pytest.mark.engines
 NAME = "loan-default"
-VECTOR = 2048  # rows that DuckDB hands over at a time
 Run = Callable[..., Scored]
 KEPT = Options(keep=("id",), batch_rows=300)
 
@@ -181,34 +179,3 @@ def test_a_worker_that_answers_otherwise_is_refused(
         with pytest.raises(Refusal, match="answers the golden rows with other last digits"):
             list(carrier.run(iter([Work(task, pickle.dumps(task))])))
     assert "in-00000.parquet" not in os.listdir(tmp_path / "out")  # noqa: PTH208
-
-
-def test_dask_and_duckdb_answer_a_table_as_score_does(
-    pair: Processes, models: Path, tmp_path: Path, run: Run
-) -> None:
-    import duckdb
-
-    from onnxlet.convert.score.duckdb import register_duckdb
-
-    rows = golden_table(models, NAME, 100_000)  # edge cases among them
-    number = next(i for i, field in enumerate(rows.schema) if pa.types.is_floating(field.type))
-    cells = rows.column(number).to_pylist()
-    cells[::1000] = [float("inf")] * 100
-    field = rows.schema.field(number)
-    rows = rows.set_column(number, field, pa.array(cells, field.type))
-    write(rows, tmp_path / "in.parquet", 10 * VECTOR)
-    options = Options(batch_rows=VECTOR)
-    assert run("in.parquet", "here.parquet", options).bad == 100
-    run("in.parquet", "there.parquet", options, scheduler=pair.address)
-    here = tmp_path / "here.parquet"
-    assert (tmp_path / "there.parquet").read_bytes() == here.read_bytes()
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        register_duckdb(connection, models / NAME)
-        query = f"SELECT answer('{NAME}', t) AS a FROM '{tmp_path / 'in.parquet'}' t"  # noqa: S608
-        answers = connection.sql(query).to_arrow_table()["a"].combine_chunks()
-    expected = parquet.read_table(here)
-    for name in expected.column_names:
-        assert answers.field(name) == expected[name].combine_chunks()
-    bad = answers.field("problem").is_valid()
-    assert bad.to_pylist() == [row % 1000 == 0 for row in range(100_000)]

@@ -32,6 +32,7 @@ from tests.convert.score.tables import (
     journal,
     predictions_of_app,
     read_parts,
+    with_years,
     write,
 )
 
@@ -149,16 +150,6 @@ def test_the_number_of_workers_changes_no_byte(models: Path, tmp_path: Path, run
         shutil.rmtree(tmp_path / "two")
 
 
-def test_a_row_group_larger_than_a_batch_is_read_in_batches_of_one_size(
-    models: Path, tmp_path: Path, run: Run
-) -> None:
-    table = golden_table(models, PRICES, 2500)
-    write(table, tmp_path / "in.parquet", group=2500)
-    run("in.parquet", "out.parquet")
-    expected = predictions_of_app(client_of_all(models), PRICES, table, 300)
-    assert parquet.read_table(tmp_path / "out.parquet")["prediction"].to_pylist() == expected
-
-
 # Going on
 
 
@@ -259,11 +250,7 @@ def test_what_somebody_else_writes_is_not_taken_for_half_written(
 def test_what_a_kill_left_beside_one_file_is_removed(
     out: str, models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = golden_table(models, PRICES, 900)
-    years = table["Year_Built"].to_pylist()
-    years[7] = 1999.5
-    at = table.schema.get_field_index("Year_Built")
-    table = table.set_column(at, "Year_Built", pa.array(years, pa.float64()))
+    table = with_years(golden_table(models, PRICES, 900), {7: 1999.5})
     write(table, tmp_path / "in.parquet", group=300)
     half, others = tmp_path / f".123-{out}.part", tmp_path / f".123-other-{out}.part"
     for path in (half, others):
@@ -489,12 +476,7 @@ def test_what_csv_has_of_other_columns(models: Path, tmp_path: Path, run: Run) -
 def test_what_stopped_before_any_part_may_be_asked_for_otherwise(
     models: Path, tmp_path: Path, run: Run
 ) -> None:
-    table = golden_table(models, PRICES, 10)
-    at = table.schema.get_field_index("Year_Built")
-    write(
-        table.set_column(at, "Year_Built", pa.array([1999.5] + [1999.0] * 9)),
-        tmp_path / "in.parquet",
-    )
+    write(with_years(golden_table(models, PRICES, 10), {0: 1999.5}), tmp_path / "in.parquet")
     with pytest.raises(Unfinished):
         run("in.parquet", "out", Options(on_error="stop"))
     (tmp_path / "out" / "in-00000.parquet").write_bytes(b"what a kill left")

@@ -31,7 +31,7 @@ from onnxlet.convert.workers.fork_server import ForkServer
 from tests.conftest import ROOT
 from tests.convert.helpers import invoked
 from tests.convert.sources.hostile_skops import mapped, node, written
-from tests.convert.text_limits.test_limits import SETTINGS
+from tests.convert.text_limits.test_limits import COSTLY, SETTINGS
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
 Y = X["a"] + 2 * X["b"]
@@ -259,7 +259,7 @@ def test_no_process_of_ones_own_imports_from_where_it_is_called(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *sys.path]))
     assert serving.start_unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
     assert runaway("[a-z]+") == ""
-    assert pauses(json.dumps(SETTINGS))
+    assert pauses(json.dumps(SETTINGS | {"token_pattern": COSTLY}))  # which is soon too slow
     server = ForkServer(BEGIN, lambda: pickle.dumps(None), 1)
     with pytest.raises(subprocess.TimeoutExpired):  # it waits for what to fit
         server.process.wait(1)

@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from onnxlet.convert.converters.registry import converters
@@ -26,20 +25,6 @@ def test_a_converter_in_the_source_file_is_used(at_home: Path, tmp_path: Path) -
     assert result.manifest["parity"]["differing_rows"] == 0
     assert type(source.estimator.steps[0][1]) in converters()
     verify(result.directory)
-
-
-def test_a_converter_in_the_source_file_is_judged_by_parity(at_home: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"differs? on \d+ of \d+ rows"):
-        built(load_source("source.py:doubled"), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
-    at_home: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(Refusal, match="Forgotten has no converter") as refused:
-        built(load_source("source.py:forgotten"), tmp_path)
-    assert "docs/how-to/converters.md" in refused.value.hint
 
 
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:
@@ -219,15 +204,3 @@ def test_saved_in_three_forms_it_is_one_model(from_files: Path) -> None:
     one, two, three = (contents(from_files, kind) for kind in ("joblib", "pkl", "skops"))
     assert one.keys() == {f"1/{file}" for file in FILES}
     assert one == two == three
-
-
-def test_data_without_a_target_is_not_scored(project: Path, tmp_path: Path) -> None:
-    data = tmp_path / "rows.csv.gz"
-    pd.read_csv(project / "held_out.csv").drop(columns="Status").to_csv(data, index=False)
-    end = invoked(
-        *("build", project / "model.joblib", "--name", "m", "--models", tmp_path / "m"),
-        *("--data", data),
-    )
-    assert end.exit_code == 0, end.stderr
-    manifest = json.loads((tmp_path / "m" / "m" / "1" / "manifest.json").read_bytes())
-    assert manifest["metrics"] is None

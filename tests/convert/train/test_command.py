@@ -35,62 +35,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     frame().to_csv("good.csv", index=False)
     frame(20).to_csv("few.csv", index=False)
-    frame()[["target"]].to_csv("only.csv", index=False)
     frame().assign(target="yes").to_csv("one_value.csv", index=False)
     frame().assign(target=None).to_csv("none.csv", index=False)
     frame().assign(size=None, colour=None, rare=None).to_csv("all_missing.csv", index=False)
-    many = pd.DataFrame({"size": range(3000), "target": [f"text {n}" for n in range(3000)]})
-    many.to_csv("texts.csv", index=False)
-    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
-    frame().assign(target=days).to_csv("dates.csv", index=False)
     huge = frame().assign(target=np.linspace(-1e250, 1e250, 60))
     huge.to_csv("huge.csv", index=False)
-    infinite = frame().assign(target=np.arange(60.0))
-    infinite.loc[4, "target"] = np.inf
-    infinite.to_csv("infinite.csv", index=False)
-    lines = Path("good.csv").read_text().splitlines()
-    lines[7] += ",more,fields"
-    Path("ragged.csv").write_text("\n".join(lines) + "\n")
-    Path("headless.csv").write_text("\n".join(f"{n}.5,{n * n}.25,{n % 7}" for n in range(60)))
-    Path("empty.csv").write_text("")
     Path("header.csv").write_text("size,target\n")
     Path("image.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
-    Path("broken.parquet").write_bytes(b"PAR1 and no more")
     Path("other.csv").write_text("size,target\n1,yes\n")
     Path("broken.toml").write_text("[columns]\nsize = number\n")
     Path("kind.toml").write_text('[columns]\nsize = "colour"\nshape = "number"\n')
-    Path("table.toml").write_text('size = "number"\n')
     Path("a_file").write_text("")
     return tmp_path
 
 
-# What is given instead of what is right, the exit code, and what the message has to name.
+# What is given instead of what is right, the exit code, and what the message has to name: one of
+# each room's faults, which its own tests have all of, and what only the command knows.
 WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "no such file": ({"data": "absent.csv"}, 2, ["absent.csv"]),
     "a folder": ({"data": "."}, 2, ["folder"]),
-    "empty": ({"data": "empty.csv"}, 2, ["empty.csv", "is empty", "header"]),
-    "no rows": ({"data": "header.csv"}, 2, ["no rows"]),
     "no table": ({"data": "image.csv"}, 2, ["image.csv"]),
-    "half a Parquet file": ({"data": "broken.parquet"}, 2, ["broken.parquet", "Parquet"]),
-    "more fields than the header": ({"data": "ragged.csv"}, 2, ["line 8", "6 fields", "got 8"]),
     "no such column": ({"--target": "Target"}, 2, ["'Target'", "Is it 'target'"]),
-    "the only column": ({"data": "only.csv"}, 2, ["'target' is the only column"]),
     "one value": ({"data": "one_value.csv"}, 2, ["two values or more", "same one in all 60"]),
-    "no value": ({"data": "none.csv"}, 2, ["--target 'target'", "60 rows without one"]),
-    "few rows": ({"data": "few.csv"}, 2, ["30 rows or more", "got 20"]),
     "all missing": ({"data": "all_missing.csv"}, 2, ["no column is left", "'size'"]),
-    "a class of one row": ({"--target": "rare"}, 2, ["class 'odd' has 1 row", "2 or more"]),
-    "texts": ({"data": "texts.csv"}, 2, ["3,000 different texts"]),
-    "dates": ({"data": "dates.csv"}, 2, ["got dates", "days"]),
-    "infinite": ({"data": "infinite.csv"}, 2, ["1 infinity", "row 5"]),
-    "another task": ({"--task": "regression"}, 2, ["expects numbers, got text"]),
-    "no header": ({"data": "headless.csv"}, 2, ["no column 'target'", "header"]),
     "no task": ({"--task": "ranking"}, 2, ["--task", "ranking"]),
     "too few seconds": ({"--seconds": "0.5", "--trials": None}, 2, ["from 1 to", "0.5"]),
     "no seconds": ({"--seconds": "nan", "--trials": None}, 2, ["--seconds", "nan"]),
     "endless": ({"--seconds": "inf", "--trials": None}, 2, ["--seconds", "inf"]),
     "a metric of numbers": ({"--metric": "rmse"}, 2, ["'rmse'", "regression", "roc_auc"]),
-    "no metric": ({"--metric": "goodness"}, 2, ["'goodness'", "roc_auc"]),
     "logarithms of what is below 0": (
         {"--target": "size", "--metric": "rmsle"}, 2, ["'size'", "RMSLE", "--metric"]
     ),
@@ -99,9 +71,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "no equals sign": ({"--column": "size"}, 2, ["COL=KIND", "'size'", "zip=category"]),
     "not that kind": ({"--column": "colour=number"}, 2, ["'colour' can't be a number"]),
     "no TOML": ({"--columns": "broken.toml"}, 2, ["broken.toml", "line 2"]),
-    "no table of TOML": ({"--columns": "table.toml"}, 2, ["[columns]"]),
     "kinds in TOML": ({"--columns": "kind.toml"}, 2, ["'colour'", "'shape'"]),
-    "no TOML file": ({"--columns": "absent.toml"}, 2, ["absent.toml", "--dry-run"]),
     "the target's groups": ({"--group": "target"}, 2, ["--group", "beside the target"]),
     "the target's time": ({"--time": "target"}, 2, ["--time", "beside the target"]),
     "no such group": ({"--group": "colours"}, 2, ["no column 'colours'", "Is it 'colour'"]),

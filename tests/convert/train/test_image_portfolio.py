@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import optuna
@@ -16,27 +16,18 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.kinds.image import WEIGHTS, components_of
 from onnxlet.convert.train.kinds.kind import Wanted
-from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import linear_columns
 from onnxlet.convert.train.portfolio import AUGMENTED, WITH_COPIES, portfolio
 from onnxlet.convert.train.trials import Candidate
 from tests.convert.helpers import built, objects, served
 from tests.convert.images import digits
-from tests.convert.train.tables import column
+from tests.convert.train.tables import Made, column
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 TASKS = ("binary", "multiclass", "regression")
 TRAINED, ROWS = 200, 260
 ROUNDS = 6
-
-
-class Made(NamedTuple):
-    """Digits beside a number and a category, and a target of each task."""
-
-    X: pd.DataFrame
-    columns: list[TableColumn]
-    targets: dict[str, Any]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report.build_report import measured_build
+from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.report.evaluation.evaluate import findings, one_line
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.form.findings import as_json
@@ -35,6 +36,13 @@ MEMBERS = {
     "threshold", "importance", "dependence", "learning", "worst", "search", "fairness", "parity",
     "serving", "call", "use", "notes", "metric", "outputs", "worst_error",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def without_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cold starts are measured for `a_built_version` only, and in test_serving.py."""
+    if "a_built_version" not in request.node.name:
+        monkeypatch.setattr(serving, "start_unpickled", lambda content: 1.25)
 
 
 def of_source(source: Source, **more: Any) -> Measured:
@@ -113,7 +121,8 @@ def test_the_findings_have_every_part_in_plain_json() -> None:
 
 def test_no_row_of_anybodys_data_is_in_the_findings() -> None:
     given = loan()
-    text = json.dumps(findings(given))
+    found = findings(given)
+    text = json.dumps(found)
 
     assert "owner" in text  # the column, but nobody in it
     assert not [name for name in set(given.X_test["owner"]) if f'"{name}"' in text]
@@ -122,6 +131,11 @@ def test_no_row_of_anybodys_data_is_in_the_findings() -> None:
     assert of_others  # thresholds of dependence, and edges of bins
     assert not of_others & set(given.X_test["sum"])
     assert not of_others & set(given.X_train["sum"])
+    row = found["call"]["row"]  # an example, which is answered and rounded
+    assert list(row) == ["sum", "town", "owner"]
+    model = given.model
+    assert model.run(validate_rows([row], model.signature))["prediction"].shape == (1,)
+    assert json_text.dumps(row)
 
 
 def test_no_exact_number_of_a_target_is_in_the_findings() -> None:
@@ -346,16 +360,6 @@ def test_answers_of_another_kind_are_refused() -> None:
             findings(replace(given, y_test=y))
     with pytest.raises(Refusal, match="the answers have no 'rmse'"):
         findings(replace(given, metric="rmse"))
-
-
-def test_an_example_is_answered_and_rounded() -> None:
-    given = loan()
-    row = findings(given)["call"]["row"]
-
-    assert list(row) == ["sum", "town", "owner"]
-    model = given.model
-    assert model.run(validate_rows([row], model.signature))["prediction"].shape == (1,)
-    assert json_text.dumps(row)
 
 
 def test_an_estimator_is_named_in_one_line_without_its_parameters() -> None:
