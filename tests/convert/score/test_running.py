@@ -150,6 +150,16 @@ def test_the_number_of_workers_changes_no_byte(models: Path, tmp_path: Path, run
         shutil.rmtree(tmp_path / "two")
 
 
+def test_a_row_group_larger_than_a_batch_is_read_in_batches_of_one_size(
+    models: Path, tmp_path: Path, run: Run
+) -> None:
+    table = golden_table(models, PRICES, 2500)
+    write(table, tmp_path / "in.parquet", group=2500)
+    run("in.parquet", "out.parquet")
+    expected = predictions_of_app(client_of_all(models), PRICES, table, 300)
+    assert parquet.read_table(tmp_path / "out.parquet")["prediction"].to_pylist() == expected
+
+
 # Going on
 
 
