@@ -255,52 +255,39 @@ def test_what_is_no_column_is_refused() -> None:
 # Mistakes
 
 
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        ("misspelt_", "asks for columns that it is not given: ['Income']"),
-        ("positions_", "asks for columns by name, and they have none"),
-        (
-            "buggy_",
-            "raised AttributeError: 'Buggy' object has no attribute 'factor_' (IN CONVERTER",
-        ),
-        ("nothing_", "returns NoneType, expected a dictionary of outputs by method (IT RETURNS NO"),
-        ("array_", "returns ndarray, expected a tensor as its transform (IT RETURNS NO TENSOR"),
-    ],
-)
+MISTAKES: dict[str, tuple[str, str]] = {  # what is said of each, and at which line
+    "misspelt": ("asks for columns that it is not given: ['Income']", ""),
+    "positions": ("asks for columns by name, and they have none", ""),
+    "buggy": ("raised AttributeError: 'Buggy' object has no attribute 'factor_'", "IN CONVERTER"),
+    "nothing": (
+        "returns NoneType, expected a dictionary of outputs by method",
+        "IT RETURNS NOTHING",
+    ),
+    "array": ("returns ndarray, expected a tensor as its transform", "IT RETURNS NO TENSOR"),
+    "typed": ("raised TypeError: ", "TWO TYPES"),
+    "other": ("returns predict and not transform ", "ANOTHER METHOD"),
+    "narrow": ("makes 2 columns, and its transform 1 ", "TOO WIDE"),
+}
+ABOUT = {  # where it is not said of a step in the pipeline
+    "other": "step Other: its converter",
+    "narrow": "step Pipeline: the converter of Narrow",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_a_converter_is_reported_with_its_line(
-    function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
+    mistake: str, source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refused:
-        built(source(function), tmp_path)
+        built(source(f"{mistake}_"), tmp_path)
 
     [reason] = refused.value.message.split("\n")[1:]
-    step = function.rstrip("_").capitalize()
-    reported, _, mark = expected.partition(" (")
-    assert reason.startswith(f"  step Pipeline > {step}: its converter {reported}")
+    reported, mark = MISTAKES[mistake]
+    about = ABOUT.get(mistake, f"step Pipeline > {mistake.capitalize()}: its converter")
+    assert reason.startswith(f"  {about} {reported}")
     if mark:
-        assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
+        assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{mistake}\)$", reason)
         assert "Fix the converter (docs/how-to/converters.md)" in refused.value.hint
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        ("narrow_", "step Pipeline: the converter of Narrow makes 2 columns, and its transform 1 "),
-        ("other_", "step Other: its converter returns predict and not transform "),
-        ("typed_", "step Pipeline > Typed: its converter raised TypeError: "),
-    ],
-)
-def test_a_converter_that_makes_something_else_is_reported_with_its_line(
-    function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
-) -> None:
-    with pytest.raises(Refusal) as refused:
-        built(source(function), tmp_path)
-
-    [reason] = refused.value.message.split("\n")[1:]
-    marks = {"narrow_": "TOO WIDE", "other_": "ANOTHER METHOD", "typed_": "TWO TYPES"}
-    assert reason.startswith(f"  {expected}")
-    assert f"own_steps.py, line {line_of(marks[function])}, " in reason
 
 
 def test_debug_shows_the_traceback_of_a_mistake(

@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from onnxlet.convert.graph.converter import Unsupported
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 
 random = np.random.default_rng(0)
 X = random.normal(size=(80, 3))
@@ -70,10 +69,10 @@ def test_what_replaces_only_the_fit_is_converted() -> None:
 
 @pytest.mark.parametrize("kind", [Late, Later, Shifted, type("Mixed", (Named, Late), {})])
 def test_what_answers_itself_is_refused(kind: type) -> None:
-    with pytest.raises(Unsupported, match=f"{kind.__name__} has no converter"):
-        answers(kind().fit(X, y > 0), X, ["predict"])
+    assert_refused(
+        kind().fit(X, y > 0), X, f"{kind.__name__} has no converter", methods=["predict"]
+    )
 
 
 def test_what_is_no_subclass_is_refused() -> None:
-    with pytest.raises(Unsupported, match="Doubling has no converter"):
-        answers(Doubling().fit(X), X, ["transform"])
+    assert_refused(Doubling().fit(X), X, "Doubling has no converter", methods=["transform"])

@@ -73,6 +73,15 @@ def one(operator: str, dims: Dims = ("batch", 3), element: int = FLOAT, **attrib
     return model([made], [value("x", element, dims)], [value("y", element, dims)])
 
 
+def from_x_to_y(
+    *nodes: Any, element: int = FLOAT, functions: Sequence[Any] = (), **constants: Any
+) -> onnx.ModelProto:
+    """A model of an input `x` and an output `y`, both of three columns, and of constants."""
+    held = {name: np.asarray(array) for name, array in constants.items()}
+    inputs, outputs = [value("x", element)], [value("y")]
+    return model(nodes, inputs, outputs, held, opsets={"": 18}, functions=functions)
+
+
 def save(folder: Path, proto: onnx.ModelProto) -> Path:
     path = folder / "net.onnx"
     path.write_bytes(proto.SerializeToString())

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.settings import parse
@@ -24,6 +22,7 @@ from onnxlet.function.app import SERVICE
 from onnxlet.function.arrays import Array
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.errors import WrongUse
+from tests.convert.helpers import invoked
 from tests.convert.imported import photos
 from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, value
@@ -402,11 +401,9 @@ def test_labels_are_the_lines_of_a_file_and_the_command_takes_them(tmp_path: Pat
     labels = tmp_path / "labels.txt"
     labels.write_text("cat, small\ndog\nbird\n", encoding="utf-8")
     path = save(tmp_path, detector())
-    command = ["import", str(path), "--name", "net", "--models", str(tmp_path / "models")]
+    command = ("import", path, "--name", "net", "--models", tmp_path / "models")
 
-    ran = CliRunner().invoke(
-        main, [*command, "--image", IMAGE, "--boxes", f"boxes,scores,labels={labels}"]
-    )
+    ran = invoked(*command, "--image", IMAGE, "--boxes", f"boxes,scores,labels={labels}")
 
     assert ran.exit_code == 0, ran.output
     assert "output 'redness' is left out: boxes are the answer" in ran.output

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.function.arrays import Array
 from tests.conftest import ROOT
+from tests.convert.helpers import invoked
 from tests.convert.imported import photos
 from tests.convert.imported.importing import ask, imported
 from tests.convert.imported.photos import picture
@@ -156,7 +155,7 @@ def test_the_example_of_the_documentation(
     monkeypatch.chdir(tmp_path)
     exec(python, {})  # noqa: S102 - our own page
     [command] = shell.splitlines()
-    end = CliRunner().invoke(main, command.split()[3:])
+    end = invoked(*command.split()[3:])
 
     assert end.exit_code == 0, end.stderr
     assert "100 with expected answers: none differs" in end.stdout

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.images import parse
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
+from tests.convert.helpers import invoked
 from tests.convert.imported import photos
 from tests.convert.imported.importing import ask, client_of, imported
 from tests.convert.imported.onnx_files import (
@@ -250,9 +249,9 @@ def test_samples_that_are_no_pictures_are_named(tmp_path: Path) -> None:
 
 def test_the_command_takes_pictures(tmp_path: Path) -> None:
     path = save(tmp_path, classifier(*NCHW))
-    command = ["import", str(path), "--name", "net", "--models", str(tmp_path / "models")]
+    command = ("import", path, "--name", "net", "--models", tmp_path / "models")
 
-    ran = CliRunner().invoke(main, [*command, "--image", f"x=12x16,{NORMAL},resize=bicubic"])
+    ran = invoked(*command, "--image", f"x=12x16,{NORMAL},resize=bicubic")
 
     assert ran.exit_code == 0, ran.output
     assert "input       x: image [-1, 1]" in ran.output

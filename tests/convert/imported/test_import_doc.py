@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from onnxlet.convert.command_line import main
 from onnxlet.convert.imported.settings import parse
 from tests.conftest import ROOT
+from tests.convert.helpers import invoked
 from tests.convert.imported import photos
 from tests.convert.imported.onnx_files import FLOAT, model, node, save_arrays, value
 from tests.convert.imported.photos import picture, predictions, seen, text
@@ -26,7 +25,7 @@ PHOTOS = [picture(300, 200, seed) for seed in range(2)]
 def run(option: str) -> None:
     """Run the first command that has the option."""
     command = next(each for each in COMMANDS if option in each)
-    ran = CliRunner().invoke(main, ["import", *command])
+    ran = invoked("import", *command)
     assert ran.exit_code == 0, ran.output
 
 

@@ -12,28 +12,19 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from click.testing import CliRunner
 from onnx import helper
 
 from onnxlet.convert.build import Built
-from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported import onnx_file
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import OnnxletError, WrongUse
-from tests.convert.helpers import command
+from tests.convert.helpers import command, invoked
 from tests.convert.imported import onnx_files as made
 from tests.convert.imported.importing import ask, client_of, imported
 from tests.convert.imported.onnx_files import (
-    BOOL,
-    DOUBLE,
-    HALF,
-    INT32,
-    INT64,
-    STRING,
-    UINT8,
-    UINT64,
+    from_x_to_y,
     node,
     one,
     save,
@@ -85,13 +76,6 @@ def test_with_sample_and_expected_answers_it_is_verified_and_served(tmp_path: Pa
     assert (status, [error["column"] for error in errors]) == (422, ["x1", "x2"])
 
 
-def test_what_is_served_is_described(tmp_path: Path) -> None:
-    imported(tmp_path, made.linear())
-
-    described = client_of(tmp_path).get("/models/net").get_json()
-    assert (described["task"], described["parity"]["state"]) == ("function", "unverified")
-
-
 @pytest.mark.parametrize("rows", [0, 40])
 def test_without_expected_answers_it_is_unverified(tmp_path: Path, rows: int) -> None:
     sample = {"features": FEATURES[:rows]} if rows else None
@@ -104,6 +88,8 @@ def test_without_expected_answers_it_is_unverified(tmp_path: Path, rows: int) ->
     )
     golden = json.loads((built.directory / "golden.json").read_bytes())
     assert len(golden["instances"]) == verify(built.directory)[1] == (24 if rows else 0)
+    described = client_of(tmp_path).get("/models/net").get_json()
+    assert (described["task"], described["parity"]["state"]) == ("function", "unverified")
 
 
 def test_the_same_file_is_the_same_version(tmp_path: Path) -> None:
@@ -129,18 +115,18 @@ def of_every_type() -> onnx.ModelProto:
             node("Identity", "byte", "byte_out"),
         ],
         [
-            value("half", HALF, ("n", 1)),
-            value("double", DOUBLE, ("n", 1)),
-            value("int", INT32, ("n", 1)),
-            value("byte", UINT8, ("n", 1)),
-            value("flag", BOOL, ("n",)),
-            value("text", STRING, ("n", 1)),
+            value("half", made.HALF, ("n", 1)),
+            value("double", made.DOUBLE, ("n", 1)),
+            value("int", made.INT32, ("n", 1)),
+            value("byte", made.UINT8, ("n", 1)),
+            value("flag", made.BOOL, ("n",)),
+            value("text", made.STRING, ("n", 1)),
         ],
         [
             value("total", dims=("n", 1)),
-            value("flag_out", BOOL, ("n",)),
-            value("text_out", STRING, ("n", 1)),
-            value("byte_out", UINT8, ("n", 1)),
+            value("flag_out", made.BOOL, ("n",)),
+            value("text_out", made.STRING, ("n", 1)),
+            value("byte_out", made.UINT8, ("n", 1)),
         ],
     )
 
@@ -292,7 +278,7 @@ def test_a_label_comes_first_and_probabilities_beside_it(tmp_path: Path) -> None
             node("Gather", "names place", "prediction"),
         ],
         [value("x")],
-        [value("probabilities"), value("prediction", STRING, ("batch",))],
+        [value("probabilities"), value("prediction", made.STRING, ("batch",))],
         {"names": np.array(["a", "b", "c"], dtype=object)},
     )
     imported(tmp_path, proto)
@@ -318,15 +304,8 @@ def test_an_output_without_rows_is_left_out(tmp_path: Path) -> None:
 def test_a_column_is_nullable_where_the_sample_has_it_missing(tmp_path: Path) -> None:
     sample = FEATURES.copy()
     sample[3, 1] = np.nan
-    proto = made.model(
-        [
-            node("IsNaN", "x", "gone"),
-            node("Where", "gone zero x", "y"),
-        ],
-        [value("x")],
-        [value("y")],
-        {"zero": np.array(0, dtype=np.float32)},
-    )
+    nodes = [node("IsNaN", "x", "gone"), node("Where", "gone zero x", "y")]
+    proto = from_x_to_y(*nodes, zero=np.float32(0))
     imported(tmp_path, proto, sample={"x": sample}, expected={"y": np.nan_to_num(sample, nan=0.0)})
 
     assert ask(tmp_path, [[1, None, 2]])["prediction"] == [[1, 0, 2]]
@@ -345,13 +324,8 @@ def test_functions_that_the_file_defines_are_its_own_operators(tmp_path: Path) -
     double = helper.make_function(
         "my.ops", "Double", ["a"], ["b"], [node("Add", "a a", "b")], [helper.make_opsetid("", 17)]
     )
-    proto = made.model(
-        [node("Double", "x", "y", domain="my.ops")],
-        [value("x")],
-        [value("y")],
-        opsets={"": 17, "my.ops": 1, "unused.domain": 3},
-        functions=[double],
-    )
+    proto = from_x_to_y(node("Double", "x", "y", domain="my.ops"), functions=[double])
+    proto.opset_import.extend([helper.make_opsetid("my.ops", 1), helper.make_opsetid("unused", 3)])
     imported(tmp_path, proto)
 
     assert ask(tmp_path, [[1, 2, 3]])["prediction"] == [[2, 4, 6]]
@@ -371,22 +345,9 @@ def test_numbers_that_cancel_count_against_their_usual_size(tmp_path: Path) -> N
 # What is refused
 
 
-def scalar() -> onnx.ModelProto:
-    return made.model(
-        [node("Mul", "x factor", "y")], [value("x"), value("factor", dims=())], [value("y")]
-    )
-
-
-def sequence_input() -> onnx.ModelProto:
-    listed = helper.make_tensor_sequence_value_info("x", made.FLOAT, ["batch", 3])
-    return made.model(
-        [node("ConcatFromSequence", "x", "y", axis=0)], [listed], [value("y")], opsets={"": 17}
-    )
-
-
 def zipmap() -> onnx.ModelProto:
     maps = helper.make_sequence_type_proto(
-        helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(made.FLOAT, None))
+        helper.make_map_type_proto(made.INT64, helper.make_tensor_type_proto(made.FLOAT, None))
     )
     return made.model(
         [
@@ -394,33 +355,8 @@ def zipmap() -> onnx.ModelProto:
             node("ZipMap", "x", "shares", domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]),
         ],
         [value("x")],
-        [value("label", INT64, ("batch",)), helper.make_value_info("shares", maps)],
+        [value("label", made.INT64, ("batch",)), helper.make_value_info("shares", maps)],
         opsets={"": 17, "ai.onnx.ml": 3},
-    )
-
-
-def only_one_row() -> onnx.ModelProto:
-    return made.model(
-        [node("Reshape", "x shape", "y")],
-        [value("x", dims=(1, 3))],
-        [value("y", dims=(1, 3))],
-        {"shape": np.array([1, 3])},
-    )
-
-
-def named_as(output: str) -> onnx.ModelProto:
-    return made.model(
-        [node("Identity", "x", "y"), node("Neg", "x", output)],
-        [value("x")],
-        [value("y"), value(output)],
-    )
-
-
-def two_columns_of_one_name() -> onnx.ModelProto:
-    return made.model(
-        [node("Add", "a a[0]", "y")],
-        [value("a", dims=("n", 2)), value("a[0]", dims=("n", 1))],
-        [value("y", dims=("n", 2))],
     )
 
 
@@ -433,24 +369,17 @@ def foreign() -> onnx.ModelProto:
     )
 
 
-def whole_numbers_of_64_unsigned_bits() -> onnx.ModelProto:
-    return made.model(
-        [node("Cast", "x", "y", to=UINT64)], [value("x")], [value("y", UINT64)], opsets={"": 17}
-    )
-
-
 def without_shape() -> onnx.ModelProto:
     proto = one("Identity")
     proto.graph.input[0].type.tensor_type.ClearField("shape")
     return proto
 
 
-def without_inputs() -> onnx.ModelProto:
-    return made.model(
-        [node("Identity", "c", "y")], [], [value("y", dims=(3,))], {"c": np.zeros(3, np.float32)}
-    )
+def of_inputs(a_node: Any, *inputs: Any, width: int = 3) -> onnx.ModelProto:
+    return made.model([a_node], inputs, [value("y", dims=("batch", width))])
 
 
+LISTED = helper.make_tensor_sequence_value_info("x", made.FLOAT, ["batch", 3])
 REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
     "opset": (
         lambda: made.linear(opsets={"": 99}),
@@ -483,19 +412,25 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
         r"standard operators",
     ),
     "an operator without a kernel": (
-        lambda: one("Erf", element=DOUBLE),
+        lambda: one("Erf", element=made.DOUBLE),
         r"^ONNX Runtime \S+ does not load it: Could not find an implementation for Erf",
         r"standard operators",
     ),
     "a graph that is broken": (
-        lambda: made.model([node("Neg", "z", "y")], [value("x")], [value("y")]),
+        lambda: from_x_to_y(node("Neg", "z", "y")),
         r"^ONNX Runtime \S+ does not load it: ",
         r"Export it",
     ),
     "maps": (zipmap, r"output 'shares' is a seq\(map\(", r"\{'zipmap': False\} in skl2onnx"),
-    "a sequence": (sequence_input, r"input 'x' is a seq\(tensor\(float\)\)", r"plain tensors"),
+    "a sequence": (
+        lambda: of_inputs(node("ConcatFromSequence", "x", "y", axis=0), LISTED),
+        r"input 'x' is a seq\(tensor\(float\)\)",
+        r"plain tensors",
+    ),
     "64 unsigned bits": (
-        whole_numbers_of_64_unsigned_bits,
+        lambda: made.model(
+            [node("Cast", "x", "y", to=made.UINT64)], [value("x")], [value("y", made.UINT64)]
+        ),
         r"output 'y' is of uint64, which has no form",
         r"^$",
     ),
@@ -504,11 +439,19 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
         r"input 'x' is a tensor\(bfloat16\), which has no form in a request",
         r"plain tensors",
     ),
-    "a scalar": (scalar, r"input 'factor' has no first dimension", r"shape \(rows, …\)"),
+    "a scalar": (
+        lambda: of_inputs(node("Mul", "x factor", "y"), value("x"), value("factor", dims=())),
+        r"input 'factor' has no first dimension",
+        r"shape \(rows, …\)",
+    ),
     "no shape": (without_shape, r"input 'x' has no first dimension .* or its shape", r"rows"),
-    "no inputs": (without_inputs, r"the model has no inputs", r"nothing"),
+    "no inputs": (
+        lambda: of_inputs(node("Constant", "", "y", value_floats=[0.0])),
+        r"the model has no inputs",
+        r"nothing",
+    ),
     "texts of a length that varies": (
-        lambda: one("Identity", dims=("batch", "length"), element=STRING),
+        lambda: one("Identity", dims=("batch", "length"), element=made.STRING),
         r"input 'x' has the shape \(batch, length\): texts are columns, at most 4096",
         r"--shape 'x=1,8'",
     ),
@@ -538,12 +481,21 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
         r"no random numbers",
     ),
     "an output called version": (
-        lambda: named_as("version"),
+        lambda: made.model(
+            [node("Identity", "x", "y"), node("Neg", "x", "version")],
+            [value("x")],
+            [value("y"), value("version")],
+        ),
         r"output 'version' bears the name of another member",
         r"Export it with another name",
     ),
     "two columns of one name": (
-        two_columns_of_one_name,
+        lambda: of_inputs(
+            node("Add", "a a[0]", "y"),
+            value("a", dims=("n", 2)),
+            value("a[0]", dims=("n", 1)),
+            width=2,
+        ),
         r"several inputs have a column 'a\[0\]'",
         r"other input names",
     ),
@@ -561,6 +513,15 @@ def test_a_refusal_says_what_is_wrong_and_the_way_out(tmp_path: Path, case: str)
     assert (caught.value.hint != "") is (hint != "^$")
     assert re.search(hint, caught.value.hint)
     assert not (tmp_path / "models").exists()
+
+
+def only_one_row() -> onnx.ModelProto:
+    return made.model(
+        [node("Reshape", "x shape", "y")],
+        [value("x", dims=(1, 3))],
+        [value("y", dims=(1, 3))],
+        {"shape": np.array([1, 3])},
+    )
 
 
 @pytest.mark.parametrize("make", [only_one_row, lambda: one("ReduceSum", dims=(1, 3), keepdims=1)])
@@ -651,47 +612,38 @@ def test_more_than_a_file_holds_is_refused(
         imported(tmp_path, save(tmp_path, proto))
 
 
-Arrays = dict[str, Any]
-SAMPLES: dict[str, tuple[Arrays, Arrays | None, str]] = {
-    "another input": (
-        {"x": FEATURES},
-        None,
-        "expected the arrays features, got x",
-    ),
+SAMPLES: dict[str, tuple[Any, ...]] = {  # what is wrong, the message, and what was expected
+    "another input": ({"x": FEATURES}, "expected the arrays features, got x"),
     "one input too many": (
         {"features": FEATURES, "x": FEATURES},
-        None,
         "expected the arrays features, got features, x",
     ),
     "another width": (
         {"features": FEATURES[:, :2]},
-        None,
         r"'features': expected the shape \(rows, 3\), got \(40, 2\)",
     ),
-    "one row, not in rows": ({"features": FEATURES[0]}, None, r"expected the shape \(rows, 3\)"),
-    "no shape": ({"features": np.float32(1)}, None, r"expected the shape \(rows, 3\), got \(\)"),
-    "no rows": ({"features": FEATURES[:0]}, None, "'features' has 0 rows, expected 1"),
-    "text": ({"features": FEATURES.astype(str)}, None, "'features': expected float32, got <U"),
-    "booleans": ({"features": FEATURES > 0}, None, "'features': expected float32, got bool"),
+    "one row, not in rows": ({"features": FEATURES[0]}, r"expected the shape \(rows, 3\)"),
+    "no shape": ({"features": np.float32(1)}, r"expected the shape \(rows, 3\), got \(\)"),
+    "no rows": ({"features": FEATURES[:0]}, "'features' has 0 rows, expected 1"),
+    "text": ({"features": FEATURES.astype(str)}, "'features': expected float32, got <U"),
+    "booleans": ({"features": FEATURES > 0}, "'features': expected float32, got bool"),
     "objects": (
         {"features": FEATURES.astype(object)},
-        None,
         "is not an .npz file of plain arrays: Object arrays cannot be loaded",
     ),
     "another output": (
         {"features": FEATURES},
-        {"prediction": SCORES},
         "--expected: .* expected the arrays scores, got prediction",
+        {"prediction": SCORES},
     ),
 }
 
 
 @pytest.mark.parametrize("case", SAMPLES)
 def test_a_sample_that_does_not_fit_is_wrong_use(tmp_path: Path, case: str) -> None:
-    sample, expected, message = SAMPLES[case]
-    given: Any = {"sample": sample} | ({"expected": expected} if expected else {})
+    sample, message, *expected = SAMPLES[case]
     with pytest.raises(WrongUse, match=message):
-        imported(tmp_path, made.linear(), **given)
+        imported(tmp_path, made.linear(), sample=sample, expected=next(iter(expected), None))
     assert not (tmp_path / "models").exists()
 
 
@@ -727,7 +679,7 @@ def gather() -> onnx.ModelProto:
     """Looks a place up among two: made-up places of 0 and 1 would do, so it asks for 7 and more."""
     return made.model(
         [node("Sub", "place seven", "from_7"), node("Gather", "values from_7", "y")],
-        [value("place", INT64, ("batch", 1))],
+        [value("place", made.INT64, ("batch", 1))],
         [value("y", dims=("batch", 1))],
         {"seven": np.array(7), "values": np.array([0.5, 1.5], dtype=np.float32)},
     )
@@ -761,7 +713,7 @@ def test_the_command_prints_what_it_took(tmp_path: Path) -> None:
     assert "  rows        40 with expected answers: none differs" in lines
     assert lines[-1] == "net version 1 written to models/net/1"
 
-    replayed = command("verify", "models/net/1", cwd=tmp_path)
+    replayed = invoked("verify", tmp_path / "models" / "net" / "1")
     assert replayed.stdout == "net version 1: 24 golden rows answered as at build\n"
 
 
@@ -789,7 +741,7 @@ def test_errors_of_the_command(
     save(tmp_path, made.linear(opsets={"": 99})).rename(tmp_path / "new.onnx")
     save(tmp_path, made.linear())
     monkeypatch.chdir(tmp_path)
-    end = CliRunner().invoke(main, ["import", *arguments, "--name", "net"])
+    end = invoked("import", *arguments, "--name", "net")
 
     assert (end.exit_code, end.stdout) == (code, "")
     assert message in end.stderr

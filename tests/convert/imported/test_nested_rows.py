@@ -21,7 +21,7 @@ from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols.v2.outputs import AnswerOptions, OutputOptions, reply_of
 from onnxlet.function.serving.predict import predict
-from tests.convert.helpers import command
+from tests.convert.helpers import invoked
 from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
 from tests.convert.imported.onnx_files import model, node, save, value
 from tests.convert.imported.sequences import detector, encoded, encoder, recogniser
@@ -296,10 +296,11 @@ def test_a_wrong_shape_is_wrong_use(tmp_path: Path, shape: str, message: str) ->
 
 def test_the_command_takes_shapes(tmp_path: Path) -> None:
     path = save(tmp_path, recogniser())
-    end = command("import", path, "--name", "n", "--models", tmp_path / "m", "--shape", "x=1,3,6,8")
-    assert (end.returncode, "[-1, 3, 6, 8]" in end.stdout) == (0, True), end.stderr
-    wrong = command("import", path, "--name", "n", "--models", tmp_path / "m", "--shape", "x=a")
-    assert (wrong.returncode, "expected NAME=SIZES" in wrong.stderr) == (2, True)
+    given = ("import", path, "--name", "n", "--models", tmp_path / "m", "--shape")
+    end = invoked(*given, "x=1,3,6,8")
+    assert (end.exit_code, "[-1, 3, 6, 8]" in end.stdout) == (0, True), end.stderr
+    wrong = invoked(*given, "x=a")
+    assert (wrong.exit_code, "expected NAME=SIZES" in wrong.stderr) == (2, True)
 
 
 # one row at a time

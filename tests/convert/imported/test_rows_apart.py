@@ -11,23 +11,15 @@ import onnx
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.function.arrays import Array
 from tests.convert.imported.importing import ask, client_of, imported
-from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
+from tests.convert.imported.onnx_files import FLOAT, INT64, from_x_to_y, model, node, value
 
 AXES = np.array([0])
 
 
-def graph(*nodes: Any, element: int = FLOAT, **constants: Any) -> onnx.ModelProto:
-    """From `x` to `y`, both of three columns."""
-    held: dict[str, Array] = {name: np.asarray(array) for name, array in constants.items()}
-    inputs, outputs = [value("x", element)], [value("y")]
-    return model(list(nodes), inputs, outputs, held, opsets={"": 18})
-
-
 def beyond(rows: int) -> onnx.ModelProto:
     """Adds the mean of all rows where there are more than so many."""
-    return graph(
+    return from_x_to_y(
         node("Shape", "x", "count", end=1),
         node("Greater", "count most", "more"),
         node("Cast", "more", "share", to=FLOAT),
@@ -41,7 +33,7 @@ def beyond(rows: int) -> onnx.ModelProto:
 
 def above(number: float) -> onnx.ModelProto:
     """Adds up rows by what they exceed a number."""
-    return graph(
+    return from_x_to_y(
         node("Sub", "x number", "over"),
         node("Relu", "over", "some"),
         node("CumSum", "some axis", "before"),
@@ -52,12 +44,12 @@ def above(number: float) -> onnx.ModelProto:
 
 
 def less_the_first() -> onnx.ModelProto:
-    return graph(node("Gather", "x first", "row"), node("Sub", "x row", "y"), first=[0])
+    return from_x_to_y(node("Gather", "x first", "row"), node("Sub", "x row", "y"), first=[0])
 
 
 def of_ids() -> onnx.ModelProto:
     """Adds the largest of all rows where it exceeds 5."""
-    return graph(
+    return from_x_to_y(
         node("Cast", "x", "number", to=FLOAT),
         node("Sub", "number five", "over"),
         node("Relu", "over", "some"),
@@ -72,7 +64,7 @@ def of_ids() -> onnx.ModelProto:
 def trained() -> onnx.ModelProto:
     one, none = np.ones(3, np.float32), np.zeros(3, np.float32)
     made = node("BatchNormalization", "x scale bias mean var", "y m v", training_mode=1)
-    return graph(made, scale=one, bias=none, mean=none, var=one)
+    return from_x_to_y(made, scale=one, bias=none, mean=none, var=one)
 
 
 MIXED: dict[str, Callable[[], onnx.ModelProto]] = {
@@ -95,7 +87,7 @@ def test_rows_that_change_each_other_are_refused(tmp_path: Path, case: str) -> N
 
 
 def a_thousandth() -> onnx.ModelProto:
-    return graph(
+    return from_x_to_y(
         node("ReduceMax", "x axes", "most"),
         node("Mul", "most share", "added"),
         node("Add", "x added", "y"),
@@ -130,16 +122,10 @@ def test_rows_that_others_change_a_little_are_run_one_by_one(
 
 def strips(pads: int = 7) -> onnx.ModelProto:
     """A picture of any width to an entry for each eight columns of it, for one picture."""
+    size = {"kernel_shape": [1, 8], "strides": [1, 8]}
     return model(
         [
-            node(
-                "AveragePool",
-                "x",
-                "strips",
-                kernel_shape=[1, 8],
-                strides=[1, 8],
-                pads=[0, 0, 0, pads],
-            ),
+            node("AveragePool", "x", "strips", pads=[0, 0, 0, pads], **size),
             node("Transpose", "strips", "turned", perm=[3, 0, 1, 2]),
             node("Reshape", "turned shape", "y"),
         ],

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from click.testing import CliRunner
 
 from onnxlet.convert.build import Built
-from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_onnx
@@ -24,7 +22,7 @@ from onnxlet.function.errors import TookTooLong, WrongUse
 from onnxlet.function.inputs.sequences import IdFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
-from tests.convert.helpers import quiet
+from tests.convert.helpers import invoked, quiet
 from tests.convert.imported.importing import ask, client_of, json_forms, predicted
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
 from tests.convert.imported.translators import (
@@ -392,10 +390,6 @@ def test_rows_that_are_run_together_are_as_few_as_their_answers_are_long() -> No
 # the command
 
 
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(main, arguments)
-
-
 def test_the_command_imports_texts_of_every_form(tmp_path: Path) -> None:
     files = save_all(tmp_path, *PAIRS["whole"])
     lines(tmp_path / "in.txt", TEXTS)
@@ -406,11 +400,11 @@ def test_the_command_imports_texts_of_every_form(tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("prediction\n" + "\n".join(wanted), "utf-8")
     np.savez(tmp_path / "out.npz", prediction=np.array(wanted))
     for form in ("txt", "csv", "npz"):
-        result = run(
-            "import", str(files["encoder"]), "--decoder", str(files["decoder"]),
-            "--vocabulary", str(files["vocabulary"]), "--name", "net",
-            "--models", str(tmp_path / form), "--sample", str(tmp_path / f"in.{form}"),
-            "--expected", str(tmp_path / f"out.{form}"),
+        result = invoked(
+            "import", files["encoder"], "--decoder", files["decoder"],
+            "--vocabulary", files["vocabulary"], "--name", "net",
+            "--models", tmp_path / form, "--sample", tmp_path / f"in.{form}",
+            "--expected", tmp_path / f"out.{form}",
         )  # fmt: skip
         assert result.exit_code == 0, result.stderr
         assert f"rows        {len(TEXTS)} with expected answers: none differs" in result.stdout
@@ -422,8 +416,8 @@ def test_the_command_imports_texts_of_every_form(tmp_path: Path) -> None:
 
 
 def test_options_that_do_not_go_together_are_named_at_once(tmp_path: Path) -> None:
-    result = run(
-        "import", str(tmp_path / "x.onnx"), "--name", "net", "--longest", "0", "--link", "a=b",
+    result = invoked(
+        "import", tmp_path / "x.onnx", "--name", "net", "--longest", "0", "--link", "a=b",
         "--expected", "out.txt",
     )  # fmt: skip
     assert result.exit_code == 2

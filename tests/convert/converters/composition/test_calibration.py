@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.converters.samples import (
     CLASSES,
@@ -30,7 +29,7 @@ from tests.convert.converters.samples import (
     X,
     fit,
 )
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 
 BASES = [
     None,
@@ -163,5 +162,4 @@ def test_isotonic_regression_as_a_step() -> None:
 
 def test_refuses_two_columns() -> None:
     model = fit(IsotonicRegression(), X[:, 0], THREE)
-    with pytest.raises(Unsupported, match="takes one column"):
-        answers(model, X[:, :2], ["predict"])
+    assert_refused(model, X[:, :2], "takes one column", None, methods=["predict"])

@@ -14,10 +14,9 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.samples import fit
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import answers, assert_exact, assert_refused
 from tests.convert.helpers import built, served
 
 X, Y = load_iris(return_X_y=True)
@@ -84,14 +83,22 @@ def test_densities_of_other_metrics(metric: str) -> None:
 
 
 def test_approximate_densities_are_refused() -> None:
-    with pytest.raises(Unsupported, match="approximates densities"):
-        answers(neighbors.KernelDensity(rtol=1e-3).fit(X), X, ["score_samples"])
+    assert_refused(
+        neighbors.KernelDensity(rtol=1e-3).fit(X),
+        X,
+        "approximates densities",
+        methods=["score_samples"],
+    )
 
 
 def test_a_tree_of_points_is_refused_with_the_way_out() -> None:
-    with pytest.raises(Unsupported, match="loses digits") as caught:
-        answers(neighbors.KernelDensity(leaf_size=40).fit(X), X, ["score_samples"])
-    assert "leaf_size=150" in caught.value.hint
+    assert_refused(
+        neighbors.KernelDensity(leaf_size=40).fit(X),
+        X,
+        "loses digits",
+        "leaf_size=150",
+        methods=["score_samples"],
+    )
 
 
 COVARIANCES = ("EmpiricalCovariance", "GraphicalLasso", "LedoitWolf", "MinCovDet", "OAS")
@@ -126,15 +133,6 @@ def test_neighbours_as_columns(mode: Any) -> None:
         check(model, "transform", model.transform(X).toarray())
 
 
-def test_a_density_is_served(tmp_path: Path) -> None:
-    model = make_pipeline(StandardScaler(), neighbors.KernelDensity(leaf_size=75)).fit(X[::2])
-    manifest = built(Source(model, X[1::2]), tmp_path).manifest
-    [output] = manifest["signature"]["outputs"]
-    assert (output["name"], output["shape"]) == ("prediction", [-1])
-    answer = served(tmp_path).post("/predict", json={"instances": X[:3].tolist()})
-    np.testing.assert_allclose(answer.get_json()["prediction"], model.score_samples(X[:3]))
-
-
 def test_neighbours_are_served_with_their_distances(tmp_path: Path) -> None:
     model = neighbors.NearestNeighbors(n_neighbors=3).fit(X[::2])
     parity = built(Source(model, X[1::2] + 0.003), tmp_path).manifest["parity"]
@@ -146,8 +144,19 @@ def test_neighbours_are_served_with_their_distances(tmp_path: Path) -> None:
     np.testing.assert_allclose(answer["distances"], distances)
 
 
-def test_a_distance_from_a_centre_is_served(tmp_path: Path) -> None:
-    model = covariance.LedoitWolf().fit(X)
-    built(Source(model, X), tmp_path)
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [
+        (make_pipeline(StandardScaler(), neighbors.KernelDensity(leaf_size=75)), "score_samples"),
+        (covariance.LedoitWolf(), "mahalanobis"),
+    ],
+    ids=["a density", "a distance from a centre"],
+)
+def test_what_neither_predicts_nor_transforms_is_served(
+    model: Any, method: str, tmp_path: Path
+) -> None:
+    manifest = built(Source(model.fit(X[::2]), X[1::2]), tmp_path).manifest
+    [output] = manifest["signature"]["outputs"]
+    assert (output["name"], output["shape"]) == ("prediction", [-1])
     answer = served(tmp_path).post("/predict", json={"instances": X[:3].tolist()}).get_json()
-    np.testing.assert_allclose(answer["prediction"], model.mahalanobis(X[:3]))
+    np.testing.assert_allclose(answer["prediction"], getattr(model, method)(X[:3]))

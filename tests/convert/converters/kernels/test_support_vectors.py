@@ -10,9 +10,8 @@ from scipy import sparse
 from sklearn.datasets import load_iris, make_classification
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
-from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import fit
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import answers, assert_exact, assert_refused
 
 random = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
@@ -114,8 +113,7 @@ def test_no_support_vectors() -> None:
 @pytest.mark.parametrize("kernel", ["precomputed", lambda a, b: a @ b.T])
 def test_refused_kernels(kernel: Any) -> None:
     rows = X @ X.T if isinstance(kernel, str) else X
-    with pytest.raises(Unsupported, match=r"kernel .* has no conversion"):
-        answers(SVC(kernel=kernel).fit(rows, y), rows)
+    assert_refused(SVC(kernel=kernel).fit(rows, y), rows, r"kernel .* has no conversion")
 
 
 OFFSETS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.libraries.frames import assert_same_frame
+from tests.convert.converters.samples import fit
 from tests.convert.helpers import built, served
 from tools.evaluation.support.libraries.feature_engine import cases
 
@@ -272,16 +272,10 @@ WRAPPED: list[Any] = [
 SAME_FORM = [(one, same, in_another_order) for one in (*DISCRETISERS, *FUNCTIONS, *WRAPPED)]
 
 
-def fitted(estimator: Any, X: pd.DataFrame, y: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
-
-
 @pytest.mark.parametrize(("estimator", "known", "new"), [*IMPUTERS, *ENCODERS, *SAME_FORM], ids=str)
 def test_its_graph_makes_the_frame_that_it_makes(estimator: Any, known: Form, new: Form) -> None:
     trained = rows(0)
-    fitted(estimator, known(trained), yes_or_no(trained))
+    fit(estimator, known(trained), yes_or_no(trained))
     assert_same_frame(estimator, new(rows(1)))
 
 
@@ -295,7 +289,7 @@ def test_its_graph_makes_the_frame_that_it_makes(estimator: Any, known: Form, ne
 )
 def test_trees_of_several_classes_answer_with_their_names(estimator: Any) -> None:
     trained = rows(0)
-    assert_same_frame(fitted(estimator, trained, three_names(trained)), rows(1))
+    assert_same_frame(fit(estimator, trained, three_names(trained)), rows(1))
 
 
 def test_every_public_estimator_has_a_converter() -> None:
@@ -309,7 +303,7 @@ def test_columns_that_are_called_by_number() -> None:
     estimator = make_pipeline(
         creation.MathFeatures([0, 1], "sum"), outliers.Winsorizer(variables=[2, 0])
     )
-    assert_same_frame(fitted(estimator, trained, None), new)
+    assert_same_frame(fit(estimator, trained, None), new)
 
 
 @pytest.mark.parametrize(
@@ -327,12 +321,12 @@ def test_what_no_row_decides_is_refused_by_that_reason(
 ) -> None:
     X = rows(0)[["a", "b"]]
     with pytest.raises(Refusal, match=reason):
-        built(Source(fitted(estimator, X, None), X), tmp_path)
+        built(Source(fit(estimator, X, None), X), tmp_path)
 
 
 def builds(estimator: Any, X: pd.DataFrame, y: Any, tmp_path: Path) -> Built:
     half = len(X) // 2
-    fitted(estimator, X[:half], y[:half])
+    fit(estimator, X[:half], y[:half])
     return built(Source(estimator, X[half:]), tmp_path)
 
 
@@ -344,7 +338,7 @@ def test_rows_that_a_step_removes_are_refused(tmp_path: Path) -> None:
         outliers.OutlierTrimmer("iqr", tail="both", fold=1, variables=["a"]),
         Ridge(),
     )
-    fitted(estimator, trained, amount(rows(0)))
+    fit(estimator, trained, amount(rows(0)))
     new = rows(1)[["a", "d"]]
     with pytest.raises(Refusal, match="some step removes the others"):
         built(Source(estimator, new), tmp_path)
@@ -359,7 +353,7 @@ def test_rows_that_a_step_removes_are_refused(tmp_path: Path) -> None:
 def test_categories_of_the_fit_are_taken_though_no_held_out_row_has_them(tmp_path: Path) -> None:
     trained, new = rows(0)[["a", "city"]], rows(1)[["a", "city"]]
     estimator = make_pipeline(encoding.MeanEncoder(unseen="raise"), Ridge())
-    fitted(estimator, trained, amount(rows(0)))
+    fit(estimator, trained, amount(rows(0)))
     built(Source(estimator, new[new["city"].isin(["x", "y"])]), tmp_path)
     client = served(tmp_path)
     assert client.post("/predict", json=[{"a": 1.0, "city": "u"}]).status_code == 200

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.category_frames import frame, outcome, unseen
 from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.converters.samples import fit
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 from tests.convert.helpers import built
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -179,11 +178,9 @@ def test_refusals() -> None:
     ]
     for estimator, reason in cases:
         fit(estimator, X, BINARY)
-        with pytest.raises(Unsupported, match=reason):
-            answers(estimator, X, ["predict"])
+        assert_refused(estimator, X, reason, methods=["predict"])
     ordered = TRAIN.assign(size=TRAIN["size"].cat.as_ordered())
-    with pytest.raises(Unsupported, match="which"):
-        answers(fit(LGBMRegressor(**SMALL), ordered, OUTCOME), ordered)
+    assert_refused(fit(LGBMRegressor(**SMALL), ordered, OUTCOME), ordered, "which")
 
 
 def test_a_build_that_goes_well_reports_nothing_as_fatal(

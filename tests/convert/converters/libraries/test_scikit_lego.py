@@ -17,6 +17,7 @@ from sklearn.preprocessing import LabelBinarizer, StandardScaler
 
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact, assert_refused
 from tests.convert.helpers import built
 from tools.evaluation.support import samples
@@ -36,12 +37,6 @@ FRAME = LOANS.X[["Home", "Job", "Age", "Income"]]
 OTHERS = LOANS.others[["Home", "Job", "Age", "Income"]].reset_index(drop=True)
 OTHERS.loc[::29, "Home"] = "never seen"
 GOOD = (LOANS.y == "good").astype(int)
-
-
-def _fitted(estimator: Any, X: Any, y: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 def _with_odd(X: Any) -> Any:
@@ -74,13 +69,13 @@ def test_numbers(estimator: Any) -> None:
     rows = DIABETES.others
     if isinstance(estimator, preprocessing.ColumnCapper | preprocessing.IntervalEncoder):
         rows = _with_odd(rows)
-    assert_exact(_fitted(estimator, DIABETES.X, DIABETES.y), rows)
+    assert_exact(fit(estimator, DIABETES.X, DIABETES.y), rows)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # they say what to use instead
 def test_quantiles() -> None:
     for kind in (linear_model.LADRegression, linear_model.QuantileRegression):
-        model = _fitted(kind(fit_intercept=False, alpha=0.1), DIABETES.X, DIABETES.y)
+        model = fit(kind(fit_intercept=False, alpha=0.1), DIABETES.X, DIABETES.y)
         assert_exact(model, DIABETES.others)
 
 
@@ -89,7 +84,7 @@ def test_a_capper_keeps_gaps_and_infinities_as_it_is_told() -> None:
     rows[::3, 1], rows[1::3, 1], rows[2::3, 1] = np.nan, np.inf, -np.inf
     for discards in (False, True):
         capper = preprocessing.ColumnCapper(discard_infs=discards)
-        assert_exact(_fitted(capper, DIABETES.X, DIABETES.y), rows)
+        assert_exact(fit(capper, DIABETES.X, DIABETES.y), rows)
 
 
 @pytest.mark.parametrize("sample", [TUMOURS, WINES], ids=["two classes", "three classes"])
@@ -105,7 +100,7 @@ def test_a_capper_keeps_gaps_and_infinities_as_it_is_told() -> None:
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_classes(estimator: Any, sample: Any) -> None:
-    assert_exact(_fitted(estimator, sample.X, sample.y), sample.others)
+    assert_exact(fit(estimator, sample.X, sample.y), sample.others)
 
 
 @pytest.mark.parametrize("evidence", ["predict_proba", "confusion_matrix", "both"])
@@ -113,7 +108,7 @@ def test_a_subjective_classifier(evidence: str) -> None:
     prior = {"malignant": 0.2, "benign": 0.8}
     forest = RandomForestClassifier(5, max_depth=2, random_state=0)
     model = meta.SubjectiveClassifier(forest, prior, evidence)
-    assert_exact(_fitted(model, TUMOURS.X, TUMOURS.y), TUMOURS.others)
+    assert_exact(fit(model, TUMOURS.X, TUMOURS.y), TUMOURS.others)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +123,7 @@ def test_a_subjective_classifier(evidence: str) -> None:
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_outliers(estimator: Any) -> None:
-    assert_exact(_fitted(estimator, TUMOURS.X, TUMOURS.y == "benign"), TUMOURS.others)
+    assert_exact(fit(estimator, TUMOURS.X, TUMOURS.y == "benign"), TUMOURS.others)
 
 
 def test_what_has_coefficients_only() -> None:
@@ -154,15 +149,15 @@ def test_what_has_coefficients_only() -> None:
 @pytest.mark.parametrize("threshold", [0.2, 0.9])
 def test_a_threshold(threshold: float) -> None:
     model = meta.Thresholder(LogisticRegression(), threshold)
-    assert_exact(_fitted(model, TUMOURS.X, TUMOURS.y), TUMOURS.others)
+    assert_exact(fit(model, TUMOURS.X, TUMOURS.y), TUMOURS.others)
 
 
 def test_zero_inflated_and_ordinal_models() -> None:
     zeros = np.where(DIABETES.y < 120, 0.0, DIABETES.y)
     model = meta.ZeroInflatedRegressor(RandomForestClassifier(5, random_state=0), Ridge())
-    assert_exact(_fitted(model, DIABETES.X, zeros), DIABETES.others)
+    assert_exact(fit(model, DIABETES.X, zeros), DIABETES.others)
     model = meta.OrdinalClassifier(LogisticRegression(), use_calibration=True)
-    assert_exact(_fitted(model, WINES.X, WINES.y), WINES.others)
+    assert_exact(fit(model, WINES.X, WINES.y), WINES.others)
 
 
 def test_columns_by_name_and_type() -> None:
@@ -174,7 +169,7 @@ def test_columns_by_name_and_type() -> None:
         make_union(numbers, preprocessing.ColumnSelector(["Income"])),
     ):
         rows = FRAME.astype({"Home": object, "Job": object})
-        assert_exact(_fitted(selector, rows, GOOD), OTHERS.astype({"Home": object, "Job": object}))
+        assert_exact(fit(selector, rows, GOOD), OTHERS.astype({"Home": object, "Job": object}))
 
 
 def test_types_are_those_that_x_test_has(tmp_path: Path) -> None:
@@ -189,8 +184,8 @@ def test_types_are_those_that_x_test_has(tmp_path: Path) -> None:
 def test_a_dictionary_of_texts() -> None:
     mapper = preprocessing.DictMapper({"rent": 3, "owner": 1.9, "parents": -1, 7: 2}, default=9)
     model = make_pipeline(preprocessing.ColumnSelector(["Home", "Job"]), mapper)
-    assert_exact(_fitted(model, FRAME, GOOD), OTHERS)
-    unknown = _fitted(preprocessing.DictMapper({None: 3}, 0), DIABETES.X, None)
+    assert_exact(fit(model, FRAME, GOOD), OTHERS)
+    unknown = fit(preprocessing.DictMapper({None: 3}, 0), DIABETES.X, None)
     assert_refused(unknown, DIABETES.others, "missing key")
 
 
@@ -200,7 +195,7 @@ def test_a_circle() -> None:
         bases = preprocessing.RepeatingBasisFunction(
             "Age", remainder="drop", n_periods=5, input_range=(18, 68), width=1.3
         )
-    assert_exact(_fitted(bases, FRAME[["Age", "Income"]], GOOD), OTHERS[["Age", "Income"]])
+    assert_exact(fit(bases, FRAME[["Age", "Income"]], GOOD), OTHERS[["Age", "Income"]])
 
 
 GROUPED = {
@@ -221,7 +216,7 @@ GROUPED = {
 def test_parts_for_groups(name: str) -> None:
     columns = ["Age", "Income"] if name == "no groups" else list(FRAME)
     columns = columns if "Job" in str(GROUPED[name]) else [c for c in columns if c != "Job"]
-    model = _fitted(GROUPED[name], FRAME[columns], LOANS.X["Price"].to_numpy(float))
+    model = fit(GROUPED[name], FRAME[columns], LOANS.X["Price"].to_numpy(float))
     assert_exact(model, OTHERS[columns])
 
 
@@ -229,7 +224,7 @@ def test_parts_for_groups(name: str) -> None:
 def test_shrunk_groups(shrinkage: str) -> None:
     rows = FRAME.drop(columns="Job")
     model = meta.GroupedRegressor(Ridge(), ["Home"], shrinkage=shrinkage)
-    model = _fitted(model, rows, LOANS.X["Price"].to_numpy(float))
+    model = fit(model, rows, LOANS.X["Price"].to_numpy(float))
     known = OTHERS[OTHERS["Home"].isin(FRAME["Home"])].drop(columns="Job").reset_index(drop=True)
     assert_exact(model, known)
 
@@ -242,18 +237,16 @@ def test_classes_in_groups() -> None:
         meta.HierarchicalClassifier(LogisticRegression(), ["Home"], shrinkage="relative"),
     ):
         assert_exact(
-            _fitted(model, rows, y),
-            OTHERS.drop(columns="Job"),
-            methods=["predict", "predict_proba"],
+            fit(model, rows, y), OTHERS.drop(columns="Job"), methods=["predict", "predict_proba"]
         )
 
 
 def test_groups_of_an_array_by_position() -> None:
     X = np.column_stack([np.sign(DIABETES.X[:, 0]), DIABETES.X[:, 1:]])
     others = np.column_stack([np.sign(DIABETES.others[:, 0]), DIABETES.others[:, 1:]])
-    model = _fitted(meta.GroupedRegressor(Ridge(), 0), X, DIABETES.y)
+    model = fit(meta.GroupedRegressor(Ridge(), 0), X, DIABETES.y)
     assert_exact(model, others)
-    assert task_of(_fitted(meta.GroupedPredictor(Ridge(), 0), X, DIABETES.y)).name == "regression"
+    assert task_of(fit(meta.GroupedPredictor(Ridge(), 0), X, DIABETES.y)).name == "regression"
 
 
 def test_what_is_refused_is_named() -> None:
@@ -270,7 +263,7 @@ def test_what_is_refused_is_named() -> None:
         ),
     ]  # fmt: skip
     for model, X, target, reason in refusals:
-        assert_refused(_fitted(model, X, target), X[:5], reason)
+        assert_refused(fit(model, X, target), X[:5], reason)
 
 
 def _skewed(rows: pd.DataFrame) -> Any:

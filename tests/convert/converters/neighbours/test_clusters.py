@@ -17,9 +17,8 @@ from sklearn.cluster import (
 )
 from sklearn.datasets import load_iris
 
-from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import fit
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 
 X, _ = load_iris(return_X_y=True)
 FAR = np.vstack([X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4)), X[:2] * -1e25])
@@ -74,10 +73,16 @@ def test_pooled_columns(pool: Any, count: int) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(Unsupported, match="pooling_func std") as caught:
-        answers(FeatureAgglomeration(2, pooling_func=np.std).fit(X), X)
-    assert "np.mean" in caught.value.hint
-    with pytest.raises(Unsupported, match="precomputed"):
-        answers(AffinityPropagation(affinity="precomputed").fit(X[:30] @ X[:30].T), X, ["predict"])
-    with pytest.raises(Unsupported, match="found no cluster"):
-        answers(fit(AffinityPropagation(max_iter=1), X), X, ["predict"])
+    assert_refused(
+        FeatureAgglomeration(2, pooling_func=np.std).fit(X), X, "pooling_func std", "np.mean"
+    )
+    assert_refused(
+        AffinityPropagation(affinity="precomputed").fit(X[:30] @ X[:30].T),
+        X,
+        "precomputed",
+        None,
+        methods=["predict"],
+    )
+    assert_refused(
+        fit(AffinityPropagation(max_iter=1), X), X, "found no cluster", methods=["predict"]
+    )

@@ -33,22 +33,9 @@ from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet
 from tests.function import near as made
 
-WORDS = [
-    "red",
-    "blue",
-    "green",
-    "shirt",
-    "shoe",
-    "hat",
-    "coat",
-    "wool",
-    "cotton",
-    "silk",
-    "warm",
-    "cold",
-    "summer",
-    "winter",
-]
+WORDS = (
+    "red blue green shirt shoe hat coat wool cotton silk warm cold summer winter".split()  # noqa: SIM905
+)
 random = np.random.default_rng(5)
 TEXTS = [" ".join(random.choice(WORDS, 5)) for _ in range(120)]
 PRODUCTS = pd.DataFrame(

@@ -10,9 +10,8 @@ from sklearn.datasets import load_iris
 from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
-from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import fit
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 
 random = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
@@ -44,8 +43,6 @@ def test_spread_labels(kind: Any, options: dict[str, Any]) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(Unsupported, match="within a radius"):
-        answers(fit(Isomap(n_neighbors=None, radius=1.0), TRAIN), X)
+    assert_refused(fit(Isomap(n_neighbors=None, radius=1.0), TRAIN), X, "within a radius")
     own = LabelPropagation(kernel=lambda a, b: np.exp(-((a[:, None] - b) ** 2).sum(-1)))
-    with pytest.raises(Unsupported, match="Python function"):
-        answers(fit(own, TRAIN, SOME), X)
+    assert_refused(fit(own, TRAIN, SOME), X, "Python function")

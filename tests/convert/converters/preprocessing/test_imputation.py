@@ -16,8 +16,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from onnxlet.convert.converters.registry import Unsupported
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import answers, assert_exact, assert_refused
+from tests.convert.helpers import objects
 
 NAN = np.nan
 RANDOM = np.random.default_rng(3)
@@ -25,11 +25,6 @@ NUMBERS = RANDOM.normal(size=(80, 4)) * [1.0, 1e6, 1e-9, 1e12]
 GAPS = np.where(RANDOM.random(NUMBERS.shape) < 0.2, NAN, np.round(NUMBERS, 1))
 EMPTY = np.column_stack([GAPS[:, 0], np.full(80, NAN), GAPS[:, 1]])
 LARGE = np.array([[1e12, NAN, -1e25, 0.0], [NAN] * 4, [0.0, -0.0, 1e6, NAN]])
-
-
-def objects(values: Any) -> Any:
-    """A column that pandas leaves as it is, with its None and NaN."""
-    return pd.Series(values, dtype=object)
 
 
 TEXT = pd.DataFrame(
@@ -305,9 +300,7 @@ def test_chains_over_columns_of_all_numbers() -> None:
     ],
 )
 def test_what_is_refused(imputer: Any, X: Any, reason: str) -> None:
-    with pytest.raises(Unsupported, match=reason) as refused:
-        answers(imputer.fit(X), X)
-    assert refused.value.hint
+    assert_refused(imputer.fit(X), X, reason)
 
 
 @pytest.mark.parametrize("imputer", [SimpleImputer(), KNNImputer()], ids=["mean", "nearest"])

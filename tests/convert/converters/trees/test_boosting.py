@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,9 +20,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
-from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.near_thresholds import ODD, edge_cases
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.converters.samples import fit
+from tests.convert.exactness import assert_exact, assert_refused
 from tests.convert.versions import OLD_NUMPY
 
 random = np.random.default_rng(0)
@@ -45,9 +44,7 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
 
 
 def check(estimator: Any, y: Any, odd: Any = ODD) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        estimator.fit(X, y)
+    fit(estimator, X, y)
     rows = edge_cases(X, splits(estimator), odd)
     assert_exact(estimator, rows)
     assert_exact(estimator, rows.astype(np.float32), precision="float32", tolerance=1e-6)
@@ -55,9 +52,7 @@ def check(estimator: Any, y: Any, odd: Any = ODD) -> None:
 
 def check_roughly(estimator: Any, y: Any) -> None:
     """scikit-learn gives `init` float32, and estimators that aren't trees compute in it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        estimator.fit(X, y)
+    fit(estimator, X, y)
     rows = edge_cases(X, splits(estimator), MILD)
     score = "decision_function" if hasattr(estimator, "classes_") else "predict"
     assert_exact(estimator, rows, methods=[score], tolerance=1e-4)
@@ -156,8 +151,7 @@ def test_frames_become_arrays() -> None:
 
 
 def test_one_class_is_refused() -> None:
-    with pytest.raises(Unsupported, match="one class"):
-        answers(AdaBoostClassifier(n_estimators=2).fit(X, BINARY * 0), X)
+    assert_refused(AdaBoostClassifier(n_estimators=2).fit(X, BINARY * 0), X, "one class")
 
 
 def test_a_score_of_zero_is_the_second_class() -> None:
