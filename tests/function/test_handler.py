@@ -111,10 +111,9 @@ def test_every_kind_of_event_is_answered(handler: Any, kind: str) -> None:
     assert answer["isBase64Encoded"] is False
 
 
-def test_the_whole_answer_of_an_http_api(handler: Any) -> None:
-    answer = handler(make_v2_event(path="/v2/health/live"), CONTEXT)
-
-    assert answer == {
+def whole_answer(request_id: str) -> dict[str, Any]:
+    """What an HTTP API gets where it asks whether the function lives."""
+    return {
         "statusCode": 200,
         "headers": {
             "Content-Type": "application/json",
@@ -123,11 +122,17 @@ def test_the_whole_answer_of_an_http_api(handler: Any) -> None:
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Resource-Policy": "same-origin",
-            "X-Request-Id": CONTEXT.aws_request_id,
+            "X-Request-Id": request_id,
         },
         "body": '{"live":true}',
         "isBase64Encoded": False,
     }
+
+
+def test_the_whole_answer_of_an_http_api(handler: Any) -> None:
+    answer = handler(make_v2_event(path="/v2/health/live"), CONTEXT)
+
+    assert answer == whole_answer(CONTEXT.aws_request_id)
 
 
 def test_an_error_comes_as_text(handler: Any) -> None:

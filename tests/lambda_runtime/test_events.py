@@ -12,6 +12,7 @@ import pytest
 
 from tests.events import make_alb_event, make_v1_event, make_v2_event
 from tests.function.serving.test_predict import SHOP
+from tests.function.test_handler import whole_answer
 from tests.lambda_runtime.conftest import KINDS
 from tests.lambda_runtime.harness import Runtime
 
@@ -39,20 +40,7 @@ def test_the_whole_answer_and_its_line_in_the_log(runtime: Runtime) -> None:
 
     request_id = answer["headers"]["X-Request-Id"]
     [line] = [json.loads(each) for each in runtime.log(until=request_id) if request_id in each]
-    assert answer == {
-        "statusCode": 200,
-        "headers": {
-            "Content-Type": "application/json",
-            "Content-Length": "13",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "X-Request-Id": line["request_id"],
-        },
-        "body": '{"live":true}',
-        "isBase64Encoded": False,
-    }
+    assert answer == whole_answer(line["request_id"])
     assert len(line["request_id"]) == 36  # Lambda's own
     assert (line["method"], line["path"], line["status"]) == ("GET", "/v2/health/live", 200)
 

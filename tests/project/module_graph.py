@@ -10,6 +10,7 @@ from pathlib import Path
 FOLDERS = ("function", "convert", "edge")
 PACKAGE = "onnxlet"  # which they are linked into
 Graph = Mapping[str, set[str]]  # by importer, what it imports
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)  # in no other node is an import
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -28,25 +29,33 @@ def imported(path: Path, types: bool = True) -> tuple[str, ...]:
 
     Of `from a import b` both `a.b` and `a`: b may be a module.
     """
-    return tuple(name for names in _imports(path.read_text(), types) for name in names)
+    return tuple(name for names in _imports(path, types) for name in names)
+
+
+def _imports(path: Path, types: bool) -> list[tuple[str, ...]]:
+    """What each import may be of, the longest name first."""
+    return [names for names, for_types in _all_imports(path.read_text()) if types or not for_types]
 
 
 @cache
-def _imports(source: str, types: bool) -> tuple[tuple[str, ...], ...]:
-    """What each import may be of, the longest name first."""
-    found: list[tuple[str, ...]] = []
-    nodes: list[list[ast.AST]] = [[ast.parse(source)]]
+def _all_imports(source: str) -> list[tuple[tuple[str, ...], bool]]:
+    """The same, and whether only types need it."""
+    found: list[tuple[tuple[str, ...], bool]] = []
+    nodes: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
     while nodes:
-        for node in nodes.pop():
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not types:
-                nodes.append(list(node.orelse))
-                continue
-            if isinstance(node, ast.Import):
-                found += [(alias.name,) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                found += [(f"{node.module}.{a.name}", node.module) for a in node.names]
-            nodes.append(list(ast.iter_child_nodes(node)))
-    return tuple(found)
+        node, for_types = nodes.pop()
+        if isinstance(node, ast.Import):
+            found += [((alias.name,), for_types) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found += [((f"{node.module}.{a.name}", node.module), for_types) for a in node.names]
+        checked = node.body if isinstance(node, ast.If) and _is_of_types(node.test) else []
+        below = (each for each in ast.iter_child_nodes(node) if isinstance(each, STATEMENTS))
+        nodes += [(each, for_types or each in checked) for each in below]
+    return found
+
+
+def _is_of_types(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def between_files(root: Path, types: bool = True) -> dict[str, set[str]]:
@@ -55,8 +64,7 @@ def between_files(root: Path, types: bool = True) -> dict[str, set[str]]:
     graph = {}
     for name, path in known.items():
         found = (
-            next((each for each in names if each in known), name)
-            for names in _imports(path.read_text(), types)
+            next((each for each in names if each in known), name) for names in _imports(path, types)
         )
         graph[name] = {*found} - {name}
     return graph

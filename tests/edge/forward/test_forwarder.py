@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sqlite3
 import threading
@@ -27,7 +26,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store import database, writer
 from onnxlet.function.settings import Settings
-from tests.conftest import running_server, start_server, stop_server
+from tests.conftest import Client, running_server, start_server, stop_server, through_socket
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.service.test_serve import CLEAN
 from tests.function.http.test_keys import KEYS
@@ -224,12 +223,6 @@ def test_truth_is_in_the_document_and_answered_as_it_says(device: Make) -> None:
         assert (client.post("/truth", json=other).status_code, says.is_valid(other)) == (400, False)
 
 
-def test_without_a_queue_there_is_no_truth(models: Path) -> None:
-    app = make_app(models, settings=Settings(models, reload_seconds=0))
-    assert "/truth" not in app.test_client().get("/openapi.json").get_json()["paths"]
-    assert app.test_client().post("/truth", json={"truth": []}).status_code == 404
-
-
 def test_without_a_disk_predictions_are_answered_and_truth_is_not(
     device: Make, tmp_path: Path
 ) -> None:
@@ -287,11 +280,7 @@ def test_where_the_queue_is_locked_hashes_are_waited_for_once(
 
 
 def get(port: int, path: str) -> str:
-    with closing(
-        http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    ) as connection:
-        connection.request("GET", path)
-        return connection.getresponse().read().decode()
+    return Client(through_socket(port)).get(path).body.decode()
 
 
 def test_stale_totals_are_not_reported(kept: Device, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,12 +323,8 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def ask(port: int, path: str, body: Any) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status, answer.headers["X-Request-Id"]
+    answer = Client(through_socket(port)).post(path, body)
+    return answer.status, answer.headers["x-request-id"]
 
 
 def served(endpoint: Endpoint, folder: Path, *more: tuple[str, str]) -> dict[str, str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,17 +11,12 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.service.drift_reports import summary
 from onnxlet.edge.update.status import drift_of
-from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring import drift
-from onnxlet.function.monitoring.layout import Layout
 from tests.conftest import Client, app_of, running_server, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.conftest import Start, set_for
 from tests.edge.service.drifting import calm, drifted
 from tests.edge.service.test_serve import CLEAN
-from tests.events import CONTEXT, make_v2_event
-from tools.deploy.drift import deltas_of, figures_of
 
 # Each of several workers has rows of its own that are too few to be shown yet.
 ONE_WORKER = {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}
@@ -56,8 +48,15 @@ def test_they_are_worth_comparing(expected: Figures) -> None:
     assert 0 < expected["estimated"]["accuracy"] < 1
 
 
-def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figures) -> None:
-    with running_server(models, ONE_WORKER, tmp_path / "log") as server:
+def test_a_server_in_every_protocol_and_its_device_s_status(
+    models: Path, tmp_path: Path, expected: Figures
+) -> None:
+    paths = DevicePaths(tmp_path)
+    paths.state.mkdir(parents=True)
+    paths.environment.parent.mkdir(parents=True)
+    environ = {**ONE_WORKER, "STATE_DIRECTORY": str(paths.state)}
+    with running_server(models, environ, tmp_path / "log") as server:
+        paths.environment.write_text(f"ONNXLET_DEVICE_PORT={server.port}\n")
         client = Client(through_socket(server.port))
         for number, rows in enumerate(REQUESTS):
             # What is no number has no form in all of them.
@@ -66,8 +65,9 @@ def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figu
             assert client.post(path, body, kind=kind).status == (422 if rows == WRONG else 200)
         found = client.get("/models/iris/drift").json()
         scraped = client.get("/metrics").body.decode()
+        status = drift_of(paths, ["iris"])
 
-    assert same(summary(found)) == expected
+    assert same(summary(found)) == same(status["iris"]) == expected
     assert 'onnxlet_drift_rows_total{model="iris"} 1450.0' in scraped
     assert f'onnxlet_drift_alarms{{model="iris"}} {expected["alarm_count"]}.0' in scraped
 
@@ -94,46 +94,6 @@ def _v2(rows: Any) -> tuple[str, Any, str]:
 PROTOCOLS: list[Callable[[Any], tuple[str, Any, str]]] = [_native, _csv, _v1, _v2]
 
 
-def test_the_log_of_two_instances_on_lambda(
-    models: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    expected: Figures,
-) -> None:
-    monkeypatch.setenv("ONNXLET_MODELS", str(models))
-    instances = []
-    for _ in range(2):
-        sys.modules.pop("onnxlet.function.handler", None)
-        instances.append(importlib.import_module("onnxlet.function.handler"))
-    try:
-        for number, rows in enumerate([WRONG, *REQUESTS[:-1]]):
-            # The first instance has the refused row, the large ones and 100 of the single rows.
-            instance = instances[int(len(rows) == 1 and number >= 102)]
-            if number % 2:
-                instance.handler({"model": "iris", "instances": rows}, CONTEXT)
-            else:
-                body = json.dumps({"instances": rows}).encode()
-                headers = {"content-type": "application/json"}
-                event = make_v2_event(
-                    method="POST", path="/models/iris/predict", headers=headers, body=body
-                )
-                instance.handler(event, CONTEXT)
-    finally:
-        sys.modules.pop("onnxlet.function.handler", None)
-        app_of(models)  # which chooses the log's lines again
-
-    lines = capfd.readouterr().err.splitlines()
-    events = [
-        {"eventId": str(number), "timestamp": number, "message": line}
-        for number, line in enumerate(lines)
-    ]
-    model = Repository(models).choose("iris")
-    layout = Layout(model.manifest, model.signature)
-    [(_, deltas)] = deltas_of(events).items()
-    found = drift.report(model, layout, figures_of(deltas, layout, 0.0))
-    assert same(summary(found)) == expected
-
-
 def test_readings_by_mqtt(models: Path, start: Start, broker: Broker, expected: Figures) -> None:
     peer = Peer(broker, "answers", "answers/status", "answers/drift/+")
     settings = set_for(broker, MQTT_MODEL="iris")
@@ -150,19 +110,3 @@ def test_readings_by_mqtt(models: Path, start: Start, broker: Broker, expected: 
     wait_until(lambda: latest()["refused"] == expected["refused"])
     assert latest() == expected
     peer.end()
-
-
-def test_a_device_s_status(models: Path, tmp_path: Path, expected: Figures) -> None:
-    paths = DevicePaths(tmp_path)
-    paths.state.mkdir(parents=True)
-    paths.environment.parent.mkdir(parents=True)
-    with running_server(
-        models, {**ONE_WORKER, "STATE_DIRECTORY": str(paths.state)}, tmp_path / "log"
-    ) as server:
-        paths.environment.write_text(f"ONNXLET_DEVICE_PORT={server.port}\n")
-        client = Client(through_socket(server.port))
-        for rows in REQUESTS:
-            client.post("/models/iris/predict", {"instances": rows})
-        found = drift_of(paths, ["iris"])
-
-    assert same(found["iris"]) == expected

@@ -27,10 +27,9 @@ from onnxlet.edge.store.database import bytes_used, identity, transaction
 from onnxlet.function.app import SERVICE
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, at_once, client_of, start_server, stop_server, through_socket
+from tests.conftest import Client, at_once, client_of, running_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
-from tests.function.http.test_keys import KEYS
 from tests.function.serving.test_predict import HOUSE, SHOP
 
 IRIS = "/models/iris/predict"
@@ -400,7 +399,6 @@ def test_truths_from_many_threads_are_joined_once(kept: Kept) -> None:
 def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_path: Path) -> None:
     """Eight clients of a real server: no prediction waits for the disk, and no truth overtakes."""
     environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
-    server = start_server(models, environ, tmp_path / "log")
     got: list[Any] = []
 
     def ask() -> None:
@@ -411,8 +409,8 @@ def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_p
             entries = [(answer.headers["x-request-id"], row, right[row]) for row in range(3)]
             got.append(client.post("/truth", said(*entries)).json())
 
-    at_once(*[ask] * 8)
-    assert stop_server(server) == 0
+    with running_server(models, environ, tmp_path / "log") as server:
+        at_once(*[ask] * 8)
 
     assert got == [counts(3, 3)] * 120
 
@@ -427,10 +425,7 @@ def test_without_a_disk_answers_go_on_and_truths_are_refused(make: Make, tmp_pat
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert kept.report() is None
     away.unlink()
-    end = time.monotonic() + 60
-    while kept.client.post("/truth", said(("a", 0, 0))).json() != counts(1, 1):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: kept.client.post("/truth", said(("a", 0, 0))).json() == counts(1, 1))
     assert kept.report()["rows"] == 1
     assert [line["state"] for line in kept.lines] == ["not keeping", "keeping"]
     assert {line["event"] for line in kept.lines} == {"keep"}
@@ -462,10 +457,7 @@ def test_what_is_ours_is_set_aside_when_it_breaks(make: Make, tmp_path: Path) ->
         file.write(b"no page at all" * 1000)
     kept = make(path)
     right = kept.predict("a", FLOWERS)["prediction"]
-    end = time.monotonic() + 60
-    while kept.client.post("/truth", said(("a", 0, right[0]))).status != 200:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: kept.client.post("/truth", said(("a", 0, right[0]))).status == 200)
 
     assert b"no page at all" in (tmp_path / "kept.db.broken").read_bytes()
 
@@ -520,66 +512,46 @@ def test_the_oldest_make_room_and_a_window_of_truths_stays(make: Make, tmp_path:
     assert again.report()["rows"] == 61
 
 
-def test_what_was_keyed_is_only_taken_with_a_key(models: Path, tmp_path: Path) -> None:
-    keep = PredictionStore(tmp_path / "kept.db", 100, 90)
-    app = make_app(models, settings=Settings(models, reload_seconds=0, api_keys=KEYS), keep=keep)
-    client = client_of(app)
-    body = said(("a", 0, 1))
-
-    assert client.post("/truth", body).status == 401
-    assert client.post("/truth", body, {"X-API-Key": "first key"}).json() == counts(0, 0, unknown=1)
-    keep.stop()
-
-
-def test_a_server_keeps_over_a_restart(models: Path, tmp_path: Path) -> None:
+def test_a_server_keeps_over_a_restart_what_it_answered_before_its_end(
+    models: Path, tmp_path: Path
+) -> None:
     environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
-    server = start_server(models, environ, tmp_path / "log")
-    client = Client(through_socket(server.port))
-    answer = client.post(IRIS, {"instances": FLOWERS})
-    name, right = answer.headers["x-request-id"], answer.json()["prediction"]
-    early = client.post("/truth", said((name, 1, right[1]))).json()
-    assert stop_server(server) == 0
-    server = start_server(models, environ, tmp_path / "log")
-    client = Client(through_socket(server.port))
-    late = client.post("/truth", said((name, 0, right[0]), (name, 1, right[1]))).json()
-    assert stop_server(server) == 0
+    with running_server(models, environ, tmp_path / "log") as server:
+        client = Client(through_socket(server.port))
+        answer = client.post(IRIS, {"instances": FLOWERS})
+        name, right = answer.headers["x-request-id"], answer.json()["prediction"]
+        early = client.post("/truth", said((name, 1, right[1]))).json()
+        for _ in range(20):
+            assert client.post(IRIS, {"instances": FLOWERS}).status == 200
+    with closing(sqlite3.connect(tmp_path / "kept.db")) as database:
+        [(rows, body)] = database.execute("SELECT count(*), max(body) FROM answer").fetchall()
+    with running_server(models, environ, tmp_path / "log") as server:
+        client = Client(through_socket(server.port))
+        late = client.post("/truth", said((name, 0, right[0]), (name, 1, right[1]))).json()
 
+    assert rows == 21
+    assert set(json.loads(body)) == {"prediction", "probabilities"}
     assert (early, late) == (counts(1, 1), counts(1, 1, again=1))
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_what_was_answered_before_the_end_is_on_the_disk(models: Path, tmp_path: Path) -> None:
-    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
-    server = start_server(models, environ, tmp_path / "log")
-    client = Client(through_socket(server.port))
-    for _ in range(20):
-        assert client.post(IRIS, {"instances": FLOWERS}).status == 200
-    assert stop_server(server) == 0
-
-    with closing(sqlite3.connect(tmp_path / "kept.db")) as database:
-        [(rows, body)] = database.execute("SELECT count(*), max(body) FROM answer").fetchall()
-    assert rows == 20
-    assert set(json.loads(body)) == {"prediction", "probabilities"}
-
-
 def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: Path) -> None:
     """Its record is forgotten once it has arrived: the answer is kept beside the queue."""
+    environ = {
+        **CLEAN,
+        "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
+        "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
+    }
     with listening(None) as endpoint:
-        environ = {
-            **CLEAN,
-            "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
-            "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
-            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
-        }
-        server = start_server(models, environ, tmp_path / "log")
-        client = Client(through_socket(server.port))
-        right = client.post(IRIS, {"instances": FLOWERS}, {"X-Request-Id": "a"}).json()
-        wait_until(lambda: len(endpoint.records) == 1)
-        body = said(("a", 0, right["prediction"][0]), ("other", 0, 1))
-        sent = client.post("/truth", body).json()
-        wrong = client.post("/truth", said(("a", 1, "setosa")))
-        wait_until(lambda: len(endpoint.records) == 2)
-        assert stop_server(server) == 0
+        environ["ONNXLET_DEVICE_FORWARD_URL"] = endpoint.url
+        with running_server(models, environ, tmp_path / "log") as server:
+            client = Client(through_socket(server.port))
+            right = client.post(IRIS, {"instances": FLOWERS}, {"X-Request-Id": "a"}).json()
+            wait_until(lambda: len(endpoint.records) == 1)
+            body = said(("a", 0, right["prediction"][0]), ("other", 0, 1))
+            sent = client.post("/truth", body).json()
+            wrong = client.post("/truth", said(("a", 1, "setosa")))
+            wait_until(lambda: len(endpoint.records) == 2)
 
     assert sent == counts(2, 1, unknown=1), "what is unknown here is sent on all the same"
     assert wrong.status == 422

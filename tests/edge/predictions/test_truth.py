@@ -111,6 +111,7 @@ def test_where_nothing_is_kept_the_404_says_so(models: Path, method: str) -> Non
     assert answer.json()["detail"] == (
         "/truth: answers are not kept here; a server with ONNXLET_KEEP=FILE keeps them"
     )
+    assert TRUTH not in client.get("/openapi.json").json()["paths"]
 
 
 def test_without_a_watch_truths_are_joined_and_no_figures_shown(

@@ -24,6 +24,7 @@ from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
 from onnxlet.function.errors import SHED
 from tests.edge.certificates import Pair
+from tests.edge.forward.endpoint import wait_until
 
 PATIENT_SECONDS = 15.0  # for a busy machine
 
@@ -207,17 +208,12 @@ def test_the_limit_is_that_of_both() -> None:
     room.run(0, 1)
     try:
         waiting = [room.ask("/wait") for _ in range(4)]
-        end = time.monotonic() + PATIENT_SECONDS
-        while sum(room.boards[0]._requests) < 4:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_until(lambda: sum(room.boards[0]._requests) == 4)
         more = [room.ask() for _ in range(3)]
         assert [answered(connection) for connection in more] == ["shed"] * 3
         room.held.set()
         assert {answered(connection) for connection in waiting} <= {"0", "1"}
-        while sum(room.boards[0]._requests):
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_until(lambda: not sum(room.boards[0]._requests))
         for connection in (*waiting, *more):
             connection.close()
     finally:
@@ -246,14 +242,9 @@ def test_nobody_waits_for_a_process_that_starts_or_drains(room: Room) -> None:
     room.run(1)
     assert not first.is_turn(5)
     asked = room.ask("/wait")
-    end = time.monotonic() + PATIENT_SECONDS
-    while list(second._connections)[1] != 1:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: list(second._connections)[1] == 1)
     room.servers[1].stop()
-    while not first.is_turn(5):
-        assert time.monotonic() < end, "it accepts no more"
-        time.sleep(0.01)
+    wait_until(lambda: first.is_turn(5))  # it accepts no more
     room.held.set()
     assert answered(asked) == "1"
     assert first.is_turn(5)

@@ -156,75 +156,6 @@ def test_dates_are_those_of_email() -> None:
 
 
 CHUNKED = request("/x", "Transfer-Encoding: chunked", method="POST")
-KEPT = {
-    "HTTP/1.1": request(),
-    "HTTP/1.0 that asks for it": b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-    "chunks": CHUNKED + b"2\r\nab\r\n1;extension=1\r\nc\r\n0\r\nTrailer: 1\r\n\r\n",
-    "an upgrade that is not wanted": request("/x", "Connection: Upgrade", "Upgrade: h2c"),
-    "the whole URL": request("http://x/x"),
-    "a whole URL that is none": request("http://[/x"),
-    "a fragment": request("/x#y"),
-    "no name of a host": b"GET /x HTTP/1.1\r\nHost:\r\n\r\n",
-    "empty lines before": b"\r\n\r\n" + request(),
-}
-ENDED = {
-    "HTTP/1.0": (b"GET /x HTTP/1.0\r\n\r\n", 200),
-    "Connection: close": (request("/x", "Connection: close"), 200),
-    "no host": (b"GET /x HTTP/1.1\r\n\r\n", 400),
-    "no HTTP": (b"\x16\x03\x01\x00\xa5\x01\x00\x00", 400),
-    "another version": (b"GET /x HTTP/3.7\r\nHost: x\r\n\r\n", 400),
-    "version 2": (b"GET /x HTTP/2.0\r\nHost: x\r\n\r\n", 505),
-    "version 0.9": (b"GET /x\r\n\r\n", 505),
-    "two hosts": (request("/x", "Host: y"), 400),
-    "a host that is none": (b"GET /x HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
-    "a coding that is not undone": (
-        request("/x", "Transfer-Encoding: gzip, chunked", method="POST") + b"0\r\n\r\n",
-        501,
-    ),
-    "a tunnel": (request("x:80", method="CONNECT") + request(), 200),
-    "too many headers": (request("/x", *[f"X-{n}: 1" for n in range(500)]), 431),
-    "an endless header": (request("/x", "X-A: " + "x" * 400_000)[:-4], 431),
-    "a length and chunks": (
-        request("/x", "Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n",
-        400,
-    ),
-    "two lengths": (request("/x", "Content-Length: 1", "Content-Length: 2") + b"ab", 400),
-    "a length that is none": (request("/x", "Content-Length: +1") + b"a", 400),
-    "a negative length": (request("/x", "Content-Length: -1"), 400),
-    "a header of two lines": (request("/x", "X-A: 1\r\n 2"), 400),
-    "a space before the colon": (request("/x", "X-A : 1"), 400),
-    "a bare line feed": (b"GET /x HTTP/1.1\nHost: x\n\n", 400),
-    "an endless head": (request("/x", *[f"X-{n}: {'x' * 1000}" for n in range(80)]), 431),
-    "an endless URL": (request("/" + "x" * 80_000), 431),
-}
-
-
-@pytest.mark.parametrize("kind", KEPT)
-def test_a_connection_that_stays(serving: Serving, kind: str) -> None:
-    with serving.connect() as connection:
-        for _ in range(2):
-            connection.sendall(KEPT[kind])
-            assert echoed(connection)["path"] == "/x"
-        assert not is_closed(connection, within=0.2)
-
-
-@pytest.mark.parametrize("kind", ENDED)
-def test_a_connection_that_ends(serving: Serving, kind: str) -> None:
-    sent, expected = ENDED[kind]
-    with serving.connect() as connection:
-        connection.sendall(sent)
-        status, headers, _ = answer(connection)
-        assert (status, headers["connection"]) == (expected, "close")
-        assert is_closed(connection)
-
-
-@pytest.mark.parametrize("kind", [*KEPT])
-def test_a_request_that_comes_byte_by_byte(serving: Serving, kind: str) -> None:
-    with serving.connect() as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for byte in KEPT[kind]:
-            connection.sendall(bytes([byte]))
-        assert echoed(connection)["path"] == "/x"
 
 
 def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> None:
@@ -263,27 +194,6 @@ def test_the_head_of_a_request_behind_a_large_body_is_no_large_head(serving: Ser
         assert echoed(connection)["path"] == "/last"
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_the_body_of_a_request_for_another_protocol_is_read(
-    serving: Serving, chunked: bool
-) -> None:
-    """Java's client asks for HTTP/2 so, with the first request of every connection."""
-    wish = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAA"]
-    if chunked:
-        sent = request("/x", *wish, "Transfer-Encoding: chunked", method="POST")
-        sent += b"3\r\nabc\r\n0\r\n\r\n"
-    else:
-        sent = request("/x", *wish, method="POST", body=b"abc")
-    with serving.connect() as connection:
-        connection.sendall(sent + request("/y"))
-        form = echoed(connection)
-        assert (form["path"], form["body"], form["REQUEST_METHOD"]) == ("/x", "abc", "POST")
-        assert echoed(connection)["path"] == "/y"
-        for byte in sent:
-            connection.sendall(bytes([byte]))
-        assert echoed(connection)["body"] == "abc"
-
-
 @pytest.mark.parametrize("piece", [b"X: " + b"x" * 5000 + b"\r\n", b"x" * 5000])
 def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
     with serving.connect() as connection:
@@ -294,14 +204,6 @@ def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
                 if select([connection], [], [], 0)[0]:
                     break
         assert echoed(connection)["broken"]
-
-
-def test_names_that_differ_only_by_an_underscore_are_not_mixed_up(serving: Serving) -> None:
-    with serving.connect() as connection:
-        connection.sendall(request("/x", "X_Api_Key: forged", "X-Two: 1", "X-Two: 2"))
-        form = echoed(connection)
-
-    assert (form.get("HTTP_X_API_KEY"), form["HTTP_X_TWO"]) == (None, "1,2")
 
 
 @pytest.mark.parametrize("before", [[], ["/1"]])
@@ -326,17 +228,6 @@ def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> N
         assert echoed(connection)["body"] == "abc"
 
 
-def test_the_answer_to_head_has_no_body(serving: Serving) -> None:
-    with serving.connect() as connection:
-        connection.sendall(request(method="HEAD") + request("/y"))
-        received = b""
-        while b"/y" not in received:
-            received += connection.recv(65536)
-
-    assert received.count(b"HTTP/1.1 200 OK") == 2
-    assert b"/x" not in received
-
-
 @pytest.mark.parametrize("told_length", [True, False])
 def test_a_body_beyond_the_limit_is_refused_and_not_read(
     serving: Serving, told_length: bool
@@ -348,13 +239,6 @@ def test_a_body_beyond_the_limit_is_refused_and_not_read(
         connection.sendall(request("/x", length, method="POST") + chunk + b"x" * size)
         form = echoed(connection)
         assert len(form["body"]) == (0 if told_length else LIMIT + 1)
-        assert is_closed(connection)
-
-
-def test_broken_chunks_raise_in_the_app(serving: Serving) -> None:
-    with serving.connect() as connection:
-        connection.sendall(CHUNKED + b"zz\r\n")
-        assert echoed(connection)["broken"]
         assert is_closed(connection)
 
 

@@ -24,6 +24,7 @@ from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.settings import Settings
 from tests.conftest import begun
 from tests.edge.certificates import Pair, make_pair
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.server.test_server import LIMIT, Serving, answer, echoed, request
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_predict import SHOP
@@ -192,10 +193,8 @@ def test_it_ends_while_clients_are_connected(
     with connect() as idle, serving.connect() as shaking, connect() as begun:
         whole = request("/x", method="POST", body=b"abc")
         begun.sendall(whole[:-1])
-        end = time.monotonic() + 60
-        while not any(each.partial for each in list(serving.server._connections._every)):
-            assert time.monotonic() < end, "what has begun was not read"
-            time.sleep(0.01)
+        connections = serving.server._connections._every
+        wait_until(lambda: any(each.partial for each in list(connections)))  # it was read
         serving.server.stop()
         assert idle.recv(1) == b""
         assert shaking.recv(1) == b""

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -22,14 +21,17 @@ import pytest
 
 from tests.conftest import (
     ROOT,
+    Client,
     Server,
+    at_once,
     begun,
     clean_environ,
     ran,
     running_server,
     start_server,
-    stop_server,
+    through_socket,
 )
+from tests.edge.forward.endpoint import wait_until
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
 
@@ -86,10 +88,7 @@ def test_an_output_whose_disk_is_full_holds_up_nobody(models: Path) -> None:
             [*command, "--port", str(port)], cwd=ROOT, env=CLEAN, stdout=full, stderr=full
         )
     try:
-        end = time.monotonic() + 60
-        while not is_listened_on(port):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: is_listened_on(port))
         # It listens before it has loaded anything.
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=60) as answer:
             assert answer.status == 200
@@ -170,11 +169,11 @@ def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
     assert statuses == [200, 413, 400]
 
 
-def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> None:
+def test_eight_clients_on_four_threads_all_get_their_answers(socket_port: int) -> None:
     wrong: list[object] = []
 
     def ask() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", socket_port, timeout=20)
         for _ in range(40):
             body = json.dumps({"instances": [SHOP]})
             headers = {"Content-Type": "application/json"}
@@ -184,15 +183,9 @@ def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> 
                 wrong.append(answer.status)
         connection.close()
 
-    clients = [threading.Thread(target=ask) for _ in range(8)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join(60)
-    stop_server(server)
+    at_once(*[ask] * 8)
 
     assert wrong == []
-    assert not any(client.is_alive() for client in clients)
 
 
 def serve(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -255,32 +248,24 @@ def test_an_option_s_numbers_are_told_in_words(port: str) -> None:
     assert f"'--port': expected a whole number from 0 to 65535, got '{port}'" in told
 
 
-def test_broken_chunks_are_the_clients_mistake(server: Server) -> None:
+def test_broken_chunks_are_the_clients_mistake(socket_port: int) -> None:
     head = (
         b"POST /models/shop/predict HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", socket_port), timeout=20) as connection:
         connection.sendall(head + b"zz\r\n{}\r\n0\r\n\r\n")
         received = connection.recv(65536)
-    stop_server(server)
 
     assert received.startswith(b"HTTP/1.1 400 ")
 
 
-def test_clients_that_stall_in_their_body_give_their_threads_back(
-    models: Path, tmp_path: Path
-) -> None:
-    server = start_server(models, CLEAN, tmp_path / "log")
+def test_clients_that_stall_in_their_body_give_their_threads_back(socket_port: int) -> None:
     head = b"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
-    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+    stalled = [socket.create_connection(("127.0.0.1", socket_port)) for _ in range(6)]
     try:
         for connection in stalled:
             connection.sendall(head)
-        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        client.request("GET", "/v2/health/live")
-        assert client.getresponse().status == 200
-        client.close()
+        assert Client(through_socket(socket_port)).get("/v2/health/live").status == 200
     finally:
         for connection in stalled:
             connection.close()
-        stop_server(server)

@@ -254,7 +254,7 @@ def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_ag
 
 
 HEAD = """
-import json, os, resource, signal, subprocess, sys, time
+import json, os, subprocess, sys, time
 from pathlib import Path
 from onnxlet.edge.store import database, writer
 from tests.edge.forward.keeping import Keeping
@@ -264,36 +264,6 @@ def works_again():
     while keeping.writer.failing:
         time.sleep(0.01)
 """
-FULL = """
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-keeping = Keeping(Path(sys.argv[1]))
-reported = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
-most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-start = time.monotonic()
-reported["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
-reported["seconds"] = time.monotonic() - start
-resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-works_again()
-reported["after"] = keeping.keep("30")
-keeping.writer.stop(60)
-reported["kept"] = keeping.kept()
-reported["states"] = [line["state"] for line in keeping.lines]
-print(json.dumps(reported))
-"""
-
-
-def test_files_that_may_not_grow(tmp_path: Path) -> None:
-    reported = run(FULL, tmp_path / "queue.db")
-
-    assert reported.pop("seconds") < 10, "a second for each"
-    assert reported == {
-        "before": [True] * 3,
-        "full": [False] * 27,
-        "after": True,
-        "kept": [str(number) for number in range(31)],
-        "states": ["not keeping", "keeping"],
-    }
 
 
 NO_SPACE = """
