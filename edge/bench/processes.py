@@ -96,10 +96,12 @@ def server(models: Path) -> Iterator[Server]:
     """
     main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own arguments
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(  # noqa: S603 - our own arguments
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ()
-        )
+        ) as process,
+    ):
         try:
             yield Server(process.pid, _port(process, log))
         finally:

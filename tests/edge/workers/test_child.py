@@ -46,7 +46,7 @@ def test_one_that_takes_nothing_is_killed_before_its_messages_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(child, "MOST_UNSENT_BYTES", 1_000_000)
-    monkeypatch.setattr(child, "START", ROOT / "tests" / "edge" / "processes" / "sleeper.py")
+    monkeypatch.setattr(child, "START", Path(__file__).with_name("sleeper.py"))
     sleeper = Child({}, {"number": 0}, {})
     try:
         while not sleeper.why:
