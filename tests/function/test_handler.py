@@ -38,6 +38,7 @@ pytestmark = pytest.mark.every_transport
 PATH = "/models/shop/predict"
 BODY = json.dumps({"instances": [SHOP]}).encode()
 JSON = {"content-type": "application/json"}
+POST: dict[str, Any] = {"method": "POST", "path": PATH, "headers": JSON, "body": BODY}
 ANSWER = {"model": "shop", "version": 1, "prediction": [True]}
 
 
@@ -54,29 +55,20 @@ def handler(models: Path) -> Callable[[Any, Any], Any]:
 
 
 EVENTS = {
-    "REST API": make_v1_event(method="POST", path=PATH, headers=JSON, body=BODY),
-    "REST API, base64": make_v1_event(
-        method="POST", path=PATH, headers=JSON, body=BODY, binary=True
-    ),
-    "HTTP API": make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
-    "HTTP API, base64": make_v2_event(
-        method="POST", path=PATH, headers=JSON, body=BODY, binary=True
-    ),
-    "HTTP API, named stage": make_v2_event(
-        method="POST", path=PATH, headers=JSON, body=BODY, stage="dev"
-    ),
+    "REST API": make_v1_event(**POST),
+    "REST API, base64": make_v1_event(**POST, binary=True),
+    "HTTP API": make_v2_event(**POST),
+    "HTTP API, base64": make_v2_event(**POST, binary=True),
+    "HTTP API, named stage": make_v2_event(**POST, stage="dev"),
     "HTTP API, payload 1.0, named stage": {
-        **make_v1_event(method="POST", path=f"/dev{PATH}", headers=JSON, body=BODY),
+        **make_v1_event(**POST | {"path": f"/dev{PATH}"}),
         "version": "1.0",
         "requestContext": {"stage": "dev", "path": f"/dev{PATH}", "identity": None},
     },
-    "load balancer": make_alb_event(method="POST", path=PATH, headers=JSON, body=BODY),
-    "no headers at all": {
-        **make_v2_event(method="POST", path=PATH, body=BODY),
-        "headers": None,
-    },
+    "load balancer": make_alb_event(**POST),
+    "no headers at all": {**make_v2_event(**POST), "headers": None},
     "null authorizer": {
-        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+        **make_v2_event(**POST),
         "requestContext": {
             "http": {"method": "POST", "sourceIp": None},
             "authorizer": None,
@@ -84,19 +76,12 @@ EVENTS = {
         },
     },
     "null header and cookies": {
-        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+        **make_v2_event(**POST),
         "headers": {"content-type": "application/json", "x-odd": None},
         "cookies": None,
     },
-    "a source that looks like a warm-up's": {
-        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
-        "source": "aws.events",
-    },
-    "no word on base64": {
-        k: v
-        for k, v in make_v1_event(method="POST", path=PATH, headers=JSON, body=BODY).items()
-        if k != "isBase64Encoded"
-    }
+    "a source that looks like a warm-up's": {**make_v2_event(**POST), "source": "aws.events"},
+    "no word on base64": {k: v for k, v in make_v1_event(**POST).items() if k != "isBase64Encoded"}
     | {"requestPath": PATH},
 }
 
@@ -247,37 +232,6 @@ def test_the_log_line_of_a_direct_invocation(
         **told,
     }
     assert "canary" not in log
-
-
-def test_a_direct_invocation_is_counted_as_a_request_is(in_this_process: Any) -> None:
-    from onnxlet.function.handler import SERVED
-
-    before = SERVED.stats.of("shop", 1)
-    answered, rows, refused = before.answered, before.rows, before.refused
-    in_this_process({"instances": [SHOP, SHOP], "model": "shop"}, CONTEXT)
-    in_this_process({"instances": [{}], "model": "shop"}, CONTEXT)
-    in_this_process({"instances": 3, "model": "shop"}, CONTEXT)
-
-    count = SERVED.stats.of("shop", 1)
-    assert (count.answered, count.rows, count.refused) == (answered + 1, rows + 2, refused + 2)
-
-
-def test_a_direct_invocation_never_raises(
-    in_this_process: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*args: Any, **more: Any) -> Any:
-        raise RuntimeError("".join(["can", "ary"]))
-
-    monkeypatch.setattr("onnxlet.function.models.model.Model.run", broken)
-    answer = in_this_process({"instances": [SHOP], "model": "shop"}, CONTEXT)
-
-    assert (answer["status"], answer["title"]) == (500, "Internal Server Error")
-    assert answer["detail"] == "the server failed; its log has the request id"
-    log = capfd.readouterr().err
-    assert "canary" not in log
-    assert "in broken" in log
-    line = json.loads(log.splitlines()[-1])
-    assert (line["status"], line["error"], line["model"]) == (500, "RuntimeError", "shop")
 
 
 ODD = [10**400, -(10**25), 2**64, float("inf"), float("nan"), "\ud800", {"a": 1}, [[]], True]
@@ -439,12 +393,12 @@ def test_a_queue_brings_requests_and_objects(
     assert only == {"batchItemFailures": []}
 
 
-def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
-    late = ["s3_events", "object_run", "object_batches", "s3_objects"]
-    late += ["object_answers", "queue_events"]
+def test_a_start_imports_nothing_of_what_few_requests_need(models: Path) -> None:
+    late = ["s3_events", "object_run", "object_batches", "s3_objects", "object_answers"]
+    late += ["queue_events", "explanation", ".openapi", "models.example", "city_hash"]
     imported = loaded_by_a_start(models)
-    assert "onnxlet.function.aws.native_events" in imported
-    assert [name for name in late if f"onnxlet.function.aws.{name}" in imported] == []
+    assert {"onnxlet.function.aws.native_events", "onnxlet.function.http.pages"} <= imported
+    assert [name for name in imported if any(each in name for each in late)] == []
 
 
 def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
@@ -483,7 +437,7 @@ def test_a_setting_that_can_t_be_used_fails_the_import(
 
 @pytest.mark.parametrize("many", [{"x-odd": [None]}, {"x-odd": ["a"]}, 5])
 def test_lists_of_headers_in_an_event_that_has_none(handler: Any, many: Any) -> None:
-    event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)
+    event = make_v2_event(**POST)
 
     assert handler({**event, "multiValueHeaders": many}, CONTEXT)["statusCode"] in (200, 400)
 
@@ -504,7 +458,7 @@ def test_lists_of_headers_in_an_event_that_has_none(handler: Any, many: Any) -> 
     ],
 )
 def test_an_event_of_wrong_types_is_refused(handler: Any, odd: dict[str, Any]) -> None:
-    event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)
+    event = make_v2_event(**POST)
 
     answer = handler({**event, **odd}, CONTEXT)
 

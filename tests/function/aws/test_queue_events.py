@@ -336,16 +336,3 @@ def test_a_failing_log_leaves_no_deadline_to_the_next_invocation(service: Servic
 
     time.sleep(0.2)
     deadline.check()
-
-
-def test_queued_requests_are_counted_as_others_are(models: Path) -> None:
-    counted: Service = app_of(models).extensions[SERVICE]
-    two = json.dumps({"instances": [SHOP, SHOP], "model": "shop"})
-
-    run(counted, Queue(), make_sqs_event([GOOD, two, BAD]))
-
-    count = counted.stats.of("shop", 1)
-    assert (count.answered, count.rows, count.refused) == (2, 3, 1)
-    assert count.answered_ns > 0
-    assert set(count.stages_ns) == {"compute_input", "compute_infer", "compute_output"}
-    assert all(count.stages_ns.values())

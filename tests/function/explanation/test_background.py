@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import NOT_ANSWERED
 from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model, load_model
-from tests.conftest import Client, app_of, ran
+from tests.conftest import Client, app_of
 from tests.function.altered import altered_manifest, put
 
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
@@ -169,14 +168,6 @@ def test_a_row_that_has_no_finite_answer_is_named(
     assert refused.value.problems == [Problem(1, None, detail)]
 
 
-def test_a_key_opens_explanations(flask_client: Callable[..., Client]) -> None:
-    digest = hashlib.sha256(b"secret").digest()
-    client = flask_client(api_keys={"me": digest})
-    assert client.post("/models/iris/explain", BODY).status == 401
-    with_key = client.post("/models/iris/explain", BODY, {"X-API-Key": "secret"})
-    assert with_key.status == 200
-
-
 def test_the_log_names_the_model_and_has_no_data(
     flask_client: Callable[..., Client], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,17 +175,3 @@ def test_the_log_names_the_model_and_has_no_data(
     entry = json.loads(capfd.readouterr().err.splitlines()[-1])
     assert (entry["model"], entry["version"], entry["rows"]) == ("iris", 1, 1)
     assert "5.1" not in json.dumps(entry["path"])
-
-
-def test_servers_start_without_what_explains(models: Path) -> None:
-    import os
-    import sys
-
-    code = (
-        "import sys; from onnxlet.function.handler import handler; "
-        "print([name for name in sys.modules if 'explanation' in name])"
-    )
-    done = ran(
-        [sys.executable, "-c", code], env={**os.environ, "ONNXLET_MODELS": str(models)}, check=True
-    )
-    assert done.stdout.strip() == "[]"

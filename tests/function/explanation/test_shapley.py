@@ -22,6 +22,12 @@ def tangled(rows: Array) -> Array:
     return np.stack([first, np.exp(-np.abs(rows).sum(axis=1))], axis=1)
 
 
+def of_six(background: int, instances: int) -> ArrayValueFunction:
+    """Six players, so many background rows, and so many instances."""
+    rows = random.normal(size=(background, 6)), random.normal(size=(instances, 6))
+    return ArrayValueFunction(tangled, *rows, at_once=50)
+
+
 def line(rows: Array) -> Array:
     return (rows @ np.arange(1.0, rows.shape[1] + 1))[:, None]
 
@@ -123,8 +129,7 @@ def test_equals_get_the_same() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_samples_are_off_by_what_they_say(seed: int) -> None:
-    background, instances = random.normal(size=(10, 6)), random.normal(size=(8, 6))
-    function = ArrayValueFunction(tangled, background, instances, at_once=50)
+    function = of_six(10, 8)
     expected = values_of(function)
     [shares] = sampled([function], 400, seed, ENDLESS)
 
@@ -136,17 +141,13 @@ def test_samples_are_off_by_what_they_say(seed: int) -> None:
 
 
 def test_four_times_the_permutations_halve_the_errors() -> None:
-    function = ArrayValueFunction(
-        tangled, random.normal(size=(10, 6)), random.normal(size=(4, 6)), at_once=50
-    )
+    function = of_six(10, 4)
     few, many = (sampled([function], n, 0, ENDLESS)[0].errors for n in (400, 1600))
     assert np.median(many / few) == pytest.approx(0.5, abs=0.06)
 
 
 def test_after_one_pair_the_spread_of_the_background_stands_for_that_of_the_orders() -> None:
-    function = ArrayValueFunction(
-        tangled, random.normal(size=(30, 6)), random.normal(size=(4, 6)), at_once=50
-    )
+    function = of_six(30, 4)
     [shares] = sampled([function], 2, 0, ENDLESS)
     off = np.abs(shares.values - values_of(function)) / shares.errors
     assert shares.permutations == 60
@@ -170,22 +171,14 @@ def test_the_two_orders_of_a_pair_cancel_what_two_players_share() -> None:
 @pytest.mark.parametrize("at_once", [1, 2, 7, 100])
 def test_the_same_seed_gives_the_same_values_however_they_are_parted(at_once: int) -> None:
     background, instances = random.normal(size=(5, 9)), random.normal(size=(2, 9))
-    whole = sampled(
-        [ArrayValueFunction(tangled, background, instances, at_once=50)], 80, 3, ENDLESS
-    )[0]
-    parted = sampled(
-        [ArrayValueFunction(tangled, background, instances, at_once=at_once)], 80, 3, ENDLESS
-    )
-    alone = sampled(
-        [ArrayValueFunction(tangled, background, instances[1:], at_once=50)], 80, 3, ENDLESS
-    )
 
-    np.testing.assert_array_equal(parted[0].values, whole.values)
-    np.testing.assert_array_equal(alone[0].values, whole.values[1:])
-    other = sampled(
-        [ArrayValueFunction(tangled, background, instances, at_once=50)], 80, 4, ENDLESS
-    )[0]
-    assert not np.array_equal(other.values, whole.values)
+    def values(seed: int = 3, first: int = 0, at_once: int = 50) -> Array:
+        function = ArrayValueFunction(tangled, background, instances[first:], at_once=at_once)
+        return sampled([function], 80, seed, ENDLESS)[0].values
+
+    np.testing.assert_array_equal(values(at_once=at_once), values())
+    np.testing.assert_array_equal(values(first=1), values()[1:])
+    assert not np.array_equal(values(seed=4), values())
 
 
 def test_one_player_gets_all_of_it() -> None:

@@ -389,15 +389,3 @@ def test_what_would_load_or_map_is_not_there(beside: Path, path: str) -> None:
     body = {"key": "/etc/passwd", "byte_size": 64, "offset": 0, "log_file": "/tmp/x"}  # noqa: S108
 
     assert client.post(path, json=body).status_code in (400, 404, 405)
-
-
-def test_shared_memory_in_a_request_is_refused(beside: Path) -> None:
-    client = app_of(beside).test_client()
-    path, body, _ = request("v2", "shop", SHOP)
-    del body["inputs"][0]["data"]
-    body["inputs"][0]["parameters"] = {
-        "shared_memory_region": "passwd",
-        "shared_memory_byte_size": 8,
-    }
-
-    assert client.post(path, json=body).status_code == 400

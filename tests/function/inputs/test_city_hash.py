@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from onnxlet.function.inputs.city_hash import KNOWN, SHORT, city_hash, hashed
-from tests.conftest import ran
 
 LETTERS = "abc xyz 019, "
 
@@ -49,9 +46,3 @@ def test_few_and_short_texts_are_kept() -> None:
     (known,) = [cell.cell_contents for cell in step.__closure__ or ()]
     assert len(known) <= KNOWN
     assert "é" * (SHORT + 1) not in known
-
-
-def test_only_models_with_categories_load_it() -> None:
-    code = "import sys, onnxlet.function.app; print('city_hash' in str(list(sys.modules)))"
-    run = [sys.executable, "-c", code]
-    assert ran(run, check=True).stdout == "False\n"

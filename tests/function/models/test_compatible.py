@@ -74,22 +74,29 @@ def outputs(manifest: Manifest, *outputs: Manifest) -> Manifest:
 
 LABEL, SHARES = SERVED["signature"]["outputs"]
 
-NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
-    "a column is removed": (SERVED, manifest(AGE), ["column 'city' is removed"]),
-    "a column is renamed": (
-        SERVED,
+Case = tuple[Manifest, Manifest, list[str]]
+
+
+def of_served(new: Manifest, *expected: str) -> Case:
+    """What is said of a manifest after the usual one."""
+    return SERVED, new, [*expected]
+
+
+NOTICED: dict[str, Case] = {
+    "a column is removed": of_served(manifest(AGE), "column 'city' is removed"),
+    "a column is renamed": of_served(
         manifest(AGE, column("town", "string")),
-        ["column 'city' is removed", "column 'town' is new and required (string)"],
+        "column 'city' is removed",
+        "column 'town' is new and required (string)",
     ),
     "an ignored column is required": (
         manifest(AGE, {**CITY, "required": False}),
         SERVED,
         ["column 'city' is required now (string)"],
     ),
-    "the order of lists": (
-        SERVED,
+    "the order of lists": of_served(
         manifest(CITY, AGE),
-        ["rows as lists: the order of columns ['age', 'city'] becomes ['city', 'age']"],
+        "rows as lists: the order of columns ['age', 'city'] becomes ['city', 'age']",
     ),
     "an integer for a number": (
         manifest(column("a")),
@@ -109,15 +116,11 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest(column("age", "string"), CITY),
         ["column 'age': int64 becomes string"],
     ),
-    "an image for a text": (
-        SERVED,
-        manifest(AGE, column("city", "image")),
-        ["column 'city': string becomes an image"],
+    "an image for a text": of_served(
+        manifest(AGE, column("city", "image")), "column 'city': string becomes an image"
     ),
-    "no missing value": (
-        SERVED,
-        manifest({**AGE, "nullable": False}, CITY),
-        ["column 'age': a missing value is refused now"],
+    "no missing value": of_served(
+        manifest({**AGE, "nullable": False}, CITY), "column 'age': a missing value is refused now"
     ),
     "no infinity, of data of which it is not known whether it had some": (
         manifest(column("a", infinite=True), CITY),
@@ -129,20 +132,17 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest(column("a"), CITY),
         ["column 'a': an infinity is refused now"],
     ),
-    "no negative number": (
-        SERVED,
-        manifest({**AGE, "minimum": 0}, CITY),
-        ["column 'age': numbers below 0 are refused now"],
+    "no negative number": of_served(
+        manifest({**AGE, "minimum": 0}, CITY), "column 'age': numbers below 0 are refused now"
     ),
     "a lower maximum": (
         manifest({**AGE, "maximum": 99}, CITY),
         manifest({**AGE, "maximum": 60}, CITY),
         ["column 'age': numbers above 60 are refused now"],
     ),
-    "closed categories": (
-        SERVED,
+    "closed categories": of_served(
         manifest(AGE, {**CITY, "categories": ["Bonn", "Ulm"]}),
-        ["column 'city': other values than ['Bonn', 'Ulm'] are refused now"],
+        "column 'city': other values than ['Bonn', 'Ulm'] are refused now",
     ),
     "fewer categories": (
         manifest(AGE, {**CITY, "categories": ["Bonn", "Ulm", "Trier"]}),
@@ -167,49 +167,37 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest(column("x0"), column("x1")),
         ["v2 tensor 'input' is removed", "v2 tensor 'x0' is new", "v2 tensor 'x1' is new"],
     ),
-    "another task": (
-        SERVED,
-        {**SERVED, "task": "regression"},
-        ["task: classification becomes regression"],
+    "another task": of_served(
+        {**SERVED, "task": "regression"}, "task: classification becomes regression"
     ),
-    "a class more": (
-        SERVED,
+    "a class more": of_served(
         {**SERVED, "classes": ["maybe", "no", "yes"]},
-        ["classes: ['no', 'yes'] becomes ['maybe', 'no', 'yes']"],
+        "classes: ['no', 'yes'] becomes ['maybe', 'no', 'yes']",
     ),
-    "classes in another order": (
-        SERVED,
-        {**SERVED, "classes": ["yes", "no"]},
-        ["classes: ['no', 'yes'] becomes ['yes', 'no']"],
+    "classes in another order": of_served(
+        {**SERVED, "classes": ["yes", "no"]}, "classes: ['no', 'yes'] becomes ['yes', 'no']"
     ),
     "classes of another type": (
         {**SERVED, "classes": [0, 1]},
         {**SERVED, "classes": [False, True]},
         ["classes: [0, 1] becomes [False, True]"],
     ),
-    "an output less": (
-        SERVED,
-        outputs(SERVED, LABEL),
-        ["output 'probabilities' is removed"],
-    ),
+    "an output less": of_served(outputs(SERVED, LABEL), "output 'probabilities' is removed"),
     "an output more": (outputs(SERVED, LABEL), SERVED, ["output 'probabilities' is new"]),
-    "labels of another type": (
-        SERVED,
+    "labels of another type": of_served(
         outputs(SERVED, {**LABEL, "type": "int64"}, SHARES),
-        ["output 'prediction': string becomes int64"],
+        "output 'prediction': string becomes int64",
     ),
-    "another width of an output": (
-        SERVED,
+    "another width of an output": of_served(
         outputs(SERVED, LABEL, {**SHARES, "shape": [-1, 3]}),
-        ["output 'probabilities': shape [-1, 2] becomes [-1, 3]"],
+        "output 'probabilities': shape [-1, 2] becomes [-1, 3]",
     ),
-    "the order of outputs": (
-        SERVED,
+    "the order of outputs": of_served(
         outputs(SERVED, SHARES, LABEL),
-        [
+        (
             "v2: the order of outputs ['prediction', 'probabilities'] "
             "becomes ['probabilities', 'prediction']"
-        ],
+        ),
     ),
 }
 

@@ -56,14 +56,20 @@ def calibrated(entry: Any, values: Array) -> Array:
     return np.array([entry["calibrated"][sum(v > e for e in entry["edges"])] for v in values])
 
 
-def test_two_classes_are_as_scikit_learn_counts_them() -> None:
-    answers, truths, probabilities = labelled(["no", "yes"], 700)
-    realised = Performance(classifier(["no", "yes"]))
+def reported(manifest: dict[str, Any], answers: Rows, truths: Sequence[Any]) -> dict[str, Any]:
+    """What is said of these answers, once all of them were added."""
+    realised = Performance(manifest)
     realised.add(answers, truths)
-
-    got = [each["prediction"] for each in answers]
     report = realised.report()
     assert report is not None
+    return report
+
+
+def test_two_classes_are_as_scikit_learn_counts_them() -> None:
+    answers, truths, probabilities = labelled(["no", "yes"], 700)
+    report = reported(classifier(["no", "yes"]), answers, truths)
+
+    got = [each["prediction"] for each in answers]
     assert {k: report[k] for k in ("rows", "accuracy", "precision", "recall", "f1", "roc_auc")} == {
         "rows": 700,
         "accuracy": pytest.approx(metrics.accuracy_score(truths, got), abs=1e-12),
@@ -82,12 +88,9 @@ def test_two_classes_are_as_scikit_learn_counts_them() -> None:
 def test_of_more_classes_the_means(size: int) -> None:
     classes = [f"c{n}" for n in range(size)]
     answers, truths, _ = labelled(classes, 60)
-    realised = Performance(classifier(classes))
-    realised.add(answers, truths)
+    report = reported(classifier(classes), answers, truths)
 
     got = [each["prediction"] for each in answers]
-    report = realised.report()
-    assert report is not None
     expected = metrics.precision_recall_fscore_support(
         truths, got, labels=classes, average="macro", zero_division=0
     )
@@ -98,11 +101,8 @@ def test_of_more_classes_the_means(size: int) -> None:
 def test_of_many_classes_only_the_accuracy() -> None:
     classes = list(range(30))
     answers: Rows = [{"prediction": n, "confidence": 0.55} for n in classes]
-    realised = Performance(classifier(classes, steps(20)))
-    realised.add(answers * 20, ([0] * 15 + classes[15:]) * 20)
+    report = reported(classifier(classes, steps(20)), answers * 20, ([0] * 15 + classes[15:]) * 20)
 
-    report = realised.report()
-    assert report is not None
     figures = {k: v for k, v in report.items() if k != "total"}
     assert figures == {
         "rows": 600,
@@ -118,12 +118,9 @@ def test_of_many_classes_only_the_accuracy() -> None:
 
 def test_calibration_is_scikit_learn_s() -> None:
     answers, truths, probabilities = labelled([0, 1, 2], 900)
-    realised = Performance(classifier([0, 1, 2]))
-    realised.add(answers, truths)
+    report = reported(classifier([0, 1, 2]), answers, truths)
 
     hits = [each["prediction"] == truth for each, truth in zip(answers, truths, strict=True)]
-    report = realised.report()
-    assert report is not None
     sure = probabilities.max(axis=1)
     bins = (np.floor(sure * 10)).clip(0, 9)
     members = [np.flatnonzero(bins == number) for number in range(10)]
@@ -141,11 +138,12 @@ def test_calibration_is_scikit_learn_s() -> None:
 
 def test_confidence_is_that_of_the_answer_not_the_largest_probability() -> None:
     """With a threshold of its own a classifier answers what is less likely than its opposite."""
-    realised = Performance(classifier([False, True]))
-    realised.add([{"prediction": True, "probabilities": [0.7, 0.3]}] * 20, [True] * 20)
+    report = reported(
+        classifier([False, True]),
+        [{"prediction": True, "probabilities": [0.7, 0.3]}] * 20,
+        [True] * 20,
+    )
 
-    report = realised.report()
-    assert report is not None
     assert report["calibration"] == [
         {"confidence": pytest.approx(0.3), "accuracy": 1.0, "rows": 20}
     ]
@@ -155,13 +153,10 @@ def test_the_estimate_is_of_the_same_rows() -> None:
     """Simulated: the truth is drawn again and again with the calibrated chances."""
     answers, truths, probabilities = labelled(["no", "yes"], 400)
     estimate = steps(1)
-    realised = Performance(classifier(["no", "yes"], estimate))
-    realised.add(answers, truths)
+    report = reported(classifier(["no", "yes"], estimate), answers, truths)
 
     chance = calibrated(estimate["classes"][0], probabilities[:, 1])
     got = np.array([each["prediction"] == "yes" for each in answers])
-    report = realised.report()
-    assert report is not None
     right = np.where(got, chance, 1 - chance)
     hits = chance[got].sum()
     assert report["estimated"] == {
@@ -183,12 +178,9 @@ def weighted_auc(score: Array, chance: Array) -> float:
 
 def test_rows_without_a_probability_are_not_estimated() -> None:
     """They count as right or wrong all the same, so both figures name their rows."""
-    realised = Performance(classifier([0, 1], steps(1)))
     answers: Rows = [{"prediction": 1, "probabilities": [0.1, 0.9]}, {"prediction": 0}]
-    realised.add(answers * 20, [1, 0] * 20)
+    report = reported(classifier([0, 1], steps(1)), answers * 20, [1, 0] * 20)
 
-    report = realised.report()
-    assert report is not None
     assert (report["rows"], report["estimated"]["rows"]) == (40, 20)
     assert (report["accuracy"], report["total"]["estimated"]["rows"]) == (1.0, 20)
 
@@ -196,8 +188,7 @@ def test_rows_without_a_probability_are_not_estimated() -> None:
 def test_the_estimate_of_several_classes() -> None:
     answers, truths, probabilities = labelled(["a", "b", "c"], 300)
     estimate = steps(3)
-    realised = Performance(classifier(["a", "b", "c"], estimate))
-    realised.add(answers, truths)
+    report = reported(classifier(["a", "b", "c"], estimate), answers, truths)
 
     each = [calibrated(e, p) for e, p in zip(estimate["classes"], probabilities.T, strict=True)]
     chances = np.stack(each, axis=1)
@@ -205,8 +196,6 @@ def test_the_estimate_of_several_classes() -> None:
     hits, answers_of, truths_of = (
         (chances * answered).sum(axis=0), answered.sum(axis=0), chances.sum(axis=0),
     )  # fmt: skip
-    report = realised.report()
-    assert report is not None
     assert report["estimated"] == {
         "rows": 300,
         "accuracy": pytest.approx(hits.sum() / 300),
@@ -220,25 +209,19 @@ def test_the_estimate_of_several_classes() -> None:
 def test_scores_where_there_are_no_probabilities() -> None:
     step = {"edges": [-1.0, 1.0], "calibrated": [0.1, 0.5, 0.9]}
     estimate = {"rows": 9, "of": "score", "classes": [step]}
-    realised = Performance(classifier([0, 1], estimate))
     scores = [-2.0, -0.5, 0.5, 3.0]
     answers: Rows = [{"prediction": int(score > 0), "score": score} for score in scores]
-    realised.add(answers * 5, [0, 1, 0, 1] * 5)
+    report = reported(classifier([0, 1], estimate), answers * 5, [0, 1, 0, 1] * 5)
 
-    report = realised.report()
-    assert report is not None
     assert report["calibration"] == []
     assert report["roc_auc"] == metrics.roc_auc_score([0, 1, 0, 1], scores)
     assert report["estimated"]["accuracy"] == pytest.approx((0.9 + 0.5 + 0.5 + 0.9) / 4)
 
 
 def test_an_unknown_label_is_wrong_and_counted() -> None:
-    realised = Performance(classifier(["a", "b"]))
     answers: Rows = [{"prediction": "a"}, {"prediction": "b"}, {"prediction": "b"}]
-    realised.add(answers * 20, ["a", "c", "b"] * 20)
+    report = reported(classifier(["a", "b"]), answers * 20, ["a", "c", "b"] * 20)
 
-    report = realised.report()
-    assert report is not None
     assert (report["rows"], report["unknown_labels"]) == (60, 20)
     assert report["accuracy"] == pytest.approx(2 / 3)
     assert (report["precision"], report["recall"]) == (0.5, 1.0)
@@ -246,12 +229,9 @@ def test_an_unknown_label_is_wrong_and_counted() -> None:
 
 
 def test_outliers_are_labels() -> None:
-    realised = Performance({"task": "outlier"})
     answers: Rows = [{"prediction": -1, "score": -0.2}, {"prediction": 1, "score": 0.3}]
-    realised.add(answers * 10, [-1] * 20)
+    report = reported({"task": "outlier"}, answers * 10, [-1] * 20)
 
-    report = realised.report()
-    assert report is not None
     assert (report["accuracy"], report["roc_auc"]) == (0.5, None)
 
 
@@ -259,15 +239,13 @@ def test_outliers_are_labels() -> None:
 def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
     answered = RANDOM.normal(size=(60, outputs))
     truth = answered + RANDOM.normal(size=(60, outputs))
-    realised = Performance(regressor(outputs))
     listed = answered.tolist() if outputs > 1 else answered[:, 0].tolist()
-    realised.add(
+    report = reported(
+        regressor(outputs),
         [{"prediction": each} for each in listed],
         truth.tolist() if outputs > 1 else truth[:, 0].tolist(),
     )
 
-    report = realised.report()
-    assert report is not None
     figures = {
         "rows": 60,
         "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(truth, answered)),
@@ -281,11 +259,10 @@ def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
 
 def test_the_expected_error_of_the_same_rows() -> None:
     estimate = {"rows": 9, "edges": [0.0, 10.0], "absolute_error": [1.0, 2.0, 4.0]}
-    realised = Performance(regressor(1, estimate))
-    realised.add([{"prediction": v} for v in (-5.0, 0.0, 10.0, 11.0)] * 5, [0] * 20)
+    report = reported(
+        regressor(1, estimate), [{"prediction": v} for v in (-5.0, 0.0, 10.0, 11.0)] * 5, [0] * 20
+    )
 
-    report = realised.report()
-    assert report is not None
     assert report["estimated"] == {"rows": 20, "mean_absolute_error": (1 + 1 + 2 + 4) / 4}
     assert report["mean_absolute_error"] == 26 / 4
 
@@ -414,23 +391,17 @@ def test_a_truth_beyond_all_that_was_seen_leaves_a_figure() -> None:
     """The largest number there is, and one that is infinite once it is squared."""
     seen = {"output": "prediction", "measure": "value", "edges": [0.0, 10.0], "counts": [9, 9, 9]}
     manifest = {**regressor(), "reference": {"features": [{**seen, "missing": 0}]}}
-    realised = Performance(manifest)
     answers: Rows = [{"prediction": 1.0}] * 17 + [{"prediction": 1e308}] * 3
-    realised.add(answers, [2.0] * 16 + [1e308, -1e308, -1e200, 1.0])
+    report = reported(manifest, answers, [2.0] * 16 + [1e308, -1e308, -1e200, 1.0])
 
-    report = realised.report()
-    assert report is not None
     assert report["beyond"] == 4
     assert report["mean_absolute_error"] == (16 + 4 * 1000) / 20
     assert report["root_mean_squared_error"] == pytest.approx(math.sqrt((16 + 4e6) / 20))
 
 
 def test_a_truth_beyond_leaves_a_figure_of_models_whose_range_is_not_known() -> None:
-    realised = Performance(regressor())
-    realised.add([{"prediction": 1.0}] * 20, [1e308] * 20)
+    report = reported(regressor(), [{"prediction": 1.0}] * 20, [1e308] * 20)
 
-    report = realised.report()
-    assert report is not None
     assert math.isfinite(report["root_mean_squared_error"])
     assert report["beyond"] == 20
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from math import comb, inf, log, sqrt
-from random import Random
 
 import numpy as np
 import pytest
@@ -30,6 +29,7 @@ CHANCES = [0.5, 0.25, 0.1, 0.05, 0.01, 1e-3, 1e-5, 1e-7, 1e-9]
 SIZES = [(n, m) for n in (300, 5000) for m in (200, 2000, 10_000)]
 DRAWS = 2000
 MORE_DRAWS = 10_000  # where the index has few bins of five rows, and its rate is 0.018
+FEW_ROWS = 300
 SHARES = {
     "equal": np.full(10, 0.1),
     "steep": 0.5 ** np.arange(1, 11) / (1 - 0.5**10),
@@ -126,14 +126,14 @@ def test_merging_keeps_rows_makes_bins_large_and_is_done_once(
     assert lists(again) == after.tolist()
 
 
-@given(tables, st.randoms(use_true_random=False))
+@given(tables, st.integers(0, 2**32))
 def test_what_is_merged_is_seen_in_the_sums_only(
-    table: tuple[list[int], list[int]], random: Random
+    table: tuple[list[int], list[int]], seed: int
 ) -> None:
     reference, new = (np.array(one) for one in table)
     n, m = reference.sum(), new.sum()
     sums = np.repeat(np.arange(len(new)), reference + new)
-    random.shuffle(sums)  # type: ignore[arg-type]
+    np.random.default_rng(seed).shuffle(sums)
     other = [np.bincount(part, minlength=len(new)) for part in (sums[:n], sums[n : n + m])]
     for ordered in (True, False):
         one = np.add(*merged(reference, new, ordered=ordered))
@@ -402,20 +402,25 @@ def alarms(reference: Array, new: Array, *, ordered: bool, chance: float) -> lis
     ]
 
 
+def both_alarms(reference: Array, new: Array, *, chance: float) -> list[list[bool]]:
+    """Of the same counts in an order, and in none: the same where nothing has to be merged."""
+    ordered = alarms(reference, new, ordered=True, chance=chance)
+    if merged(reference, new, ordered=True)[0] is merged(reference, new, ordered=False)[0]:
+        return [ordered, ordered]
+    return [ordered, alarms(reference, new, ordered=False, chance=chance)]
+
+
 @pytest.mark.parametrize(("n", "m"), SIZES)
 @pytest.mark.parametrize("name", SHARES)
-@pytest.mark.parametrize("ordered", [True, False])
-def test_bins_of_one_distribution_raise_few_false_alarms(
-    n: int, m: int, name: str, ordered: bool
-) -> None:
+def test_bins_of_one_distribution_raise_few_false_alarms(n: int, m: int, name: str) -> None:
     random = np.random.default_rng(7)
-    draws = MORE_DRAWS if name == "one large" else DRAWS
+    draws = MORE_DRAWS if name == "one large" and min(n, m) <= FEW_ROWS else DRAWS
     pairs = [random.multinomial(size, SHARES[name], draws) for size in (n, m)]
-    raised = [alarms(*pair, ordered=ordered, chance=0.01) for pair in zip(*pairs, strict=True)]
+    raised = [both_alarms(*pair, chance=0.01) for pair in zip(*pairs, strict=True)]
 
-    rates = np.mean(raised, axis=0)
-    assert np.max(rates) <= 0.02, rates
-    assert np.min(rates[:2]) >= 0.003, rates  # no looser than need be
+    for rates in np.mean(raised, axis=0):  # of bins in an order, and of categories
+        assert np.max(rates) <= 0.02, rates
+        assert np.min(rates[:2]) >= 0.003, rates  # no looser than need be
 
 
 @pytest.mark.parametrize(("n", "m"), SIZES)
@@ -423,10 +428,11 @@ def test_edges_at_the_references_own_quantiles_raise_few_false_alarms(n: int, m:
     random = np.random.default_rng(8)
     raised = []
     for _ in range(DRAWS):
-        first, second = random.random(n), random.random(m)
+        first = random.random(n)
         edges = np.quantile(first, np.arange(1, 10) / 10)
-        both = [np.bincount(np.searchsorted(edges, v), minlength=10) for v in (first, second)]
-        raised.append(alarms(*both, ordered=True, chance=0.01))
+        reference = np.bincount(np.searchsorted(edges, first), minlength=10)
+        new = random.multinomial(m, np.diff(edges, prepend=0, append=1))  # of as uniform numbers
+        raised.append(alarms(reference, new, ordered=True, chance=0.01))
     assert np.max(np.mean(raised, axis=0)) <= 0.02
 
 

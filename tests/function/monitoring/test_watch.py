@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Mapping
+from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
-from tests.conftest import client_of
+from tests.conftest import at_once, client_of
 from tests.function.monitoring.models import asked, built, customers, in_parts, memory_of
 
 
@@ -130,14 +130,10 @@ def test_threads(model: Model, answered: Prediction) -> None:
         for part in own:
             watch.count(part)
 
-    threads = [threading.Thread(target=count, args=(own,)) for own in parts]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*(partial(count, own) for own in parts))
     finally:
         sys.setswitchinterval(interval)
     watch.figures()

@@ -21,7 +21,7 @@ from onnxlet.function.http.document import PARTS
 from onnxlet.function.http.routes import table
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.settings import Settings
-from tests.conftest import Client, app_of, loaded_by_a_start, quiet
+from tests.conftest import Client, app_of, quiet
 from tests.convert.imported import onnx_files
 from tests.function.http.test_report import write_page
 
@@ -228,6 +228,17 @@ def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None
     OAS31Validator({**schema, "components": document["components"]}).validate(value)
 
 
+def _check_example(client: Any, document: dict[str, Any], path: str) -> None:
+    """The example of a POST in JSON is what its schema says, and so is the answer to it."""
+    operation = document["paths"][path]["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+    answer = client.post(path, json=content["example"], headers=_headers(operation))
+    assert answer.status_code == 200, (path, answer.text)
+    _check(document, content["schema"], content["example"])
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    _check(document, schema, answer.get_json())
+
+
 def test_a_default_model_needs_no_name(flask_client: Callable[..., Client]) -> None:
     document = flask_client(default_model="iris").get("/openapi.json").json()
 
@@ -262,16 +273,10 @@ def test_every_task(tasks: Path) -> None:
 
     validate(document)
     asked = set()
-    for path, method, operation in operations(document):
-        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        if method == "get" or content is None:
-            continue
-        answer = client.post(path, json=content["example"], headers=_headers(operation))
-        assert answer.status_code == 200, (path, answer.text)
-        _check(document, content["schema"], content["example"])
-        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        _check(document, schema, answer.get_json())
-        asked.add(path)
+    for path, _, operation in operations(document):
+        if "application/json" in operation.get("requestBody", {}).get("content", {}):
+            _check_example(client, document, path)
+            asked.add(path)
     assert len(asked) > 8 * len(list(tasks.iterdir()))
 
 
@@ -292,22 +297,9 @@ def test_what_another_framework_exported(tmp_path: Path) -> None:
 
     validate(document)
     for path in ("/predict", "/v2/models/net/infer", "/v1/models/net:predict", "/invocations"):
-        operation = document["paths"][path]["post"]
-        content = operation["requestBody"]["content"]["application/json"]
-        answer = client.post(path, json=content["example"])
-        assert answer.status_code == 200, (path, answer.text)
-        _check(document, content["schema"], content["example"])
-        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        _check(document, schema, answer.get_json())
+        _check_example(client, document, path)
     schema = document["paths"]["/models/net"]["get"]["responses"]["200"]["content"]
     _check(document, schema["application/json"]["schema"], client.get("/models/net").get_json())
-
-
-def test_it_costs_nothing_at_the_start(models: Path) -> None:
-    loaded = loaded_by_a_start(models)
-    assert "onnxlet.function.http.pages" in loaded
-    described = ("onnxlet.function.openapi", "onnxlet.function.models.example")
-    assert not {each for each in loaded if each.startswith(described) or ".openapi" in each}
 
 
 RULES = [each.rule for each in table() if each.protocol]  # of predictions

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import SERVICE
 from onnxlet.function.aws import queue_events
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols.shared.request_options import in_attributes
 from onnxlet.function.serving.predict import predict
-from onnxlet.function.settings import Settings
-from tests.conftest import client_of
 from tests.events import make_sqs_event
 from tests.function import calibrated as made
 from tests.function.protocols.ways import (
@@ -28,6 +26,7 @@ from tests.function.protocols.ways import (
     Asked,
     Question,
     as_csv,
+    asking_of,
     by_row,
     by_tensor,
     form,
@@ -55,8 +54,7 @@ def region(outputs: Mapping[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def at(calibrated: Path) -> Asked:
-    app = create_app(calibrated, settings=Settings(calibrated), log=lambda entry: None)
-    return Asked(calibrated, app, client_of(app))
+    return asking_of(calibrated)
 
 
 def expected(at: Asked, model: str) -> tuple[Any, Any]:
@@ -91,7 +89,7 @@ def test_fields_of_csv_follow_one_another(at: Asked, model: str) -> None:
 def test_the_outputs_of_v2_by_name(at: Asked, model: str) -> None:
     name = "set" if model == "classes" else "interval"
     body = tensor(parameters={"coverage": C}, outputs=[{"name": name}, {"name": "prediction"}])
-    got = by_tensor(form(at.client.post(f"/v2/models/{model}/infer", body))["outputs"])
+    got = by_tensor(at.client.post(f"/v2/models/{model}/infer", body))
 
     assert list(got) == [name, "prediction"]
     assert (got["prediction"], got[name]) == expected(at, model)

@@ -14,7 +14,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, through_events
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function import near as made
-from tests.function.protocols.ways import WAYS, Asked, Question, form, sagemaker_csv
+from tests.function.protocols.ways import WAYS, Asked, Question, asking_of, form, sagemaker_csv
 
 ROWS = made.ROWS[:5].tolist()
 
@@ -29,8 +29,7 @@ def tensors(**more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def at(near: Path) -> Asked:
-    app = create_app(near, settings=Settings(near), log=lambda entry: None)
-    return Asked(near, app, client_of(app))
+    return asking_of(near)
 
 
 def named(k: int) -> list[list[str]]:
@@ -207,9 +206,8 @@ def test_drift_is_counted_by_the_models_own_number(near: Path) -> None:
     assert all(total[-1] == 0.0 for _, _, total in totals), "none is missing"
 
 
-def test_the_document_says_how_many(near: Path) -> None:
-    client = client_of(create_app(near, settings=Settings(near), log=lambda entry: None))
-    document = client.get("/openapi.json").json()
+def test_the_document_says_how_many(at: Asked) -> None:
+    document = at.client.get("/openapi.json").json()
     for path in ("/models/products/predict", "/v2/models/products/infer"):
         parameters = {each["name"]: each for each in document["paths"][path]["post"]["parameters"]}
         schema = parameters["k"]["schema"]
@@ -218,9 +216,8 @@ def test_the_document_says_how_many(near: Path) -> None:
     assert "k" not in [each["name"] for each in line]
 
 
-def test_what_is_served_is_described(near: Path) -> None:
-    client = client_of(create_app(near, settings=Settings(near), log=lambda entry: None))
-    got = client.get("/models/films").json()
+def test_what_is_served_is_described(at: Asked) -> None:
+    got = at.client.get("/models/films").json()
     assert (got["task"], got["parity"]["k"]) == ("recommendation", [5, 1, 12])
     assert got["signature"]["outputs"][0] == {
         "name": "prediction",

@@ -42,30 +42,30 @@ def b64(text: str) -> dict[str, str]:
     return {"b64": base64.b64encode(text.encode()).decode()}
 
 
+PLAIN, COLUMNAR = AnswerOptions(), AnswerOptions(columnar=True)
+
+
 @pytest.mark.parametrize(
     ("body", "call"),
     [
-        (
-            {"instances": [[1, 2], {"a": 3}]},
-            PredictRequest([[1, 2], {"a": 3}], options=AnswerOptions()),
-        ),
-        ({"instances": ["x", None]}, PredictRequest([["x"], [None]], options=AnswerOptions())),
-        ({"instances": []}, PredictRequest([], options=AnswerOptions())),
+        ({"instances": [[1, 2], {"a": 3}]}, PredictRequest([[1, 2], {"a": 3}], options=PLAIN)),
+        ({"instances": ["x", None]}, PredictRequest([["x"], [None]], options=PLAIN)),
+        ({"instances": []}, PredictRequest([], options=PLAIN)),
         (
             {"signature_name": "serving_default", "inputs": [[1, 2]]},
-            PredictRequest([[1, 2]], options=AnswerOptions(columnar=True)),
+            PredictRequest([[1, 2]], options=COLUMNAR),
         ),
         (
             {"inputs": {"a": [1, 2], "b": ["x", None]}, "signature_name": None},
-            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=COLUMNAR),
         ),
         (
             {"inputs": {"a": [[1], [2]], "b": [["x"], None]}},
-            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=COLUMNAR),
         ),
         (
             {"inputs": {"input": [[1, 2], [3, 4]]}},
-            PredictRequest([[1, 2], [3, 4]], ["input"], options=AnswerOptions(columnar=True)),
+            PredictRequest([[1, 2], [3, 4]], ["input"], options=COLUMNAR),
         ),
         (
             {"instances": [{"a": b64("红")}, ["x", b64("y")], b64("z")]},
@@ -146,13 +146,6 @@ def test_all_outputs_by_row_and_by_column(client: Client, sources: Mapping[str, 
     assert by_row == {"predictions": [dict(zip(by_name, p, strict=True)) for p in pairs], **classes}
     assert by_column == {"outputs": by_name, **classes}
     assert alone == {"predictions": native["probabilities"], **classes}
-
-
-def test_the_matrix_by_its_name(client: Client) -> None:
-    as_list = client.post(PATH, {"inputs": IRIS})
-
-    assert as_list.status == 200, as_list.body
-    assert client.post(PATH, {"inputs": {"input": IRIS}}).json() == as_list.json()
 
 
 def test_texts_in_base64(client: Client) -> None:

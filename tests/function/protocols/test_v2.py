@@ -139,8 +139,8 @@ def test_bytes_in_and_out(client: Client) -> None:
     form = {
         "inputs": [in_bytes(array, "FP32")],
         "outputs": [
-            {"name": "probabilities", "parameters": {"binary_data": True}},
-            {"name": "prediction", "parameters": {"binary_data": False}},
+            *wanted("probabilities", binary_data=True),
+            *wanted("prediction", binary_data=False),
         ],
     }
     body, headers = with_bytes(form, array.tobytes())
@@ -223,11 +223,8 @@ def test_the_likeliest_classes_as_text(
 ) -> None:
     rows = rows_of(sources["loan-default"])
     native = local.post("/models/loan-default/predict", {"instances": rows}).json()
-    wanted = {"binary_data": binary, "classification": count}
-    body = {
-        "inputs": as_columns(rows),
-        "outputs": [{"name": "probabilities", "parameters": wanted}],
-    }
+    chosen = wanted("probabilities", binary_data=binary, classification=count)
+    body = {"inputs": as_columns(rows), "outputs": chosen}
 
     answer = local.post("/v2/models/loan-default/infer", body)
 
@@ -271,6 +268,16 @@ def test_hints_that_change_nothing_are_ignored(client: Client) -> None:
     )
 
     assert hinted.json() == plain.json()
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    """A right request, with further members."""
+    return {"inputs": [tensor(ROWS)], **more}
+
+
+def wanted(name: str, **parameters: Any) -> list[dict[str, Any]]:
+    """One output, with these parameters."""
+    return [{"name": name, "parameters": parameters}]
 
 
 FORM_FAULTS = {
@@ -317,7 +324,7 @@ FORM_FAULTS = {
         "input 'input': content_type 'base64' is not read here",
     ),
     "hint of all": (
-        {"inputs": [tensor(ROWS)], "parameters": {"content_type": "hg_json"}},
+        asked(parameters={"content_type": "hg_json"}),
         "content_type 'hg_json' is not read here",
     ),
     "shared memory": (
@@ -325,44 +332,32 @@ FORM_FAULTS = {
         "shared memory is not read here",
     ),
     "parameters": ({"inputs": [tensor(ROWS, parameters=[])]}, "'parameters': expected an object"),
-    "id": ({"id": 7, "inputs": [tensor(ROWS)]}, "'id': expected a string, got 7"),
+    "id": (asked(id=7), "'id': expected a string, got 7"),
     "half a character in id": (
-        {"id": "\ud800", "inputs": [tensor(ROWS)]},
+        asked(id="\ud800"),
         "'id': it has a lone surrogate, and could not be echoed",
     ),
-    "outputs": ({"inputs": [tensor(ROWS)], "outputs": {}}, "'outputs': expected a list"),
-    "no output": ({"inputs": [tensor(ROWS)], "outputs": [1]}, "outputs[0]: expected an object"),
-    "output twice": (
-        {"inputs": [tensor(ROWS)], "outputs": [{"name": "score"}] * 2},
-        "output 'score' is there twice",
-    ),
+    "outputs": (asked(outputs={}), "'outputs': expected a list"),
+    "no output": (asked(outputs=[1]), "outputs[0]: expected an object"),
+    "output twice": (asked(outputs=[{"name": "score"}] * 2), "output 'score' is there twice"),
     "unknown output": (
-        {"inputs": [tensor(ROWS)], "outputs": [{"name": "score"}]},
+        asked(outputs=[{"name": "score"}]),
         "unknown outputs ['score']: there are prediction, probabilities",
     ),
     "classification": (
-        {
-            "inputs": [tensor(ROWS)],
-            "outputs": [{"name": "prediction", "parameters": {"classification": 2}}],
-        },
+        asked(outputs=wanted("prediction", classification=2)),
         "'prediction' has no value for each class: ask without classification",
     ),
     "classes": (
-        {
-            "inputs": [tensor(ROWS)],
-            "outputs": [{"name": "probabilities", "parameters": {"classification": True}}],
-        },
+        asked(outputs=wanted("probabilities", classification=True)),
         "'classification': expected a whole number from 0, got a boolean",
     ),
     "shared output": (
-        {
-            "inputs": [tensor(ROWS)],
-            "outputs": [{"name": "probabilities", "parameters": {"shared_memory_region": "r"}}],
-        },
+        asked(outputs=wanted("probabilities", shared_memory_region="r")),
         "shared memory is not written here",
     ),
     "flag": (
-        {"inputs": [tensor(ROWS)], "parameters": {"binary_data_output": 1}},
+        asked(parameters={"binary_data_output": 1}),
         "'binary_data_output': expected true or false, got 1",
     ),
     "all at once": (
@@ -569,11 +564,12 @@ def test_several_outputs_lie_one_after_another(pair: Client, binary: bool) -> No
 
 @pytest.mark.parametrize("output", ["prediction", "probabilities"])
 def test_classes_of_several_outputs_are_not_ranked_together(pair: Client, output: str) -> None:
-    wanted = {"name": output, "parameters": {"classification": 1}}
-
     answer = pair.post(
         "/v2/models/pair/infer",
-        {"inputs": [tensor([[1, 2, 3]], shape=[1, 3])], "outputs": [wanted]},
+        {
+            "inputs": [tensor([[1, 2, 3]], shape=[1, 3])],
+            "outputs": wanted(output, classification=1),
+        },
     )
 
     assert answer.status == 400

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.edge.mqtt.service import Responder
-from onnxlet.function.app import SERVICE
+from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client
+from tests.conftest import Answer, Client, client_of
 from tests.edge.mqtt.test_readings import reading
 from tests.events import make_sqs_event
+from tests.function.protocols.test_v2 import outputs_of
 
 TARGET = "X-Amzn-SageMaker-Target-Model"
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -33,6 +33,12 @@ class Asked(NamedTuple):
     folder: Path
     app: Any
     client: Client
+
+
+def asking_of(folder: Path) -> Asked:
+    """An app that serves a folder, and logs nothing."""
+    app = create_app(folder, settings=Settings(folder), log=lambda entry: None)
+    return Asked(folder, app, client_of(app))
 
 
 class Question(NamedTuple):
@@ -97,40 +103,17 @@ def by_row(predictions: Any) -> Outputs:
     return {name: [row[name] for row in predictions] for name in predictions[0]}
 
 
-def by_tensor(outputs: Any) -> Outputs:
-    """Of sets, which are booleans there, the labels."""
-    found = {}
-    for each in outputs:
-        found[each["name"]] = values = np.reshape(each["data"], each["shape"]).tolist()
-        if each["name"] == "set":
-            classes = json.loads(each["parameters"]["classes"])
-            assert (each["datatype"], each["shape"]) == ("BOOL", [len(values), len(classes)])
-            pairs = (zip(classes, row, strict=True) for row in values)
-            found["set"] = [[label for label, inside in row if inside] for row in pairs]
+def by_tensor(answer: Answer) -> Outputs:
+    """From JSON or the bytes behind it; of sets, which are booleans there, the labels."""
+    found = outputs_of(answer)
+    if "set" in found:
+        length = int(answer.headers.get(HEADER.lower(), len(answer.body)))
+        [about] = [o for o in json.loads(answer.body[:length])["outputs"] if o["name"] == "set"]
+        classes = json.loads(about["parameters"]["classes"])
+        assert (about["datatype"], about["shape"]) == ("BOOL", [len(found["set"]), len(classes)])
+        pairs = (zip(classes, row, strict=True) for row in found["set"])
+        found["set"] = [[label for label, inside in row if inside] for row in pairs]
     return found
-
-
-def from_bytes(answer: Answer) -> Any:
-    """The outputs of an answer with bytes behind its JSON, as if they were in it."""
-    assert answer.status == 200, answer.body
-    length = int(answer.headers[HEADER.lower()])
-    outputs, tail = json.loads(answer.body[:length])["outputs"], answer.body[length:]
-    for entry in outputs:
-        size = entry["parameters"]["binary_data_size"]
-        entry["data"], tail = _values(tail[:size], entry["datatype"]), tail[size:]
-    assert tail == b""
-    return outputs
-
-
-def _values(content: bytes, datatype: str) -> Any:
-    if datatype != "BYTES":
-        return np.frombuffer(content, {"FP64": "<f8", "BOOL": "?"}[datatype])
-    texts = []
-    while content:
-        [size] = struct.unpack_from("<I", content)
-        texts.append(content[4 : 4 + size].decode())
-        content = content[4 + size :]
-    return texts
 
 
 def query(at: Asked, q: Question) -> Outputs:
@@ -220,12 +203,12 @@ def sagemaker_csv(at: Asked, q: Question) -> list[list[str]]:
 
 def v2(at: Asked, q: Question) -> Outputs:
     sent = q.inputs(parameters={q.option: q.value})
-    return by_tensor(form(at.client.post(f"/v2/models/{q.model}/infer", sent))["outputs"])
+    return by_tensor(at.client.post(f"/v2/models/{q.model}/infer", sent))
 
 
 def v2_query(at: Asked, q: Question) -> Outputs:
     path = f"/v2/models/{q.model}/infer?{q.query}"
-    return by_tensor(form(at.client.post(path, q.inputs()))["outputs"])
+    return by_tensor(at.client.post(path, q.inputs()))
 
 
 def v2_bytes(at: Asked, q: Question) -> Outputs:
@@ -234,10 +217,12 @@ def v2_bytes(at: Asked, q: Question) -> Outputs:
     if q.matrix:
         content, kind = np.array(q.rows, "<f8").tobytes(), "application/octet-stream"
         answer = at.client.post(f"{path}?{q.query}", content, {HEADER: "0"}, kind=kind)
-        return by_tensor(from_bytes(answer))
-    wanted = [{"name": "prediction", "parameters": {"binary_data": True}}]
-    sent = q.inputs(parameters={q.option: q.value}, outputs=wanted)
-    return by_tensor(from_bytes(at.client.post(path, sent)))
+    else:
+        wanted = [{"name": "prediction", "parameters": {"binary_data": True}}]
+        sent = q.inputs(parameters={q.option: q.value}, outputs=wanted)
+        answer = at.client.post(path, sent)
+    assert HEADER.lower() in answer.headers
+    return by_tensor(answer)
 
 
 Way = Callable[[Asked, Question], Outputs]

@@ -80,7 +80,8 @@ def test_what_is_answered_is_counted_and_logged(ask: Callable[[Any], Any]) -> No
         "rows": 2,
     }
     assert (count.answered, count.rows, count.refused) == (1, 2, 0)
-    assert count.answered_ns > 0
+    assert set(count.stages_ns) == {"compute_input", "compute_infer", "compute_output"}
+    assert all(count.stages_ns.values())
 
 
 @pytest.mark.parametrize(
@@ -132,4 +133,12 @@ def test_errors_of_every_class_are_answers(
     tries = 2 if kind is TookTooLong and ask.way == "queue" else 1  # type: ignore[attr-defined] # of the fixture
     assert (count.answered, count.refused) == (0, tries)
     if not isinstance(made, OnnxletError):
-        assert "canary" not in json.dumps([answer, line]) + capfd.readouterr().err
+        log = capfd.readouterr().err
+        assert "canary" not in json.dumps([answer, line]) + log
+        assert "in broken" in log  # where it happened
+        assert (line["error"], line["model"]) == (kind.__name__, "shop")
+        told = "the server failed; its log has the request id"
+        assert answer is None or (answer["title"], answer["detail"]) == (
+            "Internal Server Error",
+            told,
+        )

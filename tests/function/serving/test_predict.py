@@ -219,11 +219,6 @@ def test_golden_rows_never_leave_by_http(client: Client) -> None:
     assert b"statistics" not in client.get("/models/loan-default").body
 
 
-def test_health(client: Client) -> None:
-    assert client.get("/v2/health/live").json() == {"live": True}
-    assert client.get("/v2/health/ready").json() == {"ready": True}
-
-
 @pytest.mark.every_transport
 def test_a_plain_request_id_is_kept_and_an_odd_one_replaced(client: Client) -> None:
     kept = client.get("/v2/health/live", {"X-Request-Id": "abc-123"})
