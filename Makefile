@@ -36,8 +36,9 @@ NOT_OLDEST := bundle examples graph imported workers record_batches/test_tables_
     $(addprefix score/test_,duckdb.py journal.py s3.py same_bytes.py) \
     $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py fits.py) \
     tables/test_csv_parts.py test_command_line.py test_progress.py test_spacing.py
-# Tests in so many processes, where a suite is beside no other; a file's are in one.
-PROCESSES ?= 2
+# Tests in so many processes, where a suite is beside no other: three for two cores, as many tests
+# wait for processes of their own. A file's are in one.
+PROCESSES ?= 3
 SPREAD := -n $(PROCESSES) --dist loadfile
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
