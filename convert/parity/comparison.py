@@ -205,7 +205,7 @@ def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
 
 
 def floors_by_scale(expected: Answers) -> dict[str, Array]:
-    """The floors of each output of numbers, by its scale alone."""
+    """The floors of each output of numbers, by its scale only."""
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 

@@ -64,7 +64,7 @@ class CsvForm:
     first_unnamed: bool = False  # each row has a field more than the header, the first of them
 
     def for_pandas(self) -> dict[str, Any]:
-        """What `pandas.read_csv` is told of it."""
+        """The arguments of `pandas.read_csv` for this form."""
         return {
             "sep": self.separator, "encoding": self.encoding, "decimal": self.decimal,
             "skiprows": self.skip,

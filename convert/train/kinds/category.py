@@ -86,7 +86,7 @@ class Category(Kind):
         ]
 
     def native(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
-        """Whole numbers, which the learner is told are categories."""
+        """Whole numbers, which the learner takes for categories."""
         return [(ENCODED, _codes(), names(columns))]
 
     def width(self, column: TableColumn) -> int:

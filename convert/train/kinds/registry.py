@@ -72,8 +72,8 @@ def _why_of_words(content: Content) -> str:
     if words is None:
         return ""
     # Nearly each row has a value of its own that says nothing of another row.
-    alone = seen.known >= MANY // 2 and seen.distinct >= ALMOST_ALL * seen.known
-    if alone and (words.words < WORDS or all(UUID.fullmatch(text) for text in words.some)):
+    unique = seen.known >= MANY // 2 and seen.distinct >= ALMOST_ALL * seen.known
+    if unique and (words.words < WORDS or all(UUID.fullmatch(text) for text in words.some)):
         if seen.distinct == seen.known:
             return f"another text in each row{words.odd}"
         return f"{seen.different} in {seen.known:,} rows: nearly each has its own{words.odd}"
