@@ -145,6 +145,23 @@ def test_refused_records_are_set_aside_until_a_retry(tmp_path: Path, time: Time)
     assert (queue.totals().sent, queue.totals().aside) == (1, 0)
 
 
+def test_a_batch_that_is_refused_is_halved_until_one_record_is_left(
+    tmp_path: Path, time: Time
+) -> None:
+    queue = opened(tmp_path, time)
+    queue.add([made(name, time) for name in "abcde"])
+    whole = queue.take()
+    halves = []
+    for _ in range(2):
+        left = queue.refused()
+        halves.append((left, ids(queue.take())))
+
+    assert ids(whole) == ["a", "b", "c", "d", "e"]
+    assert halves == [(2, ["a", "b"]), (1, ["a"])]
+    assert (queue.refused(), queue.totals().waiting, queue.totals().aside) == (0, 4, 1)
+    assert emptied(queue) == ["b", "c", "d", "e"]
+
+
 def test_the_oldest_make_room_and_are_counted(tmp_path: Path, time: Time) -> None:
     queue = opened(tmp_path, time, max_bytes=MB)
     names = [str(number) for number in range(300)]

@@ -89,6 +89,15 @@ def test_rows_of_a_large_body_are_those_of_a_small_one(
     assert len(read(body, lambda size, more: None).rows) == len(expected[1])
 
 
+def test_a_blank_line_is_a_row_where_there_is_one_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a missing cell, as the csv module writes one; of several columns it is no row."""
+    for large in (0, 2**20):
+        monkeypatch.setattr(csv_lines, "LARGE_BODY", large)
+        assert frame(b"a\n1\n\n2\n") == (["a"], [["1"], [""], ["2"]])
+        assert frame(b'a\n"1"\n\n2\n') == (["a"], [["1"], [""], ["2"]])
+        assert frame(b'a,b\n"1",1\n\n2,2\n') == (["a", "b"], [["1", "1"], ["2", "2"]])
+
+
 @pytest.mark.parametrize("quoted", [False, True])
 @pytest.mark.parametrize("large", [0, 2**20])
 def test_lines_that_are_no_rows_are_bounded(

@@ -46,6 +46,7 @@ TEXTS = [
     "  \t\n\n a\u00a0\u00a0b  c\u2028\u2029d ",
     "the THE movie is is good good don't well-known 3.14",
     "नमस्ते दुनिया مرحبا بالعالم שָׁלוֹם สวัสดี",
+    "Onnx™ at 20 ℃ and 3 ㎰",  # in capitals only once it is taken apart
 ]
 LETTERS = st.text() | st.text("aA1 \t\nİßΣé\u0301中🦙-'") | st.sampled_from(TEXTS)
 STOPPED = {"stop_words": ["the", "is", "aa", "a"]}
@@ -91,6 +92,7 @@ def counts_of(vectoriser: Any, texts: list[str]) -> Array:
 @pytest.mark.parametrize("analysis", ANALYSES, ids=str)
 @settings(max_examples=150, deadline=None)
 @given(document=LETTERS)
+@example(document=TEXTS[-1])
 def test_text_is_cut_as_scikit_learn_cuts_it(analysis: dict[str, Any], document: str) -> None:
     vectoriser = HashingVectorizer(**analysis)
     cut = text.analyser(tokens_of(vectoriser)["tokens"])

@@ -29,6 +29,7 @@ COLUMNS = [
     Column("place", "string", nullable=True),
     Column("kind", "string", categories=("a", "b")),
     Column("grade", "int64", categories=(1, 2)),
+    Column("floor", "int64", minimum=-1, maximum=2),
     Column("dropped", "string", required=False),
 ]
 TENSORS = [
@@ -41,6 +42,7 @@ TENSORS = [
     {"name": "c", "dtype": "int64", "columns": ["id"]},
     {"name": "d", "dtype": "bool", "columns": ["new"]},
     {"name": "e", "dtype": "string", "columns": ["kind", "place"]},
+    {"name": "f", "dtype": "int64", "columns": ["floor"]},
 ]
 SIGNATURE = Signature(COLUMNS, [], TENSORS)
 NUMBERS = Signature(
@@ -50,7 +52,7 @@ NUMBERS = Signature(
 )
 GOOD: dict[str, Any] = {
     "price": 1.5, "size": 2, "ratio": 0.5, "rooms": 3, "id": 2**62 + 1, "new": True,
-    "place": "x", "kind": "a", "grade": 1,
+    "place": "x", "kind": "a", "grade": 1, "floor": -1,
 }  # fmt: skip
 CELLS = st.one_of(
     st.none(),
@@ -87,6 +89,8 @@ def same(a: Any, b: Any) -> bool:
 @settings(max_examples=600, deadline=None)
 @given(rows=rows_of([c.name for c in COLUMNS if c.required]))
 @example(rows=[GOOD, {**GOOD, "id": 2**63}])
+@example(rows=[GOOD, {**GOOD, "floor": 3}])
+@example(rows=[{**GOOD, "floor": -2}])
 def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> None:
     if isinstance(rows[0], list):
         rows = [[*row, None] for row in rows]
