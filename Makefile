@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
 .SILENT:
+# Images of Python set it. What is imported from an environment made here is compiled once, and not
+# again by each of the processes that a suite, a deploy or a bench starts.
+unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8080
 EXAMPLE ?= house_prices

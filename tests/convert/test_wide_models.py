@@ -145,6 +145,7 @@ def test_columns_that_go_the_same_way_are_of_one_kind() -> None:
     assert next(kind for kind in kinds if 0 in kind)[:2] == [0, 2]
 
 
+@pytest.mark.pipelines  # hundreds of columns, one by one
 @pytest.mark.usefixtures("few")
 def test_a_wide_frame_is_probed_as_if_each_column_were(monkeypatch: pytest.MonkeyPatch) -> None:
     source = mixed()

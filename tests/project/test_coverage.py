@@ -39,6 +39,7 @@ def test_every_estimator_has_its_line_and_none_differs(outcomes: dict[str, Outco
     assert results.count("exact") >= LEAST_EXACT
 
 
+@pytest.mark.pipelines
 @pytest.mark.parametrize("name", SAMPLE)
 def test_the_line_is_what_a_sweep_finds(name: str, outcomes: dict[str, Outcome]) -> None:
     assert row_of(judged(name)) == row_of(outcomes[name])

@@ -104,6 +104,7 @@ for arguments in (
 """
 
 
+@pytest.mark.pipelines  # two processes that build
 def test_builds_at_once_with_other_hash_seeds_are_one_version(
     project: Path, tmp_path: Path
 ) -> None:
@@ -318,6 +319,7 @@ print(len(versions), left)
 """
 
 
+@pytest.mark.pipelines  # many processes
 def test_builds_killed_at_random_moments_leave_whole_versions_alone(tmp_path: Path) -> None:
     end = subprocess.run(
         [sys.executable, "-c", BUILDING, str(tmp_path), "8", "7"],

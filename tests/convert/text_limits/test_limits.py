@@ -105,6 +105,7 @@ def test_how_much_longer_steps_make_a_text(steps: list[Any], times: int | None) 
     assert len(composed([STRIPPED, UPPER])(text)) == 9
 
 
+@pytest.mark.gate  # the longest of texts, some times
 def test_steps_that_search_are_slow_where_their_pattern_is() -> None:
     linear = SEARCHED | {"pattern": r"(\d+)"}
     split = {"step": "split_part", "separator": r"\s+\.", "pattern": True, "index": 0, "most": -1}

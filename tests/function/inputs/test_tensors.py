@@ -242,6 +242,7 @@ def test_all_that_is_wrong_with_the_form_is_listed_at_once() -> None:
         "column 'place': expected as many rows as 'size' has, 3, got 2",
         "column 'kind': expected shape [n] or [n, 1], got []",
         "column 'grade': expected as many rows as 'size' has, 3, got 2",
+        "column 'floor': expected as many rows as 'size' has, 3, got 2",
     ]
 
 
@@ -320,7 +321,7 @@ def test_raw_bytes_of_text_are_one_text() -> None:
     ("content", "signature", "part"),
     [
         (b"1" * 17, MATRIX, "expected rows of 16 bytes (2 of float64), got 17 bytes"),
-        (b"1" * 16, SIGNATURE, "bytes without a header are one input, and the model has 10"),
+        (b"1" * 16, SIGNATURE, "bytes without a header are one input, and the model has 11"),
         (
             b"\x02",
             Signature(

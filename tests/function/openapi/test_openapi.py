@@ -26,6 +26,7 @@ from tests.convert.imported import onnx_files
 from tests.function.http.test_report import write_page
 
 METHODS = ("get", "post")
+REFERENCE = re.compile(r'"\$ref": "#/components/([^/"]+)/([^"]+)"')
 KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
 
 
@@ -225,7 +226,19 @@ def _check_answer(document: dict[str, Any], operation: dict[str, Any], answer: A
 
 
 def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
-    OAS31Validator({**schema, "components": document["components"]}).validate(value)
+    OAS31Validator({**schema, "components": _referred_to(document, schema)}).validate(value)
+
+
+def _referred_to(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The components a schema refers to: a validator looks through all it has at each reference."""
+    found: dict[str, Any] = {}
+    unread = [schema]
+    while unread:
+        for kind, name in REFERENCE.findall(json.dumps(unread.pop(), ensure_ascii=False)):
+            if name not in found.setdefault(kind, {}):
+                found[kind][name] = document["components"][kind][name]
+                unread.append(found[kind][name])
+    return found
 
 
 def _check_example(client: Any, document: dict[str, Any], path: str) -> None:
