@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -27,7 +26,6 @@ GAPS = (
 )  # fmt: skip
 CELLS_AT_ONCE = 4_000_000
 ROWS_AT_ONCE = 100_000
-NO_COLUMN = "\0"
 SHOWN_LINES = 5
 UNEQUAL = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
 CODE = re.compile(r"0[0-9]+")  # what is no longer the same without its zero
@@ -75,8 +73,8 @@ class CsvRows:
                     NO_HEADER if no_header(names) else "Give each column its own name.",
                 )
             )
-        regular = self.form.trailing or self.form.first_unnamed
-        if not regular and self._some_line_is_longer():
+        regular = self.form.layout.trailing or self.form.layout.first_unnamed
+        if not regular and any(len(row) > len(names) for row in self.form.layout.rows):
             problems.extend(self._longer(self.lengths()))
         refuse(problems, self.place)
 
@@ -87,18 +85,17 @@ class CsvRows:
 
         `dtypes` are of those where pandas is not to guess. WrongUse says where the file is broken.
         """
-        names, extra = self._names()
         at_once = max(100, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))
         try:
             with (
-                self.opened.open() as file,
+                self.opened.plain(self.form) as file,
                 pd.read_csv(
                     file,
-                    **self.form.for_pandas(),
+                    decimal="," if self.form.decimal == "," else ".",
                     keep_default_na=False,
                     na_values=list(GAPS),
                     dtype={**dict.fromkeys(self.texts, "str"), **(dtypes or {})},
-                    names=names,
+                    names=[name or f"Unnamed: {at}" for at, name in enumerate(self.form.names)],
                     header=0,
                     usecols=None if columns is None else list(columns),
                     index_col=False,
@@ -106,7 +103,7 @@ class CsvRows:
                     low_memory=False,  # one dtype in each part
                 ) as parts,
             ):
-                yield from (part.drop(columns=extra, errors="ignore") for part in parts)
+                yield from parts
         except pd.errors.EmptyDataError as error:
             raise WrongUse(
                 f"{self.place} is empty", "Expected a header and a row a line."
@@ -114,16 +111,9 @@ class CsvRows:
         except (pd.errors.ParserError, UnicodeError, EOFError, OSError) as error:
             raise self._broken(error) from error
 
-    def _names(self) -> tuple[list[str], list[str]]:
-        """A name for each field of a row, and those of them that are no columns."""
-        names = [name or f"Unnamed: {at}" for at, name in enumerate(self.form.names)]
-        if self.form.first_unnamed:
-            return [NO_COLUMN, *names], [NO_COLUMN]
-        return ([*names, NO_COLUMN], [NO_COLUMN]) if self.form.trailing else (names, [])
-
     def lengths(self) -> Lengths:
         """Count the fields of every row, by Python's own reader."""
-        width = len(self.form.names) + self.form.trailing + self.form.first_unnamed
+        width = len(self.form.names)
         found: list[tuple[int, int]] = []
         count = short = short_count = 0
         with self._fields() as rows:
@@ -133,7 +123,7 @@ class CsvRows:
                     count += 1
                     if len(found) < SHOWN_LINES:
                         found.append((line, len(row)))
-                elif len(row) < width - self.form.trailing:
+                elif len(row) < width:
                     short, short_count = short or line, short_count + 1
         return Lengths(found, count, short, short_count)
 
@@ -141,24 +131,12 @@ class CsvRows:
     def _fields(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
         """Line numbers and fields of all lines that hold something."""
         with (
-            self.opened.open() as file,
-            io.TextIOWrapper(file, self.form.encoding, newline="") as text,
+            self.opened.plain(self.form) as file,
+            io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
             any_size(),
         ):
-            lines = (line.replace("\0", "") for line in text)
-            for _ in range(self.form.skip):
-                next(lines, None)
-            reader = csv.reader(lines, delimiter=self.form.separator)
-            yield ((self.form.skip + reader.line_num, row) for row in reader if row)
-
-    def _some_line_is_longer(self) -> bool:
-        reader = csv.reader(
-            (f"{line}\n" for line in self.form.lines), delimiter=self.form.separator
-        )
-        try:
-            return any(len(row) > len(self.form.names) for row in reader)
-        except csv.Error:
-            return False
+            reader = csv.reader(line.replace("\0", "") for line in text)
+            yield ((reader.line_num, row) for row in reader if row)
 
     def _longer(self, lengths: Lengths) -> Iterator[Problem]:
         width = len(self.form.names)
@@ -194,13 +172,7 @@ def no_header(names: Sequence[str]) -> bool:
 
 def _with_leading_zeros(form: CsvForm) -> list[str]:
     """Columns of codes such as 01234, which are no longer the same as numbers."""
-    lines = chain([form.separator.join("x" for _ in form.names)], form.lines)
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=form.separator)
-    first, found = int(form.first_unnamed), set[int]()
-    try:
-        for row in reader:
-            cells = enumerate(row[first:])
-            found.update(at for at, cell in cells if CODE.fullmatch(cell.strip()))
-    except csv.Error:
-        return []
+    first = int(form.layout.first_unnamed)
+    rows = [row[first:] for row in form.layout.rows]
+    found = {at for row in rows for at, cell in enumerate(row) if CODE.fullmatch(cell.strip())}
     return [name for at, name in enumerate(form.names) if at in found and name]

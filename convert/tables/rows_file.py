@@ -26,7 +26,7 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
-from onnxlet.function.csv.form import form_of
+from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
@@ -71,6 +71,10 @@ class Opened:
         unpack = next((unpack for magic, unpack in PACKED if start.startswith(magic)), None)
         file = self.path.open("rb") if unpack is None else unpack(self.path, place)
         return bounded(file, size, f"{place}: ", self.limits)
+
+    def plain(self, form: CsvForm) -> IO[bytes]:
+        """It as plain CSV; whoever reads what is no CSV, or too long a row, gets WrongUse."""
+        return form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
 
 
 @contextmanager
@@ -278,9 +282,9 @@ def _csv(path: Path, report: Report) -> pd.DataFrame:
     form = form_of(opened.open, str(path), WHAT, opened.limits)
     if said := form.said():
         report(f"note: '{path.name}' is read as it is {said}")
-    with opened.open() as file:
-        frame: pd.DataFrame = pd.read_csv(file, **form.for_pandas())
-    if not frame.index.equals(pd.RangeIndex(len(frame))):
+    with opened.plain(form) as file:
+        frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")
+    if form.layout.first_unnamed:
         report(f"note: '{path.name}' {FIRST_LEFT_OUT}")
     return frame
 

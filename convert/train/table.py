@@ -99,11 +99,11 @@ def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.Data
     form = form_of(file.open, file.name, what, file.limits)
     if said := form.said():
         note(f"'{file.name}' is read as it is {said}")
-    if not any(form.names) and not any(line.strip() for line in form.lines):
+    if not form.names:
         raise WrongUse(f"{what}: '{file.name}' is empty", "Expected a header and a row a line.")
     rows = CsvRows(file, form, what)
     rows.check_header()
-    if form.first_unnamed:
+    if form.layout.first_unnamed:
         note(f"'{file.name}' {FIRST_LEFT_OUT}")
     most = most_rows(len(form.names))
     parts, count = sampled(rows.parts(), most, seed)

@@ -1,4 +1,9 @@
-"""What a CSV file is written in: its encoding, what separates its fields, how numbers look."""
+"""What a CSV file is written in (encoding, separator, decimals), and its rows as plain CSV.
+
+Plain CSV is what a request is: UTF-8, commas, a quote in a field twice, names in the first line
+that is not blank. Whatever reads a file reads it so, and each row is in the line that it is in
+there.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,12 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
-from onnxlet.function.csv.lines import limited_rows
+from onnxlet.function.csv.layout import EXCELS, PLAIN, Layout, decimal_of, layout_of
+from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
 from onnxlet.function.csv.text import COMMON_SEPARATORS
 from onnxlet.function.errors import WrongUse
 
@@ -18,13 +24,10 @@ SEPARATORS = {**COMMON_SEPARATORS, "^": "'^'", "~": "'~'", ":": "':'", " ": "spa
 BLOCK = 1 << 20  # bytes that are read together
 WINDOWS = "cp1252"
 GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
-DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?")
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-EXCELS = re.compile(r"sep=(.)\s*$")  # a first line that Excel writes and reads
 SOME_LINES = 1000  # that are looked at for separators, and for commas in numbers
 NO_TABLE = (
     (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
@@ -55,35 +58,119 @@ class CsvForm:
     """How a CSV file is written."""
 
     encoding: str  # as Python calls it
-    separator: str  # of fields
-    decimal: str  # '.' or ','
-    skip: int  # lines before the header
-    names: tuple[str, ...]  # in the header, as they stand there
-    lines: tuple[str, ...]  # some of those below it
-    trailing: bool = False  # each row ends with one separator more than the header
-    first_unnamed: bool = False  # each row has a field more than the header, the first of them
+    decimal: str  # what stands before decimals: "." or ","; "" where no number of the file says
+    layout: Layout
+    repeats: bool  # the line of its header comes again below
 
-    def for_pandas(self) -> dict[str, Any]:
-        """The arguments of `pandas.read_csv` for this form."""
-        return {
-            "sep": self.separator, "encoding": self.encoding, "decimal": self.decimal,
-            "skiprows": self.skip,
-        }  # fmt: skip
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the header, as they stand there; "" for a field that only the rows have."""
+        return self.layout.names
+
+    @property
+    def is_plain(self) -> bool:
+        """The file is plain CSV as it lies there."""
+        plain = replace(self.layout, names=(), rows=(), headerless=False) == PLAIN
+        return plain and self.encoding == "utf-8" and not self.repeats
 
     def said(self) -> str:
         """What it is written in, where that is not UTF-8, commas and points; else ''."""
         said = []
         if self.encoding != "utf-8":
             said.append(f"in {self.encoding}" + GUESSED * (self.encoding == WINDOWS))
-        if self.separator != ",":
-            said.append(f"separated by {SEPARATORS.get(self.separator, repr(self.separator))}")
-        if self.decimal != ".":
+        if (separator := self.layout.separator) != ",":
+            said.append(f"separated by {SEPARATORS.get(separator, repr(separator))}")
+        if self.decimal == ",":
             said.append("with decimal commas")
+        if self.layout.skip:
+            said.append(f"with its header in line {self.layout.skip + 1} or below")
+        if self.repeats:
+            said.append("with its header again among its rows")
         return ", ".join(said)
+
+    def plain(self, opened: Callable[[], IO[bytes]], limits: Limits, place: str = "") -> IO[bytes]:
+        """The file as plain CSV; `opened` opens it, unpacked.
+
+        Reading it raises WrongUse, which begins with a place such as "DATA: 'rows.csv'", where the
+        file is no CSV, or one of its rows is longer than it may be.
+        """
+        if self.is_plain:
+            return opened()
+        return io.BufferedReader(_Made(self._blocks(opened, limits, place)), BLOCK)
+
+    def _blocks(
+        self, opened: Callable[[], IO[bytes]], limits: Limits, place: str
+    ) -> Iterator[bytes]:
+        """Some lines at a time, as many as are read."""
+        written, ended = io.StringIO(), 0
+        writer = csv.writer(written, lineterminator="\n")
+        with opened() as file, self._text(file) as text:
+            for _ in range(self.layout.skip):
+                written.write("\n" if text.readline() else "")
+
+            def too_long(line: int) -> WrongUse:
+                return limits.too_long(f"{place}, line {self.layout.skip + line}: ")
+
+            rows = limited_rows(
+                text, limits.row, too_long, strict=True,
+                delimiter=self.layout.separator, **self.layout.quoting.for_reader(),
+            )  # fmt: skip
+            try:
+                for line, row in self._own(rows):
+                    written.write("\n" * (line - ended - 1) if not row else "")
+                    writer.writerow(row)
+                    ended = line
+                    if written.tell() > BLOCK:
+                        yield written.getvalue().encode()
+                        written.seek(0)
+                        written.truncate()
+            except csv.Error as error:
+                line = self.layout.skip + ended + 1
+                raise WrongUse(f"{place}, line {line}: it is not CSV: {error}", QUOTES) from error
+        yield written.getvalue().encode()
+
+    def _text(self, file: IO[bytes]) -> io.TextIOWrapper:
+        return io.TextIOWrapper(file, self.encoding.replace("utf-8", "utf-8-sig"), newline="")
+
+    def _own(self, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+        """The header and the rows; [] for a blank line, and for a header that comes again."""
+        names, width = list(self.names), len(self.names)
+        for line, row in rows:
+            if any(row):
+                yield line, names
+                break
+            yield line, []
+        for line, row in rows:
+            if row == names and width > 1:
+                yield line, []
+            elif self.layout.first_unnamed or (self.layout.trailing and len(row) == width + 1):
+                yield line, row[1:] if self.layout.first_unnamed else row[:-1]
+            else:
+                yield line, row
+
+
+class _Made(io.RawIOBase):
+    """Bytes that are made as they are read."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._blocks, self._left = blocks, b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes."""
+        while not self._left and (block := next(self._blocks, None)) is not None:
+            self._left = block
+        data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> CsvForm:
-    """How a file is written, by its bytes and its first lines; `opened` opens it, unpacked.
+    """How a file is written, by its bytes and its first records; `opened` opens it, unpacked.
 
     In messages the file has its name, and `what` it is, such as --data.
 
@@ -93,28 +180,26 @@ def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limit
     """
     place = f"{what}: '{name}'"
     encoding = _encoding(opened, name, what)
-    with opened() as file, io.TextIOWrapper(file, encoding, newline=None) as text:
-        first, *others = _first_lines(text, place, limits) or [""]
-    header, *rows = [first.removeprefix("\ufeff"), *others]
-    skip, separator = 0, ""
-    if (excels := EXCELS.match(header)) and rows:
-        skip, separator, (header, *rows) = 1, excels[1], rows
-    elif not header.strip() and any(row.strip() for row in rows):
-        skip = next(at for at, row in enumerate(rows, 1) if row.strip())
-        header, *rows = rows[skip - 1 :]
-    _check_is_no_markup(header, name, what)
-    separator = separator or _separator(header, rows)
-    decimal = "," if separator != "," and _has_decimal_commas(rows, separator) else "."
-    names, trailing, unnamed = _shape([header, *rows], separator)
-    limits.check_columns(len(names), f"{place}: ")
-    _check_rows(opened, encoding, separator, place, limits)
-    return CsvForm(encoding, separator, decimal, skip, names, tuple(rows), trailing, unnamed)
+    with (
+        opened() as file,
+        io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="") as text,
+        any_size(),
+    ):
+        lines = _first_lines(text, place, limits)
+        _check_is_no_markup("".join(lines), name, what)
+        layout = layout_of("".join(lines), more=bool(text.read(1)))
+    limits.check_columns(len(layout.names), f"{place}: ")
+    repeats = len(layout.names) > 1 and _comes_again(opened, encoding, layout, lines)
+    form = CsvForm(encoding, decimal_of(layout), layout, repeats)
+    if form.is_plain:
+        _check_rows(opened, place, limits)
+    return form
 
 
 def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
-    """Some lines, without their ends, and no more of them than a header may have characters."""
+    """Some lines, and no more of them than a header may have characters."""
     lines, left = list[str](), limits.header
-    while len(lines) < SOME_LINES + 2 and (line := text.readline(left)):
+    while len(lines) < SOME_LINES and (line := text.readline(left)):
         left -= len(line)
         if not left:
             if not any(line.strip() and not EXCELS.match(line) for line in lines):
@@ -123,14 +208,31 @@ def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
                     "Does its first line name the columns, with commas between, and end there?",
                 )
             break  # the last one is cut off
-        lines.append(line.strip("\r\n"))
+        lines.append(line)
     return lines
 
 
-def _check_rows(
-    opened: Callable[[], IO[bytes]], encoding: str, separator: str, place: str, limits: Limits
-) -> None:
-    """Read all rows of a file in which one could be too long: lines are limited as they are read.
+def _comes_again(
+    opened: Callable[[], IO[bytes]], encoding: str, layout: Layout, lines: Sequence[str]
+) -> bool:
+    """Whether the line of a header stands in a file a second time."""
+    if encoding not in ("utf-8", WINDOWS):
+        return False
+    header = next((line for line in lines[layout.skip :] if line.strip()), "").strip("\r\n")
+    again = re.compile(rb"[\r\n]" + re.escape(header.encode(encoding)) + rb"(?=[\r\n]|\Z)")
+    start = sum(len(line.encode(encoding)) for line in lines[: layout.skip]) + len(header)
+    before = b""
+    with opened() as file:
+        file.read(start)
+        while block := file.read(BLOCK):
+            if again.search(before + block):
+                return True
+            before = (before + block)[-len(header) * 4 - 2 :]
+    return False
+
+
+def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> None:
+    """Read all rows of a plain file in which one could be too long: lines are limited as they are.
 
     One that is, within quotes, raises WrongUse.
     """
@@ -140,12 +242,10 @@ def _check_rows(
             size, quotes = size + len(block), quotes or b'"' in block
     if size <= limits.row or not quotes:
         return
-    signed = encoding.replace("utf-8", "utf-8-sig")  # a field may begin behind the signature
-    with opened() as file, io.TextIOWrapper(file, signed, newline="") as text:
+    with opened() as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
         rows = limited_rows(
-            text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: "),
-            delimiter=separator,
-        )  # fmt: skip
+            text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: ")
+        )
         for _ in rows:
             pass
 
@@ -180,50 +280,14 @@ def _decodes(opened: Callable[[], IO[bytes]], encoding: str) -> bool:
     return True
 
 
-def _check_is_no_markup(header: str, name: str, what: str) -> None:
-    start = header.lstrip()[:200].lower()
+def _check_is_no_markup(beginning: str, name: str, what: str) -> None:
+    start = beginning.lstrip()[:200].lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise WrongUse(f"{what}: '{name}' is a page of markup, and no table", NOT_A_TABLE)
-    if start.startswith(("{", "[")) and start.rstrip(" ,") != "[]":
+    first = start.split("\n", 1)[0].rstrip()
+    if start.startswith(("{", "[")) and first.rstrip(" ,") != "[]":
         raise WrongUse(
             f"{what}: '{name}' is JSON, and no table of CSV or Parquet",
             f"pandas writes one: pandas.read_json('FILE', lines={start.startswith('{')})"
             ".to_csv('rows.csv', index=False).",
         )
-
-
-def _separator(header: str, rows: Sequence[str]) -> str:
-    """What separates a header's names, and the rows' fields below it; a comma if in doubt."""
-    if "," in header:
-        return ","
-    first = rows[0] if rows else ""
-    for separator in SEPARATORS:
-        count = header.count(separator)
-        if separator == " ":
-            # A text of two words is a name, too: spaces have to separate all rows alike.
-            alike = all(row.count(separator) == count for row in rows if row.strip())
-            if count >= 2 and rows and alike:
-                return separator
-        elif count and (not first or first.count(separator) >= count):
-            return separator
-    return ","
-
-
-def _has_decimal_commas(lines: Sequence[str], separator: str) -> bool:
-    """Whether a field is a number with a comma, and none is one with a point."""
-    fields = [field.strip().strip('"') for line in lines for field in line.split(separator)]
-    commas = [field for field in fields if DECIMAL_COMMA.fullmatch(field)]
-    return bool(commas) and not any(DECIMAL_POINT.fullmatch(field) for field in fields)
-
-
-def _shape(lines: Sequence[str], separator: str) -> tuple[tuple[str, ...], bool, bool]:
-    """The names; whether rows end with a separator, or begin with a field without a name."""
-    reader = csv.reader([f"{line}\n" for line in lines], delimiter=separator)
-    try:
-        names, *rows = [row for row in reader if row]
-    except (ValueError, csv.Error):
-        return tuple(lines[0].split(separator)), False, False
-    rows = rows[:-1] if len(lines) > SOME_LINES else rows  # the last may be cut within quotes
-    longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
-    trailing = longer and all(row[-1] == "" for row in rows)
-    return tuple(names), trailing, longer and not trailing

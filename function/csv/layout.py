@@ -1,0 +1,237 @@
+"""How the first records of a CSV file are laid out: what separates fields, what the header is.
+
+Each separator cuts the records in its own way. The one is taken whose records are alike in width
+and whose fields are what fields are (numbers, dates, words): the measure is that of van den Burg,
+Nazábal and Sutton, Wrangling messy CSV files by detecting row and type patterns, 2019.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+COMMON = (",", ";", "\t", "|")
+RARE = ("^", "~", ":")  # which stand in fields, too: only where no common one separates anything
+MOST_RECORDS = 100  # below what stands above the header
+COMMENT = "#"
+EXCELS = re.compile(r"sep=(.)[ \t;,]*$", re.I)  # a first line that Excel writes and reads
+NUMBER = r"[+\-\u2212]?(?:[0-9]{1,3}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+|[0-9]+)?(?:[.,][0-9]+)?"
+NUMBERS = re.compile(rf"[$€£¥₹(]? ?{NUMBER}(?:[eE][+-]?[0-9]+)? ?[%$€£¥₹)]?")
+DAY = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}\.?"
+TIME = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
+ZONE = r" ?(?:Z|UTC|[AaPp][Mm]|[+-][0-9]{2}:?[0-9]{2})?"
+MOMENT = re.compile(rf"(?:{DAY})?[T ]?(?:{TIME})?{ZONE}")
+# A text has separators only before a space, as a sentence has commas.
+TEXT = re.compile(r"(?:[^,;\t|]|[,;|](?= ))*")
+PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+# Whose point or comma can't part thousands: not three digits behind it, or a zero before it.
+POINT = re.compile(
+    r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+)"
+)
+COMMA = re.compile(
+    r"[+-]?(?:[0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|0?,[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)"
+)
+EITHER = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3}|,[0-9]{3})")
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """How fields stand in quotes, as Python's reader takes it."""
+
+    doubled: bool = True  # a quote in a field is written twice; else behind a backslash
+    spaced: bool = False  # a space between a separator and a field's quote
+
+    def for_reader(self) -> dict[str, Any]:
+        """The arguments of `csv.reader`."""
+        return {
+            "doublequote": self.doubled,
+            "escapechar": None if self.doubled else "\\",
+            "skipinitialspace": self.spaced,
+        }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the first records have in common."""
+
+    separator: str
+    quoting: Quoting
+    skip: int  # lines above the header
+    names: tuple[str, ...]  # in the header, as they stand there
+    rows: tuple[tuple[str, ...], ...]  # some of those below it
+    trailing: bool = False  # each row ends with one separator more than the header has names
+    first_unnamed: bool = False  # each row has a field more than the header, the first of them
+    headerless: bool = False  # what stands where the header is expected is a row as the others are
+
+
+PLAIN = Layout(",", Quoting(), 0, (), ())  # but for what it holds
+
+
+class Record(tuple[str, ...]):
+    """The fields of a record; `lines` have been read once it ends."""
+
+    lines: int
+
+
+def layout_of(text: str, more: bool) -> Layout:
+    """The layout of a file's beginning; with `more` the file goes on, perhaps within a record."""
+    quoting = _quoting(text)
+    first, _, rest = text.partition("\n")
+    excels = EXCELS.match(first.strip("\r"))
+    if excels and rest.strip():
+        found = Layout(excels[1], _quoting(rest), 1, (), ())
+        return _with_header(found, _records(rest, excels[1], found.quoting, more))
+    best, records = ",", _records(text, ",", quoting, more)
+    score = _score(records, ",")
+    for separators in (COMMON[1:], RARE, (" ",)):
+        for separator in separators:
+            other = _records(text, separator, quoting, more)
+            if separator == " " and not _are_alike(other):
+                continue
+            if (reached := _score(other, separator)) > score:
+                best, records, score = separator, other, reached
+        if _width(records) > 1:
+            break
+    return _with_header(Layout(best, quoting, 0, (), ()), records)
+
+
+def _quoting(text: str) -> Quoting:
+    doubled = not (
+        re.search(r'[^",;\t|\r\n]\\"|"\\"', text) and '""' not in text.replace('\\"', "")
+    )
+    spaced = bool(re.search(r'[,;|] "', text)) and not re.search(r'[,;|]"', text)
+    return Quoting(doubled, spaced)
+
+
+def _records(text: str, separator: str, quoting: Quoting, more: bool) -> list[Record]:
+    """The first records that hold something."""
+    found = list[Record]()
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **quoting.for_reader())
+    full = False
+    try:
+        for row in reader:
+            if any(map(str.strip, row)):
+                found.append(record := Record(row))
+                record.lines = reader.line_num
+            if full := len(found) > MOST_RECORDS:
+                break
+    except csv.Error:  # such as a field that has no end
+        return found
+    return found[:-1] if more and not full and len(found) > 1 else found
+
+
+def _width(records: Sequence[Record]) -> int:
+    """Of most records; the greatest of those that are as frequent."""
+    counts = Counter(map(len, records))
+    return max(counts, key=lambda width: (counts[width], width), default=0)
+
+
+def _score(records: Sequence[Record], separator: str) -> float:
+    """How much records look as if this separates their fields, 0 to 1."""
+    below = [record for record in records if not record[0].lstrip().startswith(COMMENT)] or records
+    counts = Counter(map(len, below))
+    total = max(len(below), 1)
+    pattern = sum(count / total * max(width - 1, 1e-3) / width for width, count in counts.items())
+    fields = [field.strip() for record in below for field in record]
+    typed = sum(_is_typed(field, separator) for field in fields) / max(len(fields), 1)
+    return pattern / max(len(counts), 1) * typed
+
+
+def _is_typed(field: str, separator: str) -> bool:
+    if separator in field or NUMBERS.fullmatch(field) or MOMENT.fullmatch(field):
+        return True  # with the separator in it, it stood in quotes
+    return TEXT.fullmatch(field) is not None
+
+
+def _are_alike(records: Sequence[Record]) -> bool:
+    """Spaces stand between words, too: they separate only where each record has as many."""
+    width = _width(records)
+    first = len(records[0]) if records else 0
+    below = {len(record) for record in records[1:]}
+    return width > 2 and below == {width} and first in (width, width - 1)
+
+
+def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
+    """The layout with its header: the first record as wide as most, or names one narrower above."""
+    if not records:
+        return layout
+    at = _header_at(records)
+    names, rows = tuple(records[at]), tuple(map(tuple, records[at + 1 :]))
+    longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
+    trailing = longer and not any(row[-1].strip() for row in rows)
+    return replace(
+        layout,
+        skip=layout.skip + (records[at - 1].lines if at else 0),
+        names=names,
+        rows=rows,
+        trailing=trailing,
+        first_unnamed=longer and not trailing,
+        headerless=_is_a_row(names, rows),
+    )
+
+
+def _header_at(records: Sequence[Record]) -> int:
+    width = _width(records)
+    if width == 1:  # whatever stands above looks the same, but for comments
+        return next((n for n, r in enumerate(records) if not r[0].startswith(COMMENT)), 0)
+    at = next(n for n, record in enumerate(records) if len(record) == width)
+    above = records[at - 1] if at else ()
+    # R writes no name for the names of rows; a title stands above names.
+    if len(above) == width - 1 and not _is_header(records[at], records[at + 1 :]):
+        return at - 1
+    return at
+
+
+def _is_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether some column has numbers or dates below a name that is none."""
+    return any(
+        name.strip() and not _is_value(name) and cells and all(map(_is_value, cells))
+        for name, cells in _columns(names, rows)
+    )
+
+
+def _is_a_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether what stands for names is what stands below them: in each column of its kind."""
+    columns = [(name.strip(), cells) for name, cells in _columns(names, rows) if cells]
+    valued = [name for name, cells in columns if all(map(_is_value, cells))]
+    if valued:
+        return all(map(_is_value, filter(None, valued))) and not _count_up(list(names))
+    return bool(columns) and all(name in cells for name, cells in columns)
+
+
+def _columns(
+    names: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Each name with what stands below it."""
+    for at, name in enumerate(names):
+        cells = (row[at].strip() for row in rows if at < len(row))
+        yield name, [cell for cell in cells if cell]
+
+
+def _is_value(field: str) -> bool:
+    """It is a number or a date."""
+    field = field.strip()
+    return bool(NUMBERS.fullmatch(field) or MOMENT.fullmatch(field)) and any(
+        map(str.isdigit, field)
+    )
+
+
+def _count_up(names: Sequence[str]) -> bool:
+    """Numbers one after another, such as years, are names where all others are no numbers, too."""
+    numbers = [int(name) for name in names if name.strip().isdecimal()]
+    return len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def decimal_of(layout: Layout) -> str:
+    """What stands before decimals: "." or ","; both where numbers differ, "" where none says.
+
+    A number whose point or comma could part thousands, as in 1.335, says nothing.
+    """
+    fields = [field.strip() for row in layout.rows for field in row]
+    found = {"." for field in fields if POINT.fullmatch(field)}
+    return "".join(sorted(found | {"," for field in fields if COMMA.fullmatch(field)}))
