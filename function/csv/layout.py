@@ -161,7 +161,7 @@ def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
     if not records:
         return layout
     at = _header_at(records)
-    names, rows = tuple(records[at]), tuple(map(tuple, records[at + 1 :]))
+    names, rows = tuple(records[at]), _below(records, at)
     longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
     trailing = longer and not any(row[-1].strip() for row in rows)
     return replace(
@@ -180,11 +180,16 @@ def _header_at(records: Sequence[Record]) -> int:
     if width == 1:  # whatever stands above looks the same, but for comments
         return next((n for n, r in enumerate(records) if not r[0].startswith(COMMENT)), 0)
     at = next(n for n, record in enumerate(records) if len(record) == width)
-    above = records[at - 1] if at else ()
+    above: Sequence[str] = records[at - 1] if at else ()
     # R writes no name for the names of rows; a title stands above names.
-    if len(above) == width - 1 and not _is_header(records[at], records[at + 1 :]):
-        return at - 1
-    return at
+    if len(above) != width - 1 or above[0].startswith(COMMENT):
+        return at
+    return at if _is_header(records[at], _below(records, at)) else at - 1
+
+
+def _below(records: Sequence[Record], at: int) -> tuple[tuple[str, ...], ...]:
+    """The records below a header, without it where it comes again."""
+    return tuple(tuple(record) for record in records[at + 1 :] if record != records[at])
 
 
 def _is_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
