@@ -241,9 +241,6 @@ def _opened(endpoint: str, region: str) -> Any:
 
 
 WHAT = "--data"
-FIRST_LEFT_OUT = (
-    "has a field more in its rows than in its header: the first of each row is left out"
-)
 
 
 def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
@@ -280,12 +277,10 @@ def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
 def _csv(path: Path, report: Report) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT)
     form = form_of(opened.open, str(path), WHAT, opened.limits)
-    if said := form.said():
-        report(f"note: '{path.name}' is read as it is {said}")
+    for note in form.notes(path.name):
+        report(f"note: {note}")
     with opened.plain(form) as file:
         frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")
-    if form.layout.first_unnamed:
-        report(f"note: '{path.name}' {FIRST_LEFT_OUT}")
     return frame
 
 

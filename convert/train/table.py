@@ -19,7 +19,7 @@ from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
-from onnxlet.convert.tables.rows_file import ELSEWHERE, FIRST_LEFT_OUT, Opened, opened
+from onnxlet.convert.tables.rows_file import ELSEWHERE, Opened, opened
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
@@ -97,14 +97,12 @@ def read_table(
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
     form = form_of(file.open, file.name, what, file.limits)
-    if said := form.said():
-        note(f"'{file.name}' is read as it is {said}")
+    for text in form.notes(file.name):
+        note(text)
     if not form.names:
         raise WrongUse(f"{what}: '{file.name}' is empty", "Expected a header and a row a line.")
     rows = CsvRows(file, form, what)
     rows.check_header()
-    if form.layout.first_unnamed:
-        note(f"'{file.name}' {FIRST_LEFT_OUT}")
     most = most_rows(len(form.names))
     parts, count = sampled(rows.parts(), most, seed)
     frame = _joined(parts)

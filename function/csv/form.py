@@ -28,6 +28,7 @@ MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+SHOWN_NAMES = 3
 SOME_LINES = 1000  # that are looked at for separators, and for commas in numbers
 NO_TABLE = (
     (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
@@ -73,7 +74,23 @@ class CsvForm:
         plain = replace(self.layout, names=(), rows=(), headerless=False) == PLAIN
         return plain and self.encoding == "utf-8" and not self.repeats
 
-    def said(self) -> str:
+    def notes(self, name: str) -> list[str]:
+        """What a user has to know of how a file of this name is read; nothing of a plain one."""
+        notes = [f"'{name}' is read as it is {said}"] if (said := self._said()) else []
+        if self.layout.first_unnamed:
+            notes.append(
+                f"'{name}' has a field more in its rows than in its header: the first of each row "
+                "is left out"
+            )
+        if self.layout.headerless:
+            first = ", ".join(map(repr, self.names[:SHOWN_NAMES]))
+            notes.append(
+                f"'{name}' seems to have no header: {first:.200} are taken for names of columns, "
+                "and look like a row. Put a line of names above it"
+            )
+        return notes
+
+    def _said(self) -> str:
         """What it is written in, where that is not UTF-8, commas and points; else ''."""
         said = []
         if self.encoding != "utf-8":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -55,6 +54,7 @@ SQLITE = {
 
 
 def main() -> None:
+    """Write all of them."""
     shutil.rmtree(FILES, ignore_errors=True)
     FILES.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
@@ -102,7 +102,7 @@ def by_r(scratch: Path) -> None:
 
 def by_miller(known: Path) -> None:
     for name, options in MILLER.items():
-        command = ["mlr", "--icsv", *options, "cat", known]
+        command = ["mlr", "--icsv", *options, "cat", str(known)]
         done = subprocess.run(command, check=True, capture_output=True)
         (FILES / f"miller-{name}.csv").write_bytes(done.stdout)
 
@@ -115,4 +115,4 @@ def by_sqlite(known: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
