@@ -50,6 +50,10 @@ from onnxlet.function.command_line import Command
     metavar="N", help="Rows that are run together.",
 )  # fmt: skip
 @click.option(
+    "--decimal", type=click.Choice(["point", "comma"]),
+    help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",
+)  # fmt: skip
+@click.option(
     "--overwrite", is_flag=True, help="Start afresh where OUT was begun with something else."
 )
 def score(

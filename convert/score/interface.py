@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -46,6 +46,7 @@ def score(
     workers: int = 0,
     scheduler: str | None = None,
     batch_rows: int = 10_000,
+    decimal: Literal["point", "comma"] | None = None,
     overwrite: bool = False,
     models: str | Path = "models",
     report: Report = print,
@@ -66,6 +67,7 @@ def score(
         workers: processes; 0 is one for each core. A frame needs none.
         scheduler: address of a Dask scheduler, whose workers do parts of files instead.
         batch_rows: that are run together.
+        decimal: what stands before decimals in files of CSV that leave it open.
         overwrite: start afresh where something else was scored into `out`.
         models: the folder of model directories.
         report: called with a line of progress at a time.
@@ -81,9 +83,12 @@ def score(
         InvalidRows: of a frame, rows that are to stop all.
         Unfinished: of files, some parts could not be done; the same call goes on from there.
     """
-    _check(workers=workers, on_error=on_error, coverage=coverage, k=k, batch_rows=batch_rows)
+    _check(
+        workers=workers, on_error=on_error, coverage=coverage, k=k, batch_rows=batch_rows,
+        decimal=decimal,
+    )  # fmt: skip
     options = Options((keep,) if isinstance(keep, str) else tuple(dict.fromkeys(keep)),
-                      on_error, coverage, explain, k, batch_rows)  # fmt: skip
+                      on_error, coverage, explain, k, batch_rows, decimal)  # fmt: skip
     given = os.fspath(getattr(model, "directory", model))
     try:
         if not isinstance(data, str | Path):
@@ -116,6 +121,7 @@ CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "k": ("a whole number from 1", lambda given: given is None or _is_whole(given, 1)),
     "batch_rows": ("a whole number from 1", lambda given: _is_whole(given, 1)),
+    "decimal": ("'point' or 'comma'", lambda given: given in ("point", "comma", None)),
     "workers": ("a whole number from 0", lambda given: _is_whole(given, 0)),
 }
 

@@ -24,6 +24,7 @@ from onnxlet.convert.score.errors import BadRows, PartFailed
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import ScoreTask, kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.writing import ClosedFile, Writer, sink_to
+from onnxlet.convert.tables.csv_parts import with_plain_numbers
 from onnxlet.convert.tables.formats import UNREADABLE, RowBatch, of_size
 from onnxlet.convert.workers.contract import Do, Tick
 from onnxlet.function.csv.text import READ
@@ -149,14 +150,15 @@ class _Part:
 
     def answer(self, batch: RowBatch) -> None:
         """Answer a batch, and write what came of it."""
-        answered = self._scorer.answer(batch.rows, batch.faults)
+        plain = with_plain_numbers(batch.rows, self._task.numbers)
+        answered = self._scorer.answer(plain, batch.faults)
         if why := answered.by_row():
             self._note(batch, why)
         rows = batch.rows.select(self._kept.names)
         columns = [*rows.columns, *answered.columns.columns]
         whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         if self.truths is not None:
-            known = batch.rows.column(self.truths.column)
+            known = plain.column(self.truths.column)
             self.truths.add(answered.columns.column("prediction"), known)
         if answered.bad and self._task.options.on_error == "side":
             good = np.ones(whole.num_rows, bool)

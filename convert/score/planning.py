@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,13 +21,17 @@ from onnxlet.convert.tables.formats import (
     Columns,
     Span,
     TableFormat,
+    format_for,
     format_of,
 )
+from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
 
+NUMERIC = ("float64", "float32", "int64")
+DECIMALS = {"point": ".", "comma": ",", None: ""}
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
@@ -44,10 +48,18 @@ class File(NamedTuple):
     ends: str  # SHA-256 of its first and last bytes
     columns: Columns
 
+    numbers: Mapping[str, str]  # columns of numbers that are not plain, and their decimals
+
     @property
     def schema(self) -> Any:
         """Of its columns."""
         return self.columns.schema
+
+    @property
+    def written(self) -> CsvForm | None:
+        """How it is written, where it is CSV that is not plain."""
+        form = self.columns.form
+        return None if form is None or form.is_plain else form.without_rows()
 
 
 def find_files(given: str) -> tuple[Storage, list[StoredFile], list[str]]:
@@ -109,7 +121,7 @@ def inspect_files(
 
     def look(entry: StoredFile) -> File | str:
         try:
-            file = _inspect(storage, entry, model)
+            file = _inspect(storage, entry, model, options)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
             hint = f". {error.hint}" if error.hint else ""
@@ -133,14 +145,17 @@ def inspect_files(
     return files
 
 
-def _inspect(storage: Storage, entry: StoredFile, model: Model) -> File:
+def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options) -> File:
     form = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     columns = form.columns(partial(storage.open, entry.path))
-    if is_csv(columns.schema):
+    if columns.form:
         check_header(columns.schema.names, model.signature)
-    return File(entry, form, _ends(storage, entry), columns)
+        form = format_for(form.name, columns.form)
+    numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
+    numbers = columns.form.odd_numbers(numeric, DECIMALS[options.decimal]) if columns.form else {}
+    return File(entry, form, _ends(storage, entry), columns, numbers)
 
 
 def _ends(storage: Storage, entry: StoredFile) -> str:
@@ -190,7 +205,7 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Score
         return [
             ScoreTask(
                 name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
-                file.entry.size, file.entry.changed, span,
+                file.entry.size, file.entry.changed, span, file.written, file.numbers,
                 tuple(file.schema.names) if is_csv(file.schema) else (), **same,
             )
             for file, spans in zip(files, parts, strict=True)

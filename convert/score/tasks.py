@@ -6,7 +6,7 @@ A model is proven on this machine before it answers.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,8 @@ import pyarrow as pa
 from onnxlet.convert.problems import close_to
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types
 from onnxlet.convert.score.storage import S3, Storage, split
-from onnxlet.convert.tables.formats import FORMATS, Span, TableFormat, format_of
+from onnxlet.convert.tables.formats import Span, TableFormat, format_for, format_of
+from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.errors import ModelError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.model import Model
@@ -42,6 +43,8 @@ class Options:
     explain: bool = False  # add what each column adds to each answer
     k: int | None = None  # how many nearest are wanted; None leaves it to the model
     batch_rows: int = 10_000  # that are run together
+    # What stands before decimals in files of CSV that leave it open.
+    decimal: Literal["point", "comma"] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class ScoreTask:
     size: int  # of that file in bytes, as it was planned
     changed: int  # its time in nanoseconds, likewise
     span: Span  # which of its rows
+    csv: CsvForm | None  # how it is written, where it is CSV that is not plain
+    # Columns whose numbers are not written as plain CSV has them, and what stands before decimals.
+    numbers: Mapping[str, str]
     names: tuple[str, ...]  # in the header of CSV
     model: str  # the folder of the version
     graph: str  # SHA-256 of its graph
@@ -65,7 +71,7 @@ class ScoreTask:
     @property
     def format(self) -> TableFormat:
         """What reads that file."""
-        return FORMATS[self.kind]
+        return format_for(self.kind, self.csv)
 
     @property
     def side(self) -> str:

@@ -19,6 +19,7 @@ from pyarrow import csv as arrow_csv
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
+from onnxlet.function.csv.numbers import plain_number
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24
@@ -259,3 +260,16 @@ def _rows(data: bytes, width: int) -> Iterator[tuple[int, list[str]]]:
 def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
+
+
+def with_plain_numbers(rows: Any, columns: Mapping[str, str]) -> Any:
+    """A record batch whose texts in some columns are numbers as plain CSV has them.
+
+    `columns` says of each what stands before decimals there. What is no number stays as it is.
+    """
+    for name, decimal in columns.items():
+        if (at := rows.schema.get_field_index(name)) >= 0:
+            texts = rows.column(at).to_pylist()
+            read = {text: text and plain_number(text, decimal == ",") for text in set(texts)}
+            rows = rows.set_column(at, name, pa.array(map(read.get, texts), pa.string()))
+    return rows

@@ -21,6 +21,7 @@ from onnxlet.convert.record_batches.kinds import csv_schema
 from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
+from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import WrongUse
 
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)  # what readers raise
@@ -33,6 +34,7 @@ class Columns(NamedTuple):
     """What a file says of itself before any row is read."""
 
     schema: Any
+    form: CsvForm | None = None  # of CSV
     below: Cut = Cut(0, 0, 1)  # of CSV, its header; else nothing
     groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
 
@@ -132,9 +134,9 @@ class Parquet(TableFormat):
 
 
 class Csv(TableFormat):
-    """CSV in UTF-8, whose parts are whole lines."""
+    """CSV, whose parts are whole lines where it is plain."""
 
-    name, endings = "csv", (".csv",)
+    name, endings = "csv", (".csv", ".tsv")
     counted, written = "line", "csv"
 
     def unpacked(self, opened: Open) -> Any:
@@ -143,12 +145,12 @@ class Csv(TableFormat):
 
     def columns(self, opened: Open) -> Columns:
         """The names in its header."""
-        with self.unpacked(opened) as file:
+        form = form_of(lambda: self.unpacked(opened), "it", LIMITS, whole=False)
+        with form.plain(lambda: self.unpacked(opened), LIMITS) as file:
             names, below = header_of(file)
         if not names:
             raise WrongUse("it has no header: its first line names the columns")
-        LIMITS.check_columns(len(names), "")
-        return Columns(csv_schema(names), below)
+        return Columns(csv_schema(names), form, below)
 
     def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
         """Lines below the header; one without any is a part without rows."""
@@ -176,16 +178,8 @@ class Csv(TableFormat):
             yield file.read(span.end - span.start), span.first
 
 
-class GzippedCsv(Csv):
-    """CSV that is packed: one part, since nobody can begin in its middle."""
-
-    name, endings = "csv.gz", (".csv.gz",)
-    packed = True
-
-    def unpacked(self, opened: Open) -> Any:
-        """The file from its start, to no more than it may unpack to."""
-        file = opened()
-        return bounded(gzip.GzipFile(fileobj=file), file.size(), "")
+class StreamedCsv(Csv):
+    """CSV that is read from its start: one part, since nobody can begin in its middle."""
 
     def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
         """All of it."""
@@ -201,7 +195,38 @@ class GzippedCsv(Csv):
                 yield file.read(cut.end - cut.start), cut.line
 
 
+class GzippedCsv(StreamedCsv):
+    """CSV that is packed."""
+
+    name, endings = "csv.gz", (".csv.gz", ".tsv.gz")
+    packed = True
+
+    def unpacked(self, opened: Open) -> Any:
+        """The file from its start, to no more than it may unpack to."""
+        file = opened()
+        return bounded(gzip.GzipFile(fileobj=file), file.size(), "")
+
+
+class WrittenCsv(StreamedCsv):
+    """CSV that is not plain, as another format unpacks it."""
+
+    def __init__(self, unpacking: Csv, form: CsvForm) -> None:
+        self.name, self._unpacking, self._form = unpacking.name, unpacking, form
+
+    def unpacked(self, opened: Open) -> Any:
+        """It as plain CSV from its start."""
+        return self._form.plain(lambda: self._unpacking.unpacked(opened), LIMITS, "it")
+
+
 FORMATS: Mapping[str, TableFormat] = {each.name: each for each in (Csv(), GzippedCsv(), Parquet())}
+
+
+def format_for(name: str, form: CsvForm | None) -> TableFormat:
+    """The format of a name, for files that are written in a form."""
+    found = FORMATS[name]
+    if form is None or form.is_plain or not isinstance(found, Csv):
+        return found
+    return WrittenCsv(found, form)
 
 
 def format_of(name: str) -> TableFormat | None:

@@ -72,6 +72,10 @@ class Opened:
         file = self.path.open("rb") if unpack is None else unpack(self.path, place)
         return bounded(file, size, f"{place}: ", self.limits)
 
+    def form(self) -> CsvForm:
+        """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
+        return form_of(self.open, f"{self.what}: '{self.name}'", self.limits)
+
     def plain(self, form: CsvForm) -> IO[bytes]:
         """It as plain CSV; whoever reads what is no CSV, or too long a row, gets WrongUse."""
         return form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
@@ -276,7 +280,7 @@ def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
 
 def _csv(path: Path, report: Report) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT)
-    form = form_of(opened.open, str(path), WHAT, opened.limits)
+    form = opened.form()
     for note in form.notes(path.name):
         report(f"note: {note}")
     with opened.plain(form) as file:

@@ -29,7 +29,6 @@ from onnxlet.convert.train.kinds.image import (
     rows_with_images,
     wrong_forms,
 )
-from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"
@@ -96,7 +95,7 @@ def read_table(
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
-    form = form_of(file.open, file.name, what, file.limits)
+    form = file.form()
     for text in form.notes(file.name):
         note(text)
     if not form.names:

@@ -11,17 +11,27 @@ import codecs
 import csv
 import io
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
-from onnxlet.function.csv.layout import EXCELS, PLAIN, Layout, decimal_of, layout_of
+from onnxlet.function.csv.layout import (
+    EITHER,
+    EXCELS,
+    PLAIN,
+    Layout,
+    decimal_in,
+    decimal_of,
+    layout_of,
+)
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
-from onnxlet.function.csv.text import COMMON_SEPARATORS
+from onnxlet.function.csv.text import COMMON_SEPARATORS, is_number
 from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {**COMMON_SEPARATORS, "^": "'^'", "~": "'~'", ":": "':'", " ": "spaces"}
 BLOCK = 1 << 20  # bytes that are read together
+SAMPLE_BYTES = 1 << 26  # of a file that is not looked at as a whole
 WINDOWS = "cp1252"
 GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
 MARKS = (
@@ -105,6 +115,44 @@ class CsvForm:
             said.append("with its header again among its rows")
         return ", ".join(said)
 
+    def without_rows(self) -> CsvForm:
+        """The form, without what it was found by."""
+        return replace(self, layout=replace(self.layout, rows=()))
+
+    def odd_numbers(self, columns: Sequence[str], chosen: str = "") -> dict[str, str]:
+        """Of columns that hold numbers, those not written as in plain CSV, by the first rows.
+
+        Of each what stands before decimals: "." or ",". A column whose own numbers leave that open
+        is as the file's others, or else as `chosen`; WrongUse where nothing is chosen, and it makes
+        a difference.
+        """
+        found, first = dict[str, str](), int(self.layout.first_unnamed)
+        for at, name in enumerate(self.names):
+            cells = [row[at + first].strip() for row in self.layout.rows if at + first < len(row)]
+            odd = not all(is_number(cell) for cell in cells if cell)
+            if name in columns and (odd or self.decimal == "," or self._is_open(cells)):
+                found[name] = self._decimal_of(name, cells, chosen)
+        return found
+
+    def _is_open(self, cells: Sequence[str]) -> bool:
+        """Whether points may part thousands: commas separate no fields, and nothing says."""
+        said = self.layout.separator == "," or len(self.decimal) == 1
+        return not said and any(map(EITHER.fullmatch, cells))
+
+    def _decimal_of(self, name: str, cells: Sequence[str], chosen: str) -> str:
+        for said in (decimal_in(cells), self.decimal, chosen):
+            if len(said) == 1:
+                return said
+        either = next((cell for cell in cells if EITHER.fullmatch(cell)), None)
+        if either is None or self.layout.separator == ",":
+            return "."
+        whole = either.replace(",", "").replace(".", "")
+        raise WrongUse(
+            f"column '{name}': '{either}' may be {whole} or {either.replace(',', '.')}, and no "
+            "other number of the file says which",
+            "Name what stands before decimals: --decimal point, or --decimal comma.",
+        )
+
     def plain(self, opened: Callable[[], IO[bytes]], limits: Limits, place: str = "") -> IO[bytes]:
         """The file as plain CSV; `opened` opens it, unpacked.
 
@@ -113,9 +161,9 @@ class CsvForm:
         """
         if self.is_plain:
             return opened()
-        return io.BufferedReader(_Made(self._blocks(opened, limits, place)), BLOCK)
+        return io.BufferedReader(_Made(self._lines(opened, limits, place)), BLOCK)
 
-    def _blocks(
+    def _lines(
         self, opened: Callable[[], IO[bytes]], limits: Limits, place: str
     ) -> Iterator[bytes]:
         """Some lines at a time, as many as are read."""
@@ -186,29 +234,32 @@ class _Made(io.RawIOBase):
         return len(data)
 
 
-def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> CsvForm:
+def form_of(
+    opened: Callable[[], IO[bytes]], place: str, limits: Limits, whole: bool = True
+) -> CsvForm:
     """How a file is written, by its bytes and its first records; `opened` opens it, unpacked.
 
-    In messages the file has its name, and `what` it is, such as --data.
+    Messages begin with a place, such as "--data: 'rows.csv'". Unless it is looked at as a whole,
+    its beginning decides, and a row that is too long is met only by whoever reads it.
 
     Raises:
         WrongUse: it is no text, or text of no encoding that is known here; or a row or its
             header is longer than it may be.
     """
-    place = f"{what}: '{name}'"
-    encoding = _encoding(opened, name, what)
+    most = sys.maxsize if whole else SAMPLE_BYTES
+    encoding = _encoding(opened, place, most)
     with (
         opened() as file,
         io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="") as text,
         any_size(),
     ):
         lines = _first_lines(text, place, limits)
-        _check_is_no_markup("".join(lines), name, what)
+        _check_is_no_markup("".join(lines), place)
         layout = layout_of("".join(lines), more=bool(text.read(1)))
     limits.check_columns(len(layout.names), f"{place}: ")
-    repeats = len(layout.names) > 1 and _comes_again(opened, encoding, layout, lines)
+    repeats = len(layout.names) > 1 and _comes_again(opened, encoding, layout, lines, most)
     form = CsvForm(encoding, decimal_of(layout), layout, repeats)
-    if form.is_plain:
+    if form.is_plain and whole:
         _check_rows(opened, place, limits)
     return form
 
@@ -230,7 +281,7 @@ def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
 
 
 def _comes_again(
-    opened: Callable[[], IO[bytes]], encoding: str, layout: Layout, lines: Sequence[str]
+    opened: Callable[[], IO[bytes]], encoding: str, layout: Layout, lines: Sequence[str], most: int
 ) -> bool:
     """Whether the line of a header stands in a file a second time."""
     if encoding not in ("utf-8", WINDOWS):
@@ -239,13 +290,20 @@ def _comes_again(
     again = re.compile(rb"[\r\n]" + re.escape(header.encode(encoding)) + rb"(?=[\r\n]|\Z)")
     start = sum(len(line.encode(encoding)) for line in lines[: layout.skip]) + len(header)
     before = b""
-    with opened() as file:
-        file.read(start)
-        while block := file.read(BLOCK):
-            if again.search(before + block):
-                return True
-            before = (before + block)[-len(header) * 4 - 2 :]
+    for block in _blocks(opened, most):
+        text = (before + block)[start:]
+        if again.search(text):
+            return True
+        before, start = text[-len(header) * 4 - 2 :], max(0, start - len(before) - len(block))
     return False
+
+
+def _blocks(opened: Callable[[], IO[bytes]], most: int) -> Iterator[bytes]:
+    """A file's bytes, no more than so many of them, or a block more."""
+    with opened() as file:
+        while most > 0 and (block := file.read(BLOCK)):
+            most -= len(block)
+            yield block
 
 
 def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> None:
@@ -267,44 +325,44 @@ def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> 
             pass
 
 
-def _encoding(opened: Callable[[], IO[bytes]], name: str, what: str) -> str:
+def _encoding(opened: Callable[[], IO[bytes]], place: str, most: int) -> str:
     """The encoding that a file's bytes are of, the most strict first; read in blocks."""
-    with opened() as file:
-        start = file.read(4096)
+    start = next(_blocks(opened, 1), b"")[:4096]
     for mark, encoding in MARKS:
         if start.startswith(mark):
             return encoding
     for magic, kind in NO_TABLE:
         if start.startswith(magic):
-            raise WrongUse(f"{what}: '{name}' is {kind}, and no table", NOT_A_TABLE)
+            raise WrongUse(f"{place} is {kind}, and no table", NOT_A_TABLE)
     if b"\0" in start:
-        raise WrongUse(f"{what}: '{name}' is no text, and no Parquet: no table", NOT_A_TABLE)
+        raise WrongUse(f"{place} is no text, and no Parquet: no table", NOT_A_TABLE)
     for encoding in ("utf-8", WINDOWS):
-        if _decodes(opened, encoding):
+        if _decodes(opened, encoding, most):
             return encoding
-    raise WrongUse(f"{what}: '{name}' is neither UTF-8 nor UTF-16 nor {WINDOWS}", SAVE_AS_UTF8)
+    raise WrongUse(f"{place} is neither UTF-8 nor UTF-16 nor {WINDOWS}", SAVE_AS_UTF8)
 
 
-def _decodes(opened: Callable[[], IO[bytes]], encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    with opened() as file:
-        try:
-            while block := file.read(BLOCK):
-                decoder.decode(block)
+def _decodes(opened: Callable[[], IO[bytes]], encoding: str, most: int) -> bool:
+    decoder, size = codecs.getincrementaldecoder(encoding)(), 0
+    try:
+        for block in _blocks(opened, most):
+            decoder.decode(block)
+            size += len(block)
+        if size < most:
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
+    except UnicodeDecodeError:
+        return False
     return True
 
 
-def _check_is_no_markup(beginning: str, name: str, what: str) -> None:
+def _check_is_no_markup(beginning: str, place: str) -> None:
     start = beginning.lstrip()[:200].lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
-        raise WrongUse(f"{what}: '{name}' is a page of markup, and no table", NOT_A_TABLE)
+        raise WrongUse(f"{place} is a page of markup, and no table", NOT_A_TABLE)
     first = start.split("\n", 1)[0].rstrip()
     if start.startswith(("{", "[")) and first.rstrip(" ,") != "[]":
         raise WrongUse(
-            f"{what}: '{name}' is JSON, and no table of CSV or Parquet",
+            f"{place} is JSON, and no table of CSV or Parquet",
             f"pandas writes one: pandas.read_json('FILE', lines={start.startswith('{')})"
             ".to_csv('rows.csv', index=False).",
         )

@@ -233,10 +233,14 @@ def _count_up(names: Sequence[str]) -> bool:
 
 
 def decimal_of(layout: Layout) -> str:
+    """What stands before decimals in a file's first rows; see `decimal_in`."""
+    return decimal_in([field.strip() for row in layout.rows for field in row])
+
+
+def decimal_in(fields: Sequence[str]) -> str:
     """What stands before decimals: "." or ","; both where numbers differ, "" where none says.
 
     A number whose point or comma could part thousands, as in 1.335, says nothing.
     """
-    fields = [field.strip() for row in layout.rows for field in row]
     found = {"." for field in fields if POINT.fullmatch(field)}
     return "".join(sorted(found | {"," for field in fields if COMMA.fullmatch(field)}))

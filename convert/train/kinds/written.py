@@ -14,21 +14,10 @@ from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import CODE
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv.numbers import DECIMAL_COMMA, GROUPED, SPACES, WRITTEN, number_in
 from onnxlet.function.inputs.dates import read
 
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
-SIGNS = "$€£¥₹"
-# Between groups of digits: spaces (two of them do not break a line) and apostrophes.
-GROUPING = "  \u202f'\u2019"
-MINUS = "\u2212"  # the typographic one
-SPACES = str.maketrans("", "", GROUPING)
-WRITTEN = re.compile(
-    rf"(?P<before>[{SIGNS}]?)\s*(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*(?P<currency>[{SIGNS}]?)\s*"
-    rf"(?P<digits>[0-9][0-9.,{GROUPING}]*|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?(?P<close>\)?)"
-    rf"\s*(?P<after>[%{SIGNS}]?)"
-)
-DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
-GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 # What people write where there is no number.
 NO_VALUE = frozenset(
     (
@@ -80,7 +69,7 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     digits = [match["digits"].translate(SPACES) for match in found if match]
     comma = any(DECIMAL_COMMA.search(one) for one in digits)
     grouped = not comma and any(GROUPED.fullmatch(one) for one in digits)
-    read = np.array([_number(match, comma) for match in found], dtype=np.float64)
+    read = np.array([number_in(match, comma) for match in found], dtype=np.float64)
     if np.isnan(read).all():
         return None
     gaps = np.array([text.casefold() in NO_VALUE for text in stripped])
@@ -94,23 +83,6 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
         int(counts[np.isnan(read) & ~gaps].sum()),
         grouped and not any("." in one or one.count(",") > 1 for one in digits),
     )
-
-
-def _number(match: re.Match[str] | None, comma: bool) -> float:
-    """The number that is written; NaN where it is none."""
-    if match is None or bool(match["open"]) != bool(match["close"]):
-        return np.nan
-    digits = match["digits"].translate(SPACES)
-    if comma:
-        digits = digits.replace(".", "").replace(",", ".")
-    elif "," in digits:
-        digits = digits.replace(",", "") if GROUPED.fullmatch(digits) else "no"
-    try:
-        number = float(digits + (match["power"] or ""))
-    except ValueError:
-        return np.nan
-    negative = match["sign"] in ("-", MINUS) or match["open"]
-    return -number if negative else number
 
 
 def _said(matches: list[re.Match[str]], comma: bool, grouped: bool) -> str:

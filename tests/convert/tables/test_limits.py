@@ -23,7 +23,6 @@ from onnxlet.convert.tables.limits import Limits, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
 from onnxlet.convert.tables.rows_file import Opened
 from onnxlet.convert.train.table import read_table
-from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, WrongUse
 from tests.conftest import ROOT
 
@@ -82,7 +81,7 @@ def test_rows_and_headers_that_are_too_long(tmp_path: Path, kind: str) -> None:
     for packed in (data, gzip.compress(data)):
         opened = Opened(Path(written(tmp_path, packed)), "rows.csv", "--data", SMALL)
         with pytest.raises(WrongUse, match=why):
-            form_of(opened.open, "rows.csv", "--data", SMALL)
+            opened.form()
 
 
 @pytest.mark.parametrize(

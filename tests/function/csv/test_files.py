@@ -110,7 +110,7 @@ def read(content: bytes) -> tuple[CsvForm, list[list[str]]]:
     def opened() -> io.BytesIO:
         return io.BytesIO(content)
 
-    form = form_of(opened, "rows.csv", "DATA", LIMITS)
+    form = form_of(opened, "DATA", LIMITS)
     with form.plain(opened, LIMITS) as file:
         text = file.read().decode("utf-8-sig")
     return form, [row for row in csv.reader(io.StringIO(text, newline="")) if any(row)]
@@ -172,7 +172,7 @@ def test_each_row_stays_in_its_line() -> None:
     def opened() -> io.BytesIO:
         return io.BytesIO(content.encode())
 
-    with form_of(opened, "r.csv", "DATA", LIMITS).plain(opened, LIMITS) as file:
+    with form_of(opened, "DATA", LIMITS).plain(opened, LIMITS) as file:
         lines = file.read().decode()
     assert lines == '\n\na,"b\nc"\n1,"x\r\ny"\n\n\n\n\n2,z\n'
     assert lines.count("\n") == content.count("\n") + 1

@@ -1,0 +1,47 @@
+"""Numbers as people write them: 1,234.50, 12 %, $3, (250), 1.234,50 €."""
+
+from __future__ import annotations
+
+import re
+from math import nan
+
+SIGNS = "$€£¥₹"
+# Between groups of digits: spaces (two of them do not break a line) and apostrophes.
+GROUPING = "  \u202f'\u2019"
+MINUS = "\u2212"  # the typographic one
+SPACES = str.maketrans("", "", GROUPING)
+WRITTEN = re.compile(
+    rf"(?P<before>[{SIGNS}]?)\s*(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*(?P<currency>[{SIGNS}]?)\s*"
+    rf"(?P<digits>[0-9][0-9.,{GROUPING}]*|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?(?P<close>\)?)"
+    rf"\s*(?P<after>[%{SIGNS}]?)"
+)
+DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
+WHOLE = re.compile(r"[+-]?[0-9]+")
+GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
+GROUPED_BY_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")
+
+
+def number_in(match: re.Match[str] | None, comma: bool) -> float:
+    """The number that `WRITTEN` has matched, with a decimal comma or point; NaN if it is none."""
+    if match is None or bool(match["open"]) != bool(match["close"]):
+        return nan
+    digits = match["digits"].translate(SPACES)
+    if comma:
+        grouped = "." not in digits or GROUPED_BY_POINTS.fullmatch(digits)
+        digits = digits.replace(".", "").replace(",", ".") if grouped else "no"
+    elif "," in digits:
+        digits = digits.replace(",", "") if GROUPED.fullmatch(digits) else "no"
+    try:
+        number = float(digits + (match["power"] or ""))
+    except ValueError:
+        return nan
+    negative = match["sign"] in ("-", MINUS) or match["open"]
+    return -number if negative else number
+
+
+def plain_number(text: str, comma: bool) -> str:
+    """A number as plain CSV has it; a text that is none stays as it is."""
+    if WHOLE.fullmatch(text):
+        return text  # with all of its digits
+    number = number_in(WRITTEN.fullmatch(text.strip()), comma)
+    return text if number != number else repr(number)

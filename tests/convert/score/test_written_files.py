@@ -1,0 +1,107 @@
+"""Files as spreadsheets and people write them are scored as the same rows in plain CSV."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onnxlet.convert.score import running
+from onnxlet.convert.score.tasks import Options
+from onnxlet.function.errors import WrongUse
+from tests.convert.score.tables import golden_table
+
+PRICES = "house-prices"
+AREA = "Lot_Area"
+ROWS = 40
+
+
+def rows_of(models: Path) -> list[list[str]]:
+    table = golden_table(models, PRICES, ROWS)
+    cells = [["" if c is None else str(c) for c in column.to_pylist()] for column in table.columns]
+    return [table.schema.names, *map(list, zip(*cells, strict=True))]
+
+
+def german(rows: list[list[str]]) -> list[list[str]]:
+    """Areas as 1.335,00 and the like; years and other columns stay."""
+    at = rows[0].index(AREA)
+    points = str.maketrans(",.", ".,")
+    return [
+        [f"{float(c):,.2f}".translate(points) if n == at and line else c for n, c in enumerate(row)]
+        for line, row in enumerate(rows)
+    ]
+
+
+def text(rows: list[list[str]], separator: str = ",") -> str:
+    written = io.StringIO()
+    csv.writer(written, delimiter=separator, lineterminator="\r\n").writerows(rows)
+    return written.getvalue()
+
+
+Written = Callable[[list[list[str]]], bytes]
+FORMS: dict[str, tuple[str, Written]] = {
+    "a German export": ("rows.csv", lambda r: text(german(r), ";").encode("cp1252")),
+    "Excel's Unicode text": ("rows.tsv", lambda r: text(german(r), "\t").encode("utf-16")),
+    "packed": ("rows.csv.gz", lambda r: gzip.compress(text(german(r), ";").encode())),
+    "a title": ("rows.csv", lambda r: f"Häuser\r\n\r\n{text(r)}".encode()),
+    "Excel's line": ("rows.csv", lambda r: f"sep=|\r\n{text(r, '|')}".encode()),
+    "its header again": ("rows.csv", lambda r: f"{text(r[:20])}{text([r[0], *r[20:]])}".encode()),
+    "commas and decimal commas": ("rows.csv", lambda r: text(german(r)).encode()),
+    "a separator at the end": ("rows.csv", lambda r: text(r, ";").replace("\r", ";\r").encode()),
+}
+
+
+def score(models: Path, source: Path, out: Path, **options: object) -> list[str]:
+    chosen = Options(keep=("id",), **options)  # type: ignore[arg-type] # a test's own
+    running.score(PRICES, str(source), str(out), chosen, models=models, workers=1)
+    return out.read_text().splitlines()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_answers_are_those_of_plain_csv(form: str, models: Path, tmp_path: Path) -> None:
+    rows = rows_of(models)
+    (tmp_path / "plain.csv").write_text(text(rows))
+    name, written = FORMS[form]
+    (tmp_path / name).write_bytes(written(rows))
+
+    expected = score(models, tmp_path / "plain.csv", tmp_path / "expected.csv")
+    assert score(models, tmp_path / name, tmp_path / "out.csv") == expected
+    assert len(expected) == ROWS + 1
+    assert not [line for line in expected if line.endswith(",")]
+
+
+def test_a_point_that_may_part_thousands_is_asked_about(models: Path, tmp_path: Path) -> None:
+    rows = rows_of(models)
+    at = rows[0].index(AREA)
+    for row in rows[1:]:
+        row[at] = f"{1000 + int(row[at]) % 9000:,}".replace(",", ".")
+        row[:] = [cell.removesuffix(".0") for cell in row]  # nor do others say
+    (tmp_path / "in.csv").write_text(text(rows, ";"))
+
+    with pytest.raises(WrongUse) as caught:
+        score(models, tmp_path / "in.csv", tmp_path / "out.csv")
+    first = rows[1][at]
+    said = f"column '{AREA}': '{first}' may be {first.replace('.', '')} or {first}"
+    assert said in caught.value.message
+    assert "--decimal point, or --decimal comma" in caught.value.message
+
+    for row in rows[1:]:
+        row[at] = row[at].replace(".", "")
+    (tmp_path / "plain.csv").write_text(text(rows))
+    expected = score(models, tmp_path / "plain.csv", tmp_path / "expected.csv")
+    assert score(models, tmp_path / "in.csv", tmp_path / "out.csv", decimal="comma") == expected
+
+
+def test_a_row_that_is_wrong_is_named_by_its_own_line(models: Path, tmp_path: Path) -> None:
+    rows = german(rows_of(models))
+    rows[3][rows[0].index(AREA)] = "1,5,0"
+    (tmp_path / "in.csv").write_bytes(("Häuser\r\n\r\n" + text(rows, ";")).encode("cp1252"))
+    lines = score(models, tmp_path / "in.csv", tmp_path / "out.csv", on_error="side")
+    assert len(lines) == ROWS
+    [_, bad] = (tmp_path / "_bad_out.csv").read_text().splitlines()
+    assert bad.startswith('"in.csv",6,')
+    assert "expected a whole number, got '1,5,0'" in bad
