@@ -75,7 +75,7 @@ class CsvForm:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the header, as they stand there; "" for a field that only the rows have."""
+        """In the header, normalised; "" for a field without a name."""
         return self.layout.names
 
     @property
@@ -199,14 +199,13 @@ class CsvForm:
 
     def _own(self, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
         """The header and the rows; [] for a blank line, and for a header that comes again."""
-        names, width = list(self.names), len(self.names)
-        for line, row in rows:
-            if any(row):
-                yield line, names
+        header, width = list[str](), len(self.names)
+        for line, header in rows:
+            yield line, list(self.names) if any(header) else []
+            if any(header):
                 break
-            yield line, []
         for line, row in rows:
-            if row == names and width > 1:
+            if width > 1 and row == header:
                 yield line, []
             elif self.layout.first_unnamed or (self.layout.trailing and len(row) == width + 1):
                 yield line, row[1:] if self.layout.first_unnamed else row[:-1]

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onnxlet.function.inputs.columns import normalized
+
 COMMON = (",", ";", "\t", "|")
 RARE = ("^", "~", ":")  # which stand in fields, too: only where no common one separates anything
 MOST_RECORDS = 100  # below what stands above the header
@@ -62,8 +64,9 @@ class Layout:
     separator: str
     quoting: Quoting
     skip: int  # lines above the header
-    names: tuple[str, ...]  # in the header, as they stand there
+    names: tuple[str, ...]  # in the header, normalised
     rows: tuple[tuple[str, ...], ...]  # some of those below it
+    as_named: bool = True  # the names stand there without spaces around them, and in NFC
     trailing: bool = False  # each row ends with one separator more than the header has names
     first_unnamed: bool = False  # each row has a field more than the header, the first of them
     headerless: bool = False  # what stands where the header is expected is a row as the others are
@@ -161,13 +164,14 @@ def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
     if not records:
         return layout
     at = _header_at(records)
-    names, rows = tuple(records[at]), _below(records, at)
+    names, rows = tuple(map(normalized, records[at])), _below(records, at)
     longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
     trailing = longer and not any(row[-1].strip() for row in rows)
     return replace(
         layout,
         skip=layout.skip + (records[at - 1].lines if at else 0),
         names=names,
+        as_named=names == tuple(records[at]),
         rows=rows,
         trailing=trailing,
         first_unnamed=longer and not trailing,

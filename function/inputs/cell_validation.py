@@ -80,17 +80,21 @@ def _named(
     guesses: Mapping[str, str],
 ) -> Mapping[str, Any] | None:
     if isinstance(row, dict):
+        given: Mapping[str, Any] = row
+        if not signature.names.issuperset(given):
+            names = signature.as_known(list(map(str, given)))
+            given = dict(zip(names, given.values(), strict=True))
         problems += [
             Problem(number, column.name, "missing column")
             for column in signature.columns
-            if column.required and not column.absent and column.name not in row
+            if column.required and not column.absent and column.name not in given
         ]
         problems += [
-            Problem(number, str(name)[:100], f"unknown column{guesses[str(name)]}")
-            for name in row
+            Problem(number, name[:100], f"unknown column{guesses[name]}")
+            for name in given
             if name not in signature.names
         ]
-        return row
+        return given
     width = len(signature.columns)
     if width == 1 and signature.nested and nested.is_bare(row, signature.columns[0]):
         return {signature.columns[0].name: row}

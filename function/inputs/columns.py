@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,11 @@ LONGEST_TEXT = 100_000
 FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"  # of images
 MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS, are its limits
+
+
+def normalized(name: str) -> str:
+    """A column's name as it is compared: in NFC, without spaces around it."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
-from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output
+from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output, normalized
 from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
 
@@ -185,6 +186,15 @@ class Signature:
         texts = TEXTS_AT_ONCE if wide else None
         documents = DOCUMENTS_AT_ONCE if self.sentence_feeds else None
         self.rows_at_once = _least(self.counted_at_once, texts, documents)  # else
+
+    def as_known(self, names: Sequence[str]) -> list[str]:
+        """Names, as columns have them where only spaces around, or the form in Unicode, differ."""
+        known: dict[str, str | None] = {}
+        for name in self.names:
+            known[normalized(name)] = None if normalized(name) in known else name
+        found = [n if n in self.names else known.get(normalized(n)) or n for n in names]
+        counts = Counter(found)
+        return [new if counts[new] == 1 else old for old, new in zip(names, found, strict=True)]
 
     def with_outputs(self, outputs: Sequence[Output]) -> Signature:
         """The same, with outputs of other shapes."""

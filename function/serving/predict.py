@@ -125,6 +125,8 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
         return read_tensors(request.tensors, signature)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
+    if request.names is not None and not signature.names.issuperset(request.names):
+        request = request._replace(names=signature.as_known(request.names))
     if request.text and request.names is not None:
         from onnxlet.function.csv import text as csv_text  # reading the CSV has imported it
 
