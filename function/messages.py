@@ -94,6 +94,9 @@ class PredictRequest(NamedTuple):
     tensors: Mapping[str, Tensor] | None = None  # by name; None where there are rows
     model: str | None = None  # the name that the body gives, or None
     text: bool = False  # rows are lists of text (from CSV), to be read by their columns' types
+    # By column, "" for all others: its numbers are as people write them, such as 1.335,97 €, with
+    # this before decimals, "." or ",". Those of other columns are as in JSON.
+    numbers: Mapping[str, str] = {}
     images: bool = False  # rows are lists of one image each, for a model of one image
     faults: Mapping[int, str] | None = None  # rows that are broken already, and why; None is none
     # A row that can't be answered is answered by null, and does not lose the others.

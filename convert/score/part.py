@@ -150,8 +150,8 @@ class _Part:
 
     def answer(self, batch: RowBatch) -> None:
         """Answer a batch, and write what came of it."""
-        plain = with_plain_numbers(batch.rows, self._task.numbers)
-        answered = self._scorer.answer(plain, batch.faults)
+        plain, odd = with_plain_numbers(batch.rows, self._task.numbers)
+        answered = self._scorer.answer(plain, {**odd, **batch.faults})
         if why := answered.by_row():
             self._note(batch, why)
         rows = batch.rows.select(self._kept.names)

@@ -27,10 +27,10 @@ from onnxlet.convert.tables.formats import (
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
 
-NUMERIC = ("float64", "float32", "int64")
 DECIMALS = {"point": ".", "comma": ",", None: ""}
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed

@@ -19,7 +19,8 @@ from pyarrow import csv as arrow_csv
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
-from onnxlet.function.csv.numbers import plain_number
+from onnxlet.function.csv.numbers import written_number
+from onnxlet.function.csv.text import is_number
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24
@@ -262,14 +263,25 @@ def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
     return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
 
 
-def with_plain_numbers(rows: Any, columns: Mapping[str, str]) -> Any:
+def with_plain_numbers(rows: Any, columns: Mapping[str, str]) -> tuple[Any, dict[int, str]]:
     """A record batch whose texts in some columns are numbers as plain CSV has them.
 
-    `columns` says of each what stands before decimals there. What is no number stays as it is.
+    `columns` says of each what stands before decimals there. What is no number stays as it is; with
+    each row that holds one only by the other way to write decimals comes why it is wrong.
     """
+    faults = dict[int, str]()
     for name, decimal in columns.items():
-        if (at := rows.schema.get_field_index(name)) >= 0:
-            texts = rows.column(at).to_pylist()
-            read = {text: text and plain_number(text, decimal == ",") for text in set(texts)}
-            rows = rows.set_column(at, name, pa.array(map(read.get, texts), pa.string()))
-    return rows
+        if (at := rows.schema.get_field_index(name)) < 0:
+            continue
+        texts = rows.column(at).to_pylist()
+        read: dict[Any, Any] = {
+            text: text and written_number(text, decimal == ",") for text in set(texts)
+        }
+        wrong = {text for text, number in read.items() if number is text and text}
+        wrong = set(filter(is_number, wrong))
+        for row, text in enumerate(texts if wrong else ()):
+            if text in wrong:
+                faults[row] = f"column '{name}': expected '{decimal}' before decimals, got '{text}'"
+        plain = (read[t] if read[t] is t or t is None else repr(read[t]) for t in texts)
+        rows = rows.set_column(at, name, pa.array(plain, pa.string()))
+    return rows, faults

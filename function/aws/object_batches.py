@@ -13,8 +13,17 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.csv import text as csv_text
-from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from onnxlet.function.csv.form import CsvForm, form_of
+from onnxlet.function.csv.lines import MOST_FIELDS, TOO_MANY_FIELDS
+from onnxlet.function.errors import (
+    InvalidRows,
+    MalformedRequest,
+    Problem,
+    RequestTooLarge,
+    WrongUse,
+)
 from onnxlet.function.inputs.cell_validation import Guesses
+from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Faults, Parts
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import PredictRequest, Request
@@ -24,6 +33,8 @@ from onnxlet.function.protocols.shared import forms
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 SUFFIXES = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
 NULLS = {"on_error": "null"}
+FORM = "Save it as CSV in UTF-8, with a point before decimals."
+LOOKED_AT = 2**20  # bytes that say how a file is written
 SLICE = 2**17  # bytes that are unpacked together
 GZIPPED = b"\x1f\x8b"  # how gzip begins, and neither CSV nor JSON in UTF-8
 
@@ -67,6 +78,54 @@ def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
         raise MalformedRequest(f"the object is not gzip, or not all of it: {error}") from error
 
 
+class _Chained(io.RawIOBase):
+    """What was read already of a stream, and the rest of it."""
+
+    def __init__(self, start: bytes, stream: BinaryIO) -> None:
+        super().__init__()
+        self._start, self._stream = start, stream
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes."""
+        data = self._start or self._stream.read(len(buffer))
+        data, self._start = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _FileLimits(NamedTuple):
+    """Of a file: a row of it is no longer than a batch."""
+
+    row: int  # characters
+    header: int
+
+    def check_columns(self, count: int, place: str) -> None:
+        """Raise RequestTooLarge for more of them than a line of a request may have."""
+        if count > MOST_FIELDS:
+            raise RequestTooLarge(TOO_MANY_FIELDS)
+
+    def too_long(self, where: str) -> RequestTooLarge:
+        """What to say of a row."""
+        return _too_long(self.row)
+
+
+def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
+    """A file as plain CSV, and how it is written by its beginning."""
+    start = stream.read(LOOKED_AT)
+    sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
+    rest = io.BufferedReader(_Chained(start, stream), SLICE)
+    most = _FileLimits(limits.size, limits.size)
+    try:
+        form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
+        return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
+    except WrongUse as error:
+        raise MalformedRequest(error.message, error.hint or FORM) from error
+
+
 def of_csv(
     stream: BinaryIO, signature: Signature, keep: Sequence[str], limits: Limits
 ) -> Iterator[ObjectBatch]:
@@ -75,6 +134,12 @@ def of_csv(
     Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
     columns, or names one twice; RequestTooLarge where a line is longer than a batch may be.
     """
+    stream, form = _plain(stream, limits)
+    numeric = [column.name for column in signature.columns if column.type in NUMERIC]
+    try:
+        numbers = form.odd_numbers(numeric)
+    except WrongUse as error:
+        raise MalformedRequest(error.message, error.hint or FORM) from error
     # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
     lines = _Lines(text, limits.size)
@@ -94,10 +159,10 @@ def of_csv(
             if kept:
                 going.append([line[at] if at < len(line) else "" for at in kept])
             if rows == limits.rows or lines.size >= limits.size:
-                yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+                yield _csv_batch(head + lines.take(), first, rows, wanted, going, numbers)
                 first, rows, going = first + rows, 0, []
         if rows:
-            yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+            yield _csv_batch(head + lines.take(), first, rows, wanted, going, numbers)
     except csv.Error as error:
         raise MalformedRequest(f"the object is not CSV: {error}") from error
 
@@ -139,11 +204,12 @@ def _csv_batch(
     rows: int,
     wanted: Sequence[int] | None,
     kept: Sequence[Sequence[str]],
+    numbers: Mapping[str, str],
 ) -> ObjectBatch:
     body = text.encode("utf-8", "surrogateescape")
 
     def decode() -> PredictRequest:
-        decoded = native.decode(Request(body, CSV, query=NULLS))
+        decoded = native.decode(Request(body, CSV, query=NULLS))._replace(numbers=numbers)
         if wanted is None or decoded.names is None:
             return decoded
         width, names = len(decoded.names), [decoded.names[at] for at in wanted]
@@ -164,6 +230,7 @@ def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> 
 
     Raises InvalidRows for every column that is missing, or to be kept and is not there.
     """
+    names = signature.as_known(names)
     csv_text.check_header(names, signature)
     if list(names) == [signature.whole]:
         return None

@@ -12,6 +12,7 @@ import csv
 import io
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
@@ -47,6 +48,8 @@ NO_TABLE = (
     (b"ARROW1", "a Feather file"), (b"ORC", "an ORC file"), (b"Obj\x01", "an Avro file"),
 )  # fmt: skip
 NOT_A_TABLE = "Save it as CSV with a header, or as Parquet."
+BROKEN = "\ufffd"  # what is decoded of bytes that are not UTF-8
+WHOLE = "Is the file whole? Write it once more."
 SAVE_AS_UTF8 = (
     "pandas.read_csv(FILE, encoding='…').to_csv('rows.csv', index=False) writes it in UTF-8."
 )
@@ -61,7 +64,7 @@ class Limits(Protocol):
     def header(self) -> int: ...  # noqa: D102 - characters of all names
 
     def check_columns(self, count: int, place: str) -> None: ...  # noqa: D102
-    def too_long(self, where: str) -> WrongUse: ...  # noqa: D102
+    def too_long(self, where: str) -> Exception: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ class CsvForm:
             for _ in range(self.layout.skip):
                 written.write("\n" if text.readline() else "")
 
-            def too_long(line: int) -> WrongUse:
+            def too_long(line: int) -> Exception:
                 return limits.too_long(f"{place}, line {self.layout.skip + line}: ")
 
             rows = limited_rows(
@@ -337,8 +340,23 @@ def _encoding(opened: Callable[[], IO[bytes]], place: str, most: int) -> str:
         raise WrongUse(f"{place} is no text, and no Parquet: no table", NOT_A_TABLE)
     for encoding in ("utf-8", WINDOWS):
         if _decodes(opened, encoding, most):
+            _check_is_none_of_utf8(opened, encoding, place, most)
             return encoding
     raise WrongUse(f"{place} is neither UTF-8 nor UTF-16 nor {WINDOWS}", SAVE_AS_UTF8)
+
+
+def _check_is_none_of_utf8(
+    opened: Callable[[], IO[bytes]], encoding: str, place: str, most: int
+) -> None:
+    """Refuse what is UTF-8 but for a few bytes: in another encoding its other letters are wrong."""
+    found, before = Counter[bool](), 0
+    for block in _blocks(opened, most if encoding == WINDOWS else 0):
+        texts = block.decode(errors="replace")
+        found.update(letter == BROKEN for letter in texts if not letter.isascii())
+        if found[False] > found[True] > 0:
+            byte = before + len(texts[: texts.index(BROKEN)].encode())
+            raise WrongUse(f"{place}: byte {byte} is not UTF-8, and what is around it is", WHOLE)
+        before += len(block)
 
 
 def _decodes(opened: Callable[[], IO[bytes]], encoding: str, most: int) -> bool:

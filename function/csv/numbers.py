@@ -16,7 +16,7 @@ WRITTEN = re.compile(
     rf"\s*(?P<after>[%{SIGNS}]?)"
 )
 DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
-WHOLE = re.compile(r"[+-]?[0-9]+")
+WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 GROUPED_BY_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")
 
@@ -39,9 +39,9 @@ def number_in(match: re.Match[str] | None, comma: bool) -> float:
     return -number if negative else number
 
 
-def plain_number(text: str, comma: bool) -> str:
-    """A number as plain CSV has it; a text that is none stays as it is."""
+def written_number(text: str, comma: bool) -> int | float | str:
+    """A number as a person writes it, with a decimal comma or point; what is none stays text."""
     if WHOLE.fullmatch(text):
-        return text  # with all of its digits
+        return int(text)  # with all of its digits
     number = number_in(WRITTEN.fullmatch(text.strip()), comma)
-    return text if number != number else repr(number)
+    return text if number != number else number

@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from onnxlet.function import json_text
 from onnxlet.function.csv.lines import CheckRows, Lines, first_of, lines
+from onnxlet.function.csv.numbers import written_number
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import NUMERIC, Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import PredictRequest
 
@@ -94,23 +96,33 @@ def _separator_hint(names: Sequence[str]) -> str:
 
 
 def typed(
-    rows: Sequence[list[str]], names: Sequence[str] | None, columns: Sequence[Column]
+    rows: Sequence[Sequence[str]],
+    names: Sequence[str] | None,
+    columns: Sequence[Column],
+    decimals: Mapping[str, str] = {},
 ) -> list[list[Any]]:
     """Cells by their column's type; what can't be read as that stays text, to be refused.
 
     Names say which of a signature's columns the fields belong to; None is signature order.
+    `decimals` is as `PredictRequest.numbers`.
     """
     types: dict[str, str] = {c.name: "list" if c.cell else c.type for c in columns}
-    kinds = [types.get(name, "string") for name in (types if names is None else names)]
+    given = list(types if names is None else names)
+    kinds = [types.get(name, "string") for name in given]
+    if decimals:
+        kinds = [
+            decimals.get(name, decimals.get("", kind)) if kind in NUMERIC else kind
+            for name, kind in zip(given, kinds, strict=True)
+        ]
     if not set(map(len, rows)) <= {len(kinds)}:
         return [_typed_row(row, kinds) for row in rows]
     cells = map(_typed_column, zip(*rows, strict=True), kinds)
     return list(map(list, zip(*cells, strict=True)))
 
 
-def _typed_row(row: list[str], kinds: Sequence[str]) -> list[Any]:
+def _typed_row(row: Sequence[str], kinds: Sequence[str]) -> list[Any]:
     if len(row) != len(kinds):
-        return row
+        return list(row)
     return [_cell(text, READ[kind]) for text, kind in zip(row, kinds, strict=True)]
 
 
@@ -159,6 +171,8 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "bool": _boolean,
     "string": str,
     "list": _list,
+    ".": partial(written_number, comma=False),  # numbers as people write them
+    ",": partial(written_number, comma=True),
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
+NUMERIC: tuple[ColumnType, ...] = ("float64", "float32", "int64")  # of these types
 OutputType = ColumnType | Literal["boxes"]
 
 # Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A

@@ -143,7 +143,8 @@ def _prepared(
     if request.text:
         from onnxlet.function.csv import text as csv_text
 
-        rows = csv_text.typed(rows, request.names, model.signature.columns)
+        columns = model.signature.columns
+        rows = csv_text.typed(rows, request.names, columns, request.numbers)
     if request.names is None:
         return rows, faults
     return _in_order(rows, list(request.names), model.signature, faults)

@@ -82,7 +82,7 @@ def decode(request: Request) -> PredictRequest:
     if request.media_type.startswith(forms.IMAGES):
         return _with_headers(_from_images(request), request, media_type)
     readable = request.media_type or JSON
-    allowed = {JSON: {"charset"}, CSV: {"charset", "header"}}.get(readable)
+    allowed = {JSON: {"charset"}, CSV: {"charset", "header", "decimal"}}.get(readable)
     if allowed is None or not allowed.issuperset(request.parameters):
         raise UnsupportedMedia(
             f"media type '{_shown_type(request)}' is not read here",
@@ -182,20 +182,21 @@ def _from_csv(request: Request) -> PredictRequest:
     from onnxlet.function.csv import text as csv_text
 
     options, nulls = _options(request.query)
+    numbers = forms.numbers_of(request)
     lines = csv_lines.lines(request.body, request.check_rows)
     first = csv_lines.first_of(lines)
     header = request.parameters.get("header", "").lower()
     if header not in ("", "present", "absent"):
         raise UnsupportedMedia(f"header={header[:40]}: expected present or absent", WHICH)
-    numbers = [field for field in first if field]
-    bare = bool(numbers) and all(map(csv_text.is_number, numbers))
+    filled = [field for field in first if field]
+    bare = bool(filled) and all(map(csv_text.is_number, filled))
     if not header and bare:
         if first == list(map(str, range(len(first)))):
             raise MalformedRequest("the first line may be a row or a header", WHICH)
         options = options._replace(first=first)
     if header == "absent" or (bare and not header):
-        return PredictRequest(lines, text=True, nulls=nulls, options=options)
-    return csv_text.below_header(lines)._replace(nulls=nulls, options=options)
+        return PredictRequest(lines, text=True, numbers=numbers, nulls=nulls, options=options)
+    return csv_text.below_header(lines)._replace(numbers=numbers, nulls=nulls, options=options)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:

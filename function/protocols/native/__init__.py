@@ -73,7 +73,9 @@ def _from_text(request: Request, nulls: bool) -> PredictRequest:
     if request.media_type == "text/csv":
         from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
 
-        return csv_text.read(request.body, request.check_rows)._replace(nulls=nulls)
+        return csv_text.read(request.body, request.check_rows)._replace(
+            nulls=nulls, numbers=forms.numbers_of(request)
+        )
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header; to a model of one image "

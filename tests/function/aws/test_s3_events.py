@@ -393,6 +393,18 @@ def test_a_row_that_never_ends_is_not_read_into_memory(models: Path) -> None:
 # ---- once
 
 
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16")])
+def test_a_file_as_a_spreadsheet_writes_it(site: Site, separator: str, encoding: str) -> None:
+    rows = [[12.5, *GOOD[1:]], [1335.97, *GOOD[1:]]] * 3
+    plain = site.over_http("shop", as_csv(NAMES, rows), "text/csv")
+    german = as_csv(NAMES, rows).decode().replace(",", separator)
+    german = german.replace("12.5", "12,50").replace("1335.97", "1.335,97")
+    content = f"Verkäufe\r\n\r\n{german}".encode(encoding)
+    assert site.come("some.csv", content, Metadata={"model": "shop"})["bad"] == 0
+    _, *lines = read_csv(site.s3.content("go/some.csv"))
+    assert [line[0] for line in lines] == [str(each).lower() for each in plain["prediction"]]
+
+
 def test_the_same_version_is_answered_once(site: Site) -> None:
     content = as_csv(NAMES, [GOOD, BAD])
     assert site.come("shop/some.csv", content)["state"] == "answered"
@@ -496,7 +508,8 @@ REFUSED: dict[str, tuple[str, bytes, int, str]] = {
     "other columns": ("some.csv", as_csv(["a"], []), 422, "the header names no column of"),
     "a column twice": ("some.csv", as_csv([*NAMES, NAMES[0]], [[*GOOD, 1]]), 422, "stands twice"),
     "an open quote": ("some.csv", as_csv(NAMES, [GOOD]) + b'"open', 400, "the object is not CSV"),
-    "no UTF-8": ("some.csv", as_csv(NAMES, [GOOD] * 8) + b"\xff", 400, "rows 7 to 8: byte"),
+    "no UTF-8": ("some.csv", as_csv(NAMES, [GOOD] * 8) + b"\xff", 400, "byte 154 is not UTF-8"),
+    "a PDF": ("some.csv", b"%PDF-1.7", 400, "is a PDF, and no table"),
     "gzip cut off": (
         *("some.csv.gz", gzip.compress(as_csv(NAMES, [GOOD]))[:-9], 400),
         "not gzip, or not all",
