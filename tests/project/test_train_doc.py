@@ -86,7 +86,7 @@ def test_the_kinds_of_the_guide_are_those_that_there_are() -> None:
 def test_options_that_are_written_are_those_that_there_are() -> None:
     params = convert.commands["train"].params
     known = {option for param in params for option in param.opts if option.startswith("--")}
-    other = {"--report", "--port"}  # of build and serve
+    other = {"--report", "--port", "--data", "--decimal"}  # of build, serve and score
     written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TUTORIAL + HOW_TO))
     assert written <= known | other
     assert known - written == {"--debug"}
