@@ -5,14 +5,19 @@ const QUICK = 400, SLOW = 2000; // milliseconds
 const TRIES = 6; // of one piece
 const LISTED = 100; // problems
 const MOST_COLUMNS = 20; // that one output becomes
-const SEPARATORS = [",", ";", "\t"];
+const SEPARATORS = [",", ";", "\t", "|"];
+const ABOVE = 20; // records that are looked at for the header
+// Numbers whose point or comma can't part thousands, and those whose may: as function/csv/layout.py has them.
+const POINT = /^[+-]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d+|\d{1,3}(,\d{3})+\.\d+)$/;
+const COMMA = /^[+-]?(\d*,(\d{1,2}|\d{4,})|0?,\d+|\d{1,3}(\.\d{3})+,\d+)$/;
+const EITHER = /^[+-]?[1-9]\d{0,2}(\.\d{3}|,\d{3})$/;
 
 function tableBox(model) {
   const box = el("div", { id: "whole" });
   const chooser = el("input", { id: "file", type: "file", accept: ".csv,.tsv,.txt,text/csv", "aria-describedby": "file-hint",
     onchange: () => { if (chooser.files[0]) answerFile(chooser.files[0], model); chooser.value = ""; } });
   return el("section", { class: "card certificate whole", "aria-labelledby": "whole-title" }, el("h2", { id: "whole-title" }, "A whole file"),
-    el("p", { class: "quiet", id: "file-hint" }, "Drop a CSV file on this page, or choose one. It is sent in pieces, and comes back with the answers beside its rows."),
+    el("p", { class: "quiet", id: "file-hint" }, "Drop a CSV file on this page, or choose one, as your spreadsheet saves it. It is sent in pieces, and comes back with the answers beside its rows."),
     el("div", { class: "tools" }, el("label", { class: "sr", for: "file" }, "A CSV file"), chooser), box);
 }
 
@@ -47,22 +52,41 @@ const unread = (title, detail) => new Trouble(0, { title, detail });
 async function readTable(file, columns) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const wide = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : null;
-  let text;
-  try { text = new TextDecoder(wide || "utf-8", { fatal: true }).decode(bytes); } catch {
-    throw unread("The file is not in UTF-8", "Save it as CSV in UTF-8");
-  }
-  const known = new Set(columns.map(({ name }) => name));
-  const [separator, head] = SEPARATORS.map((each) => [each, records(text, each, 1)[0] || { cells: [] }])
-    .sort((a, b) => matching(b[1], known) - matching(a[1], known))[0];
-  if (!matching(head, known)) throw unread("The first line names no column of the model", `Expected a header such as ${some([...known], 5)}`);
-  const rows = records(text, separator).slice(1);
+  const text = decoded(bytes, wide);
+  const known = new Map(columns.map((column) => [normal(column.name), column]));
+  const matching = ({ cells }) => cells.filter((name) => known.has(normal(name))).length;
+  const [separator, at, head] = SEPARATORS.flatMap((each) => records(text, each, ABOVE).map((record, at) => [each, at, record]))
+    .reduce((best, each) => matching(each[2]) > matching(best[2]) ? each : best, [",", 0, { cells: [] }]);
+  if (!matching(head)) throw unread("No line names a column of the model", `Expected a header such as ${some(columns.map(({ name }) => name), 5)}`);
+  const every = records(text, separator), again = JSON.stringify(head.cells);
+  const rows = every.slice(at + 1).filter(({ cells }) => cells.length < 2 || JSON.stringify(cells) !== again);
   if (!rows.length) throw unread("The file has no rows", "Expected at least one below the header");
-  const taken = head.cells.flatMap((name, index) => known.has(name.trim()) ? [{ index, ...columns.find((column) => column.name === name.trim()) }] : []);
-  return { separator, head, rows, taken, marked: Boolean(wide) || (bytes[0] === 0xef && bytes[1] === 0xbb),
-    ignored: head.cells.filter((name) => !known.has(name.trim())), problems: [], count: 0, done: 0 };
+  const taken = head.cells.flatMap((name, index) => known.has(normal(name)) ? [{ index, ...known.get(normal(name)) }] : []);
+  return { separator, head, rows, taken, decimal: decimalOf(rows, taken, separator), first: at + 2, above: every.slice(0, at),
+    marked: Boolean(wide) || (bytes[0] === 0xef && bytes[1] === 0xbb),
+    ignored: head.cells.filter((name) => !known.has(normal(name))), problems: [], count: 0, done: 0 };
 }
 
-const matching = ({ cells }, known) => cells.filter((name) => known.has(name.trim())).length;
+/** Text in UTF-8 or UTF-16, else in Windows' Western letters, unless it is UTF-8 but for a few bytes. */
+function decoded(bytes, wide) {
+  try { return new TextDecoder(wide || "utf-8", { fatal: true }).decode(bytes); } catch {
+    const letters = [...new TextDecoder("utf-8").decode(bytes).matchAll(/[^\x00-\x7f]/g)], broken = letters.filter(([each]) => each === "\ufffd").length;
+    if (wide || letters.length > 2 * broken) throw unread("The file is damaged: not all of it is text", "Save it once more");
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
+
+/** A column's name as it is compared. */
+const normal = (name) => name.trim().normalize("NFC");
+
+/** What stands before decimals in columns of numbers. */
+function decimalOf(rows, taken, separator) {
+  const cells = taken.filter(({ type }) => type !== "string" && type !== "bool").flatMap(({ index }) => rows.map((row) => (row.cells[index] || "").trim()));
+  if (cells.some((cell) => COMMA.test(cell))) return ",";
+  const either = separator === "," || cells.some((cell) => POINT.test(cell)) ? undefined : cells.find((cell) => EITHER.test(cell));
+  if (either) throw unread(`${either} may be ${either.replace(/[.,]/, "")} or ${either.replace(",", ".")}`, "No number of the file says which: save it without points that part thousands");
+  return ".";
+}
 
 /** Records by RFC 4180: each as it stands, its cells, and its line end. Blank lines are none. */
 function records(text, separator, most = Infinity) {
@@ -97,13 +121,9 @@ function records(text, separator, most = Infinity) {
 
 const quoted = (text, separator) => text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
-/** What is sent of a row: the model's columns, with commas between; a decimal comma becomes a point. */
-function sentRow({ cells }, { taken, separator }) {
-  const line = taken.map(({ index, type }) => {
-    const number = separator !== "," && type.startsWith("float") && /^\s*-?\d+,\d+\s*$/.test(cells[index]);
-    return quoted(number ? cells[index].replace(",", ".") : cells[index], ",");
-  }).join(",");
-  return line || '""'; // a blank line would be no row
+/** What is sent of a row: the model's columns, with commas between; numbers as they stand. */
+function sentRow({ cells }, { taken }) {
+  return taken.map(({ index }) => quoted(cells[index], ",")).join(",") || '""'; // a blank line would be no row
 }
 
 /** Row after row gets its answer; problems are kept with the row's number as spreadsheets count. */
@@ -124,7 +144,7 @@ async function answerPieces(table, model, signal, progress) {
     if (new TextEncoder().encode(body).length > state.limits.body_bytes && piece.length > 1) { size = Math.ceil(piece.length / 2); continue; }
     let answer;
     try {
-      answer = await ask(path, body, { type: "text/csv", signal });
+      answer = await ask(path, body, { type: table.decimal === "," ? "text/csv; decimal=comma" : "text/csv", signal });
     } catch (error) {
       if (signal.aborted) break;
       if (!(error instanceof Trouble) || ![413, 503].includes(error.status) || ++tries >= TRIES) throw error;
@@ -149,7 +169,7 @@ function note(table, index, column, detail) {
   table.count += 1;
   const row = table.rows[index];
   row.problem = [row.problem, column === null ? detail : `${column}: ${detail}`].filter(Boolean).join("; ");
-  if (table.problems.length < LISTED) table.problems.push([index, `Row ${index + 2}${column === null ? "" : `, ${column}`}: ${detail}`]);
+  if (table.problems.length < LISTED) table.problems.push([index, `Row ${index + table.first}${column === null ? "" : `, ${column}`}: ${detail}`]);
 }
 
 /** What was answered, as a file that is saved at once, and what was not, by row. */
@@ -166,18 +186,18 @@ function showTable(box, table, name, model) {
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
       el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
-      el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row 1 is the header.`)) : "");
+      el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row ${table.first - 1} is the header.`)) : "");
   say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
   if (whole) link.click();
 }
 
 /** How good the answers were, where the file has what is right: the manifest's own measure, with its value at build. */
-function howGood({ rows, head, separator }, { target, task, metrics }) {
-  const at = head.cells.findIndex((name) => name.trim() === target);
+function howGood({ rows, head, decimal }, { target, task, metrics }) {
+  const at = head.cells.findIndex((name) => normal(name) === normal(target || ""));
   const pairs = at < 0 ? [] : rows.filter(({ answer, cells }) => answer && answer.prediction !== null && (cells[at] || "").trim() !== "")
     .map(({ answer, cells }) => [answer.prediction, cells[at].trim()]);
   if (!pairs.length || typeof pairs[0][0] === "object") return "";
-  const number = (text) => Number(separator === "," ? text : text.replace(",", "."));
+  const number = (text) => Number(decimal === "," ? text.replaceAll(".", "").replace(",", ".") : text);
   const regression = task === "regression", measure = regression ? "mean_absolute_error" : "accuracy";
   const values = pairs.map(([got, right]) => regression ? Math.abs(got - number(right)) :
     Number(typeof got === "number" ? got === number(right) : typeof got === "boolean" ? String(got) === right.toLowerCase() : got === right)).filter(Number.isFinite);
@@ -195,9 +215,10 @@ function written(table) {
     for (let number = 2; head.cells.includes(free); number += 1) free = `${name}_${number}`;
     return free;
   });
-  const cell = (value) => quoted(value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value), separator);
+  const text = (value) => typeof value === "number" && table.decimal === "," ? String(value).replace(".", ",") : String(value);
+  const cell = (value) => quoted(value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : text(value), separator);
   const line = ({ raw, cells }, more) => raw + separator.repeat(Math.max(head.cells.length - cells.length, 0)) + more.map((each) => separator + cell(each)).join("") + (head.end || "\n");
-  const lines = [line(head, names), ...done.map((row) => line(row, outputs.map(([, of]) => of(row))))];
+  const lines = [...table.above.map(({ raw, end }) => raw + end), line(head, names), ...done.map((row) => line(row, outputs.map(([, of]) => of(row))))];
   return [table.marked || lines.some((each) => /[^\x00-\x7f]/.test(each)) ? "\ufeff" : "", ...lines];
 }
 
