@@ -13,7 +13,7 @@ try:
     import click
 
     from onnxlet.convert.bundle.commands import COMMANDS
-    from onnxlet.convert.options import images_option, models_option, progress, report
+    from onnxlet.convert.options import images_option, models_option, progress, report, sheet_option
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
     from onnxlet.convert.score.command import score
@@ -45,10 +45,14 @@ def main() -> None:
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet."
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Held-out rows: CSV, Parquet or Excel.",
 )
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @images_option
+@sheet_option
 @click.option(
     "--trust",
     multiple=True,
@@ -79,6 +83,7 @@ def build(
     data: Path | None,
     target: str | None,
     images_from: Path | None,
+    sheet: str,
     trust: tuple[str, ...],
     keep_background: int | None,
     without: tuple[str, ...],
@@ -104,7 +109,7 @@ def build(
     folder = None if images_from is None else images_root(images_from)
     if data is None and is_mlflow(Path(source)):  # the rows are of its own example
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
-    loaded = with_images_beside(load_source(source, data, target, trust, report), folder)
+    loaded = with_images_beside(load_source(source, data, target, trust, report, sheet), folder)
     loaded = replace(loaded, without=without)
     with progress() as shown:
         beside = None

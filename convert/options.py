@@ -24,6 +24,11 @@ images_option = click.option(
     " read.",
 )  # fmt: skip
 
+sheet_option = click.option(
+    "--sheet", default="", metavar="SHEET",
+    help="Of a workbook the sheet, or cells of it as Sheet2!B3:F200, instead of its first table.",
+)  # fmt: skip
+
 
 def report(line: str) -> None:
     """Progress, on standard error."""

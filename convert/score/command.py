@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from onnxlet.convert.options import models_option, progress
+from onnxlet.convert.options import models_option, progress, sheet_option
 from onnxlet.function.command_line import Command
 
 
@@ -53,6 +53,7 @@ from onnxlet.function.command_line import Command
     "--decimal", type=click.Choice(["point", "comma"]),
     help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",
 )  # fmt: skip
+@sheet_option
 @click.option(
     "--overwrite", is_flag=True, help="Start afresh where OUT was begun with something else."
 )
@@ -67,7 +68,7 @@ def score(
     keep: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Predict a table of any size: CSV or Parquet, a file, a folder or s3://bucket/prefix.
+    """Predict a table of any size: CSV, Parquet or Excel, a file, a folder or s3://bucket/prefix.
 
     MODEL is DIR/N/V, DIR/N or a name in --models. Columns are found by their names.
 

@@ -47,6 +47,7 @@ def score(
     scheduler: str | None = None,
     batch_rows: int = 10_000,
     decimal: Literal["point", "comma"] | None = None,
+    sheet: str = "",
     overwrite: bool = False,
     models: str | Path = "models",
     report: Report = print,
@@ -68,6 +69,7 @@ def score(
         scheduler: address of a Dask scheduler, whose workers do parts of files instead.
         batch_rows: that are run together.
         decimal: what stands before decimals in files of CSV that leave it open.
+        sheet: of workbooks, or cells of one as "Sheet2!B3:F200"; "" is the first table.
         overwrite: start afresh where something else was scored into `out`.
         models: the folder of model directories.
         report: called with a line of progress at a time.
@@ -88,7 +90,7 @@ def score(
         decimal=decimal,
     )  # fmt: skip
     options = Options((keep,) if isinstance(keep, str) else tuple(dict.fromkeys(keep)),
-                      on_error, coverage, explain, k, batch_rows, decimal)  # fmt: skip
+                      on_error, coverage, explain, k, batch_rows, decimal, sheet)  # fmt: skip
     given = os.fspath(getattr(model, "directory", model))
     try:
         if not isinstance(data, str | Path):

@@ -73,7 +73,7 @@ def find_files(given: str) -> tuple[Storage, list[StoredFile], list[str]]:
         if name and (single := storage_of(folder).entry(name)) and not _is_folder(given):
             if format_of(name) is None:
                 raise WrongUse(
-                    f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
+                    f"IN: expected .csv, .csv.gz, .parquet or .xlsx, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
                 )
             return storage_of(folder), [single], []
@@ -146,13 +146,14 @@ def inspect_files(
 
 
 def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options) -> File:
-    form = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
+    named = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
+    form = format_for(named.name, None, options.sheet)
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     columns = form.columns(partial(storage.open, entry.path))
     if columns.form:
         check_header(columns.schema.names, model.signature)
-        form = format_for(form.name, columns.form)
+        form = format_for(form.name, columns.form, options.sheet)
     numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
     numbers = columns.form.odd_numbers(numeric, DECIMALS[options.decimal]) if columns.form else {}
     return File(entry, form, _ends(storage, entry), columns, numbers)
@@ -183,7 +184,12 @@ def _unlike(files: Sequence[File], options: Options) -> list[str]:
 
 def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     """What the parts of each file are called, below OUT as the files are below IN."""
-    stems = {file: re.sub(r"\.(csv|csv\.gz|parquet|pq)$", "", file, flags=re.I) for file in files}
+    stems = {
+        file: re.sub(
+            r"\.(csv|csv\.gz|tsv|tsv\.gz|parquet|pq|xlsx|xlsm|xlsb|xls|ods)$", "", file, flags=re.I
+        )
+        for file in files
+    }
     often = Counter(stems.values())
     # x.csv beside x.csv.gz keep their suffixes; and x.csv.csv, whose stem is what one is called.
     names = {

@@ -45,6 +45,7 @@ class Options:
     batch_rows: int = 10_000  # that are run together
     # What stands before decimals in files of CSV that leave it open.
     decimal: Literal["point", "comma"] | None = None
+    sheet: str = ""  # of workbooks, or cells of one; "" is the first table
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class ScoreTask:
     @property
     def format(self) -> TableFormat:
         """What reads that file."""
-        return format_for(self.kind, self.csv)
+        return format_for(self.kind, self.csv, self.options.sheet)
 
     @property
     def side(self) -> str:

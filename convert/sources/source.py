@@ -58,6 +58,7 @@ def load_source(
     target: str | None = None,
     trusted: Sequence[str] = (),
     report: Report = lambda line: None,
+    sheet: str = "",
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
@@ -67,15 +68,16 @@ def load_source(
         target: the column of these that holds the answers.
         trusted: types in a .skops file, beside those of known packages.
         report: called with what the reader should know of a file, and of MLflow's folder.
+        sheet: where the rows are in a workbook: a sheet, or cells of it; "" is its first table.
 
     Raises:
         WrongUse: there is no such file, function or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if is_mlflow(Path(text)):
-        return _load_mlflow(Path(text), data, target, trusted, report)
+        return _load_mlflow(Path(text), data, target, trusted, report, sheet)
     if Path(text).suffix in FILES:
-        return _load_file(Path(text), data, target, trusted, report)
+        return _load_file(Path(text), data, target, trusted, report, sheet)
     find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
@@ -120,6 +122,7 @@ def _load_file(
     target: str | None,
     trusted: Sequence[str],
     report: Report,
+    sheet: str,
 ) -> Source:
     """The estimator in a file, on rows of `--data`."""
     kept_out = (Path.cwd(), path.parent, path.resolve().parent)
@@ -127,7 +130,7 @@ def _load_file(
         find_in(Path.cwd())
     else:
         keep_out(kept_out)
-    rows, y_test = _held_out(path, data, target, report)
+    rows, y_test = _held_out(path, data, target, report, sheet)
     estimator = load_saved(path, trusted, report, rows, kept_out)
     return Source(estimator, rows, y_test, data=data, target=target)
 
@@ -138,13 +141,14 @@ def _load_mlflow(
     target: str | None,
     trusted: Sequence[str],
     report: Report,
+    sheet: str,
 ) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
     folder, before = path if path.is_dir() else path.parent, list(sys.path)
     keep_out([Path.cwd()], within=folder)
     model = read_mlflow(path, report)
     if data is not None:
-        rows, y_test = _held_out(model.file, data, target, report)
+        rows, y_test = _held_out(model.file, data, target, report, sheet)
     elif target is not None:
         raise WrongUse("--target names a column of --data", "Add --data FILE.")
     else:
@@ -250,7 +254,9 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _held_out(path: Path, data: Path | None, target: str | None, report: Report) -> tuple[Any, Any]:
+def _held_out(
+    path: Path, data: Path | None, target: str | None, report: Report, sheet: str
+) -> tuple[Any, Any]:
     if not path.is_file():
         raise _no_file(path)
     if data is None:
@@ -258,7 +264,7 @@ def _held_out(path: Path, data: Path | None, target: str | None, report: Report)
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
             ROWS_HINT,
         )
-    frame = read_table_file(data, report)
+    frame = read_table_file(data, report, sheet)
     if len(frame) == 0:
         raise WrongUse(
             f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."

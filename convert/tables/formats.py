@@ -7,6 +7,7 @@ they are read.
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -21,6 +22,7 @@ from onnxlet.convert.record_batches.kinds import csv_schema
 from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
+from onnxlet.convert.tables.workbook import WORKBOOKS, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import WrongUse
 
@@ -136,7 +138,8 @@ class Parquet(TableFormat):
 class Csv(TableFormat):
     """CSV, whose parts are whole lines where it is plain."""
 
-    name, endings = "csv", (".csv", ".tsv")
+    name = "csv"
+    endings: tuple[str, ...] = (".csv", ".tsv")
     counted, written = "line", "csv"
 
     def unpacked(self, opened: Open) -> Any:
@@ -207,6 +210,21 @@ class GzippedCsv(StreamedCsv):
         return bounded(gzip.GzipFile(fileobj=file), file.size(), "")
 
 
+class Workbook(StreamedCsv):
+    """A workbook, of which one table is read."""
+
+    name, packed = "workbook", True
+    endings: tuple[str, ...] = WORKBOOKS
+
+    def __init__(self, sheet: str = "") -> None:
+        self._sheet = sheet
+
+    def unpacked(self, opened: Open) -> Any:
+        """Its table as plain CSV from its start."""
+        with opened() as file:
+            return io.BytesIO(taken_from(file.read(), self._sheet, "it").content)
+
+
 class WrittenCsv(StreamedCsv):
     """CSV that is not plain, as another format unpacks it."""
 
@@ -218,12 +236,14 @@ class WrittenCsv(StreamedCsv):
         return self._form.plain(lambda: self._unpacking.unpacked(opened), LIMITS, "it")
 
 
-FORMATS: Mapping[str, TableFormat] = {each.name: each for each in (Csv(), GzippedCsv(), Parquet())}
+FORMATS: Mapping[str, TableFormat] = {
+    each.name: each for each in (Csv(), GzippedCsv(), Workbook(), Parquet())
+}
 
 
-def format_for(name: str, form: CsvForm | None) -> TableFormat:
-    """The format of a name, for files that are written in a form."""
-    found = FORMATS[name]
+def format_for(name: str, form: CsvForm | None, sheet: str = "") -> TableFormat:
+    """The format of a name, for files that are written in a form; of a workbook one sheet."""
+    found = FORMATS[name] if name != Workbook.name else Workbook(sheet)
     if form is None or form.is_plain or not isinstance(found, Csv):
         return found
     return WrittenCsv(found, form)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import re
@@ -17,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
+from onnxlet.convert.tables.workbook import WORKBOOKS, Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -35,7 +37,6 @@ USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold ke
 PACKAGES = re.compile(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b")
 SHOWN_FILES = 5
 MAGIC = 262  # bytes that say what a file is
-SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
 PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
     (b"\x1f\x8b", lambda path, place: gzip.GzipFile(path)),
     (b"BZh", lambda path, place: bz2.BZ2File(path)),
@@ -53,6 +54,7 @@ class Opened:
     name: str  # as messages call it, without user names, passwords and queries
     what: str  # the rows are called in messages, such as DATA
     limits: Limits = LIMITS  # of what it unpacks to
+    sheet: str = ""  # of a workbook, or some of its cells; "" is its first table
 
     @property
     def parquet(self) -> bool:
@@ -60,11 +62,23 @@ class Opened:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
+    @cached_property
+    def _taken(self) -> Taken | None:
+        """What is taken of a workbook; None of any other file."""
+        with self.path.open("rb") as file:
+            if not is_workbook(file):
+                return None
+            file.seek(0)
+            place = f"{self.what}: '{self.name}'"
+            return taken_from(file.read(), self.sheet, place, self.limits)
+
     def open(self) -> IO[bytes]:
-        """Its bytes, unpacked; whoever reads too many of them gets WrongUse, too.
+        """Its bytes, unpacked, of a workbook as plain CSV; who reads too many gets WrongUse, too.
 
         So does who opens what is packed in a way that nothing here unpacks.
         """
+        if self._taken:
+            return io.BytesIO(self._taken.content)
         with self.path.open("rb") as file:
             start = file.read(MAGIC)
         place, size = f"{self.what}: '{self.name}'", self.path.stat().st_size
@@ -76,13 +90,18 @@ class Opened:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
         return form_of(self.open, f"{self.what}: '{self.name}'", self.limits)
 
+    def notes(self, form: CsvForm) -> list[str]:
+        """What a user has to know of how it is read."""
+        taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
+        return [*taken, *form.notes(self.name)]
+
     def plain(self, form: CsvForm) -> IO[bytes]:
         """It as plain CSV; whoever reads what is no CSV, or too long a row, gets WrongUse."""
         return form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
 
 
 @contextmanager
-def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
+def opened(source: str, what: str, limits: Limits = LIMITS, sheet: str = "") -> Iterator[Opened]:
     """A file, fetched for as long as it is read if it is a URL of S3 or of what fsspec knows.
 
     Raises:
@@ -95,7 +114,7 @@ def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
         else:
             path, name = Path(source), Path(source).name
             _check_is_there(path, what)
-        yield Opened(path, name, what, limits)
+        yield Opened(path, name, what, limits, sheet)
 
 
 def searched_in(path: Path) -> str:
@@ -181,10 +200,6 @@ def _only_member(path: Path, place: str) -> IO[bytes]:
     """The one file in a zip; it is open as long as it is read, and its archive with it."""
     with zipfile.ZipFile(path) as archive:
         names = [n for n in archive.namelist() if not n.startswith("__MACOSX") and n[-1] != "/"]
-        if "[Content_Types].xml" in names:
-            raise WrongUse(f"{place} is a workbook of Excel", SHEETS)
-        if "mimetype" in names:
-            raise WrongUse(f"{place} is an OpenDocument file", SHEETS)
         if len(names) != 1:
             raise WrongUse(
                 f"{place} holds {len(names)} files, expected one", "Unpack it, and name one."
@@ -247,8 +262,8 @@ def _opened(endpoint: str, region: str) -> Any:
 WHAT = "--data"
 
 
-def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
-    """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
+def read_table_file(path: Path, report: Report = lambda line: None, sheet: str = "") -> Any:
+    """Read CSV (also .gz), whatever separates its fields and encodes its text, Parquet, a workbook.
 
     WrongUse where there is no such file, or it is neither.
     """
@@ -260,8 +275,8 @@ def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
             from onnxlet.convert.tables.parquet_file import read_parquet
 
             return read_parquet(path, WHAT)
-        if ".csv" in path.suffixes or path.suffix == ".tsv":
-            return _csv(path, report)
+        if {".csv", ".tsv", *WORKBOOKS} & set(path.suffixes):
+            return _csv(path, report, sheet)
     except (OnnxletError, ModuleNotFoundError):
         raise
     except pd.errors.EmptyDataError as error:
@@ -273,15 +288,15 @@ def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
             f"{WHAT}: '{path}' can't be read: {shortened(error)}", way_out(path)
         ) from error
     raise WrongUse(
-        f"{WHAT}: expected a .csv, .csv.gz or .parquet file, got '{path}'",
+        f"{WHAT}: expected a .csv, .csv.gz, .parquet or .xlsx file, got '{path}'",
         "pandas writes one: frame.to_csv('held_out.csv', index=False).",
     )
 
 
-def _csv(path: Path, report: Report) -> pd.DataFrame:
-    opened = Opened(path, path.name, WHAT)
+def _csv(path: Path, report: Report, sheet: str) -> pd.DataFrame:
+    opened = Opened(path, path.name, WHAT, sheet=sheet)
     form = opened.form()
-    for note in form.notes(path.name):
+    for note in opened.notes(form):
         report(f"note: {note}")
     with opened.plain(form) as file:
         frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")

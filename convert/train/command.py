@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from onnxlet.convert.options import images_option, models_option, progress, report
+from onnxlet.convert.options import images_option, models_option, progress, report, sheet_option
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
@@ -57,6 +57,7 @@ from onnxlet.function.errors import WrongUse
     help="Try so many candidates, whatever they take: repeatable to the byte.",
 )  # fmt: skip
 @images_option
+@sheet_option
 @click.option(
     "--augment", is_flag=True,
     help="With images: also fit on copies of training rows, shifted and with noise.",

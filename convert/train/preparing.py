@@ -44,6 +44,7 @@ class Options:
     augment: bool = False
     scheduler: str | None = None  # address of Dask's, whose workers fit instead of this machine
     images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
+    sheet: str = ""  # of workbooks, or cells of one; "" is the first table
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def inspect_table(
         WrongUse: it can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
-    table = rows_of(data, target, options.seed, report, images_from=options.images_from)
+    table = rows_of(
+        data, target, options.seed, report, images_from=options.images_from, sheet=options.sheet
+    )
     _check_named([str(name) for name in table.frame.columns], target, options)
     wanted = dict(options.columns)
     tested = None
@@ -131,7 +134,9 @@ def _held_out(
     data: str | pd.DataFrame, frame: pd.DataFrame, target: str, options: Options, report: Report
 ) -> RawRows:
     """The rows of another table, with the same columns."""
-    table = rows_of(data, target, options.seed, report, "--test", options.images_from)
+    table = rows_of(
+        data, target, options.seed, report, "--test", options.images_from, options.sheet
+    )
     tested, named = table.frame, table.name
     missing = [str(name) for name in frame.columns if name not in tested.columns]
     if missing:

@@ -55,8 +55,9 @@ def read_table(
     report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
     what: str = WHAT,  # the argument or option that names it, for messages
     limits: Limits = LIMITS,  # of the file
+    sheet: str = "",  # of a workbook, or cells of one; "" is its first table
 ) -> RawRows:
-    """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
+    """Read CSV, Parquet or a workbook, packed or not, here or wherever fsspec reads.
 
     WrongUse where there is no such file, or it is no table; with all that is wrong with it.
     """
@@ -66,7 +67,7 @@ def read_table(
         notes.append(text)
         report(f"note: {text}")
 
-    with opened(source, what, limits) as file:
+    with opened(source, what, limits, sheet) as file:
         try:
             parquet = file.parquet
             frame, rows = (
@@ -96,7 +97,7 @@ def read_table(
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
     form = file.form()
-    for text in form.notes(file.name):
+    for text in file.notes(form):
         note(text)
     if not form.names:
         raise WrongUse(f"{what}: '{file.name}' is empty", "Expected a header and a row a line.")
@@ -222,6 +223,7 @@ def rows_of(
     # The folder that images named in the rows are read from, instead of the table's own; the
     # working directory's for a frame.
     images_from: str | Path | None = None,
+    sheet: str = "",  # of a workbook, or cells of one; "" is its first table
 ) -> RawRows:
     """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
 
@@ -233,7 +235,7 @@ def rows_of(
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
         return RawRows(labelled, [], root or Path(data), data)
-    table = read_table(data, seed, report, what)
+    table = read_table(data, seed, report, what, sheet=sheet)
     return table._replace(root=root or table.root)
 
 

@@ -184,11 +184,24 @@ def _header_at(records: Sequence[Record]) -> int:
     if width == 1:  # whatever stands above looks the same, but for comments
         return next((n for n, r in enumerate(records) if not r[0].startswith(COMMENT)), 0)
     at = next(n for n, record in enumerate(records) if len(record) == width)
+    at = _below_titles(records, at)
     above: Sequence[str] = records[at - 1] if at else ()
     # R writes no name for the names of rows; a title stands above names.
     if len(above) != width - 1 or above[0].startswith(COMMENT):
         return at
     return at if _is_header(records[at], _below(records, at)) else at - 1
+
+
+def _below_titles(records: Sequence[Record], at: int) -> int:
+    """Where names are below records whose first field is the only one, as spreadsheets save titles.
+
+    `at` itself where it is no title, or no names are below.
+    """
+    below = at
+    while below < len(records) - 1 and not any(map(str.strip, records[below][1:])):
+        below += 1
+    names = [field for field in records[below] if field.strip()]
+    return below if len(names) > 1 and not any(map(_is_value, names)) else at
 
 
 def _below(records: Sequence[Record], at: int) -> tuple[tuple[str, ...], ...]:

@@ -197,6 +197,7 @@ def test_what_other_programs_write_is_read(open_page: Open, site: str) -> None:
         ("Preis (€),count\n".encode(), "The file has no rows"),
         ("Preis (€),色\n1,红\n".encode() + b"\xff", "The file is damaged"),
         ("Preis (€);count\n1.335;2\n".encode(), "1.335 may be 1335 or 1.335"),
+        (b"PK\x03\x04\xff\xfe", "Save its sheet as CSV"),
         (b"", "No line names a column of the model"),
     ],
 )

@@ -70,6 +70,7 @@ async function readTable(file, columns) {
 /** Text in UTF-8 or UTF-16, else in Windows' Western letters, unless it is UTF-8 but for a few bytes. */
 function decoded(bytes, wide) {
   try { return new TextDecoder(wide || "utf-8", { fatal: true }).decode(bytes); } catch {
+    if (bytes[0] === 0x50 && bytes[1] === 0x4b) throw unread("This is a workbook, or packed", "Save its sheet as CSV: File, Save as, CSV UTF-8. On a command line, onnxlet score reads workbooks");
     const letters = [...new TextDecoder("utf-8").decode(bytes).matchAll(/[^\x00-\x7f]/g)], broken = letters.filter(([each]) => each === "\ufffd").length;
     if (wide || letters.length > 2 * broken) throw unread("The file is damaged: not all of it is text", "Save it once more");
     return new TextDecoder("windows-1252").decode(bytes);

@@ -7,6 +7,7 @@ import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from onnxlet.convert.score import running
 from onnxlet.convert.score.tasks import Options
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import golden_table
+from tests.convert.tables.xlsx import xlsx
 
 PRICES = "house-prices"
 AREA = "Lot_Area"
@@ -42,6 +44,11 @@ def text(rows: list[list[str]], separator: str = ",") -> str:
     return written.getvalue()
 
 
+def typed(row: list[str]) -> list[Any]:
+    """Numbers as a spreadsheet holds them."""
+    return [float(c) if c.replace(".", "", 1).isdigit() else c or None for c in row]
+
+
 Written = Callable[[list[list[str]]], bytes]
 FORMS: dict[str, tuple[str, Written]] = {
     "a German export": ("rows.csv", lambda r: text(german(r), ";").encode("cp1252")),
@@ -51,6 +58,7 @@ FORMS: dict[str, tuple[str, Written]] = {
     "Excel's line": ("rows.csv", lambda r: f"sep=|\r\n{text(r, '|')}".encode()),
     "its header again": ("rows.csv", lambda r: f"{text(r[:20])}{text([r[0], *r[20:]])}".encode()),
     "commas and decimal commas": ("rows.csv", lambda r: text(german(r)).encode()),
+    "a workbook": ("rows.xlsx", lambda r: xlsx({"Häuser": [["Häuser"], [], *map(typed, r)]})),
     "a separator at the end": ("rows.csv", lambda r: text(r, ";").replace("\r", ";\r").encode()),
 }
 

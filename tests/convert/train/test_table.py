@@ -154,7 +154,7 @@ def test_short_rows_are_counted(write: Write) -> None:
         (b"PK\x03\x04 and nothing else", "can't be read: BadZipFile", "whole"),
         (gzip.compress(ROWS.encode() * 999, mtime=0)[:-20], "Compressed file ended", "whole"),
         (zipped(a=ROWS, b=ROWS), "holds 2 files, expected one", "Unpack"),
-        (zipped(**{"[Content_Types].xml": "", "xl": ""}), "is a workbook of Excel", "read_excel"),
+        (zipped(**{"[Content_Types].xml": "", "xl": ""}), "the workbook can't be read", "whole"),
         (b'a,b\n1,"x\n2,y\n', "a quote is never closed", "double a quote"),
         (b"a,b\n\x81\x8d,1\n", "neither UTF-8 nor UTF-16 nor cp1252", "encoding"),
         (b"0,1.5,0\n1,2,3\n", "more than once", "no header"),

@@ -50,6 +50,8 @@ def by_hand() -> Iterator[tuple[str, bytes]]:
         yield f"comments-{end!r}", f"# made by hand, 2024{end}# a;b{end}{semicolons}".encode()
     yield "sep-line-and-mark", b"\xef\xbb\xbfsep=;\r\n" + semicolons.encode()
     yield "comments-of-commas", b"# a, b, c\n" * 5 + bars.encode()
+    titled = f"Umsätze;;;;;\n;;;;;\nStand: heute;;;;;\n{semicolons}"
+    yield "titles-by-a-spreadsheet", titled.encode("cp1252")
     yield "titles", f"Umsätze\nStand: 1.1.2024\n{semicolons}".encode()
     yield "tabs-with-title", f"Umsätze\n\n{text_of(ROWS, delimiter=chr(9))}".encode("utf-16")
     yield "blank-lines-above", b"\n\n" + commas.encode()
