@@ -87,3 +87,5 @@ def score(
         )  # fmt: skip
     for line in scored.lines():
         click.echo(line)
+    if scored.none_answered:
+        raise SystemExit(1)

@@ -4,6 +4,7 @@ OnnxletError (onnxlet.function.errors)
 ├── PartFailed   exit code 1: a part can't be read or written; others may be
 │   ├── BadRows  rows that can't be answered, where they were to stop all
 │   └── NoRoom   nothing can be written to OUT: no part can
+├── NoneAnswered exit code 1: no row can be answered, for one and the same reason
 └── Unfinished   exit code 1: parts are left to do, and why
 """
 
@@ -42,6 +43,10 @@ class NoRoom(PartFailed):
     """What is answered can't be written."""
 
     stops = True
+
+
+class NoneAnswered(OnnxletError):
+    """No row can be answered, of some that were looked at before all are."""
 
 
 class Unfinished(OnnxletError):

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pyarrow import types
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import reasons
-from onnxlet.convert.score.errors import BadRows, PartFailed
+from onnxlet.convert.score.errors import BadRows, NoneAnswered, PartFailed
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import ScoreTask, kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.writing import ClosedFile, Writer, sink_to
@@ -32,6 +33,7 @@ from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, 
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.monitoring.performance import kind_of
 
+LOOKED_AT = 300  # rows of a part, before all are answered
 SHOWN = 3  # problems of a part that its line keeps
 NOT_STOPPING = (
     "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
@@ -80,6 +82,37 @@ def do(task: ScoreTask, model: Model, tick: Tick = lambda rows: None) -> Line:
         "side": None if side is None else side._asdict(),
         **({} if part.truths is None else {"truths": part.truths.sums}),
     }
+
+
+def check_some_are_answered(tasks: Sequence[ScoreTask], model: Model) -> None:
+    """Look at some rows of the first, the middle and the last part before any is answered.
+
+    Raises NoneAnswered where not one of them can be, with what is wrong with all of them, once.
+    """
+    wrong: dict[str | None, list[str]] = {}
+    for at in sorted({0, len(tasks) // 2, len(tasks) - 1}):
+        task = tasks[at]
+        storage = storage_of(task.source)
+        scorer, _ = scorer_of(task, model, storage)
+        for batch in islice(batches(task, storage, scorer.needed), 1):
+            some = RowBatch(batch.rows.slice(0, LOOKED_AT), batch.faults, batch.number)
+            rows, odd = with_plain_numbers(some.rows, task.numbers)
+            faults = {n: why for n, why in {**odd, **some.faults}.items() if n < rows.num_rows}
+            answered = scorer.answer(rows, faults)
+            if len(answered.bad) < rows.num_rows:
+                return
+            for row, problems in answered.by_row().items():
+                for each in problems:
+                    said = located(task, some.number(row), each)
+                    wrong.setdefault(each.column, []).append(said)
+    if not wrong:
+        return
+    most = max(map(len, wrong.values()))
+    listed = "".join(f"\n  {said[0]}" for said in wrong.values() if len(said) == most)
+    raise NoneAnswered(
+        f"IN: no row can be answered, of {most:,} that were looked at. The first of them:{listed}",
+        "Nothing was written.",
+    )
 
 
 def outcome_of(task: ScoreTask, load: Callable[[], Model], tick: Tick) -> Line | PartFailed:

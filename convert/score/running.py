@@ -9,12 +9,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.progress import Report, advanced
+from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.score import resuming
 from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
-from onnxlet.convert.score.part import combined, scores
+from onnxlet.convert.score.part import check_some_are_answered, combined, scores
 from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
 from onnxlet.convert.score.storage import absolute, storage_of, tidy
 from onnxlet.convert.score.tasks import (
@@ -27,12 +27,13 @@ from onnxlet.convert.score.tasks import (
     target_of,
 )
 from onnxlet.convert.score.writing import gathered
-from onnxlet.function.models.model import GRAPH
+from onnxlet.function.models.model import GRAPH, Model
 from onnxlet.function.monitoring.performance import kind_of
 
 Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows
 STEPS = 1000  # of the bar
+EVERY = 10.0  # seconds between two lines of progress, where nothing shows a bar
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,10 +66,18 @@ class Scored:
     scores: Mapping[str, float] = field(default_factory=dict)
     at_build: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def none_answered(self) -> bool:
+        """There are rows, and no answer to any."""
+        return self.bad > 0 and self.rows in (0, self.bad)
+
     def lines(self) -> list[str]:
         """What a reader wants to know."""
         said = "already " if self.already == self.parts else ""
-        lines = [f"{self.rows:,} rows {said}scored: {self.out}"]
+        if self.none_answered:
+            lines = [f"none of {self.bad:,} rows could be answered: {self.out}"]
+        else:
+            lines = [f"{self.rows:,} rows {said}scored: {self.out}"]
         for name, value in self.scores.items():
             built = f" ({self.at_build[name]:.6g} at build)" if name in self.at_build else ""
             rows = f"{self.compared:,} row{'s' * (self.compared > 1)} with '{self.target}'"
@@ -134,12 +143,13 @@ def score(
             from onnxlet.convert.score.on_cluster import OnCluster  # few have one
 
             engine = OnCluster(scheduler)
-        already = _done(tasks, journal, target, engine, workers, report)
+        already = _done(tasks, chosen, journal, target, engine, workers, report)
         return _scored(journal, target, tasks, already, chosen.manifest)
 
 
 def _done(
     tasks: Sequence[ScoreTask],
+    model: Model,
     journal: Journal,
     target: Destination,
     engine: Engine | None,
@@ -153,10 +163,12 @@ def _done(
         return len(tasks)
     left = resuming.remaining_tasks(tasks, journal, work, report)
     already = len(tasks) - len(left)
+    if left and not already:
+        check_some_are_answered(left, model)
     if left:
         report(_begun(tasks, already))
         try:
-            _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+            _do(left, tasks, journal, engine or engine_of(workers, len(left)), report)
         finally:
             tidy(work)
     if target.file is not None:
@@ -175,13 +187,17 @@ def _begun(tasks: Sequence[ScoreTask], already: int) -> str:
 
 
 def _do(
-    left: Sequence[ScoreTask], tasks: Sequence[ScoreTask], journal: Journal, engine: Engine
+    left: Sequence[ScoreTask],
+    tasks: Sequence[ScoreTask],
+    journal: Journal,
+    engine: Engine,
+    report: Report,
 ) -> None:
     """Do the parts that are left, and note each as soon as it is done.
 
     Raises Unfinished where some failed, or it was interrupted.
     """
-    rate, failed = Rate(tasks, left, journal.lines), list[PartFailed]()
+    rate, failed = Rate(tasks, left, journal.lines, report), list[PartFailed]()
     outcomes = engine.outcomes(left, rate.rows)
     try:
         for outcome in outcomes:
@@ -254,7 +270,7 @@ def _scored(
 
 
 class Rate:
-    """Reports rows, rows a second and the time left, to whoever listens.
+    """Reports parts, rows a second and the time left: to whoever listens, else now and then a line.
 
     Of all tasks some are left to do now; the others' lines are in the journal.
     """
@@ -264,14 +280,17 @@ class Rate:
         tasks: Sequence[ScoreTask],
         left: Sequence[ScoreTask],
         lines: Sequence[Mapping[str, Any]],
+        report: Report = lambda line: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._began = clock, clock()
+        self._report, self._reported = report, self._began
+        self._parts, self._parts_before = len(tasks), len(tasks) - len(left)
+        self._parts_done = self._parts_before
         self._weights = {task.name: task.span.weight for task in left}
         self._total = max(1, sum(task.span.weight for task in tasks))
         self._before = self._total - sum(self._weights.values())
         self._done = self._rows = 0
-        self._rows_before = sum(line.get("rows", 0) for line in lines)
 
     def rows(self, count: int) -> None:
         """Some more rows are answered."""
@@ -281,19 +300,28 @@ class Rate:
     def done(self, line: Mapping[str, Any]) -> None:
         """A part is done."""
         self._done += self._weights.get(line["part"], 0)
+        self._parts_done += 1
         self._say()
+        if not heard() and self._clock() - self._reported >= EVERY and self._parts_left:
+            self._report(self.words())
+            self._reported = self._clock()
+
+    @property
+    def _parts_left(self) -> int:
+        return self._parts - self._parts_done
 
     def _say(self) -> None:
         advanced(self.words(), STEPS * (self._before + self._done) // self._total, STEPS)
 
     def words(self) -> str:
-        """Rows, rows a second, and the time left."""
+        """The part, rows a second, and the time left."""
         seconds = max(self._clock() - self._began, 1e-9)
-        said = f"{self._rows_before + self._rows:,} rows, {self._rows / seconds:,.0f} a second"
-        if not self._done:
-            return said
-        rest = self._total - self._before - self._done
-        return f"{said}, {lasting(seconds * rest / self._done)} left"
+        part = f"part {min(self._parts_done + 1, self._parts):,} of {self._parts:,}, "
+        said = part * (self._parts > 1) + f"{self._rows / seconds:,.0f} rows a second"
+        if self._done:
+            rest = self._total - self._before - self._done
+            said += f", {lasting(seconds * rest / self._done)} left"
+        return said + f"; {self._parts_before:,} were there" * bool(self._parts_before)
 
 
 def lasting(seconds: float) -> str:

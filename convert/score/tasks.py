@@ -115,6 +115,10 @@ def target_of(out: str, source: str, first: str) -> Destination:
     folder, name = split(out)
     if S3.match(out) and not S3.match(folder):
         raise WrongUse(f"OUT: expected s3://bucket/prefix, got '{out}'", ELSEWHERE)
+    if not S3.match(out) and not Path(folder).is_dir():
+        raise WrongUse(
+            f"OUT: there is no folder '{folder}' for '{name}'", "Is it spelt so? Make it."
+        )
     suffix, form = PurePosixPath(name).suffix, format_of(name)
     odd = bool(suffix) and len(suffix) <= LONGEST and not suffix[1:].isdecimal()
     if form.packed if form else odd:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from onnxlet.convert.score import running
-from onnxlet.convert.score.errors import Unfinished
+from onnxlet.convert.score.errors import NoneAnswered, Unfinished
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.tables import formats
 from onnxlet.function.errors import WrongUse
@@ -128,3 +129,63 @@ def test_to_stop_is_to_say_where_and_to_go_on_otherwise(
     assert before.items() <= content(tmp_path / "out").items()
     with pytest.raises(WrongUse, match="--on-error was null, and is side"):
         run(models, source, tmp_path / "out", "side")
+
+
+def test_where_no_row_can_be_answered_nothing_is_written(
+    models: Path, table: Any, tmp_path: Path
+) -> None:
+    at = table.schema.get_field_index("Lot_Area")
+    texts = table.set_column(at, "Lot_Area", pa.array(["1'335 m2"] * table.num_rows))
+    source = write(texts, tmp_path / "in.csv")
+    with pytest.raises(NoneAnswered) as caught:
+        run(models, source, tmp_path / "out.csv", "null")
+    first, only = caught.value.message.splitlines()
+    assert first.startswith("IN: no row can be answered, of 60 that were looked at.")
+    assert only == (
+        "  'in.csv', line 2, column 'Lot_Area': expected a whole number, got \"1'335 m2\""
+    )
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_rows_that_fail_in_the_end_only_are_not_scored(
+    models: Path, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks at some of them first is not all that counts."""
+    monkeypatch.setattr(running, "check_some_are_answered", lambda tasks, model: None)
+    at = table.schema.get_field_index("Lot_Area")
+    texts = table.set_column(at, "Lot_Area", pa.array(["big"] * table.num_rows))
+    source = write(texts, tmp_path / "in.csv")
+    for on_error in ("null", "side"):
+        scored = run(models, source, tmp_path / f"{on_error}.csv", on_error)
+        assert scored.none_answered
+        assert scored.lines()[0].startswith("none of 200 rows could be answered: ")
+    assert not run(
+        models, write(table, tmp_path / "a.csv"), tmp_path / "b.csv", "null"
+    ).none_answered
+
+
+def test_a_folder_that_is_not_there_is_no_place_for_answers(
+    models: Path, table: Any, tmp_path: Path
+) -> None:
+    source = write(table, tmp_path / "in.csv")
+    for out in ("not/there.csv", "not/there"):
+        with pytest.raises(WrongUse, match=r"OUT: there is no folder '.*/not' for 'there"):
+            run(models, source, tmp_path / out, "null")
+    assert not (tmp_path / "not").exists()
+
+
+def test_progress_says_which_part_how_fast_and_how_long() -> None:
+    def task(name: str) -> Any:
+        return SimpleNamespace(name=name, span=SimpleNamespace(weight=10))
+
+    tasks = [task(str(number)) for number in range(20)]
+    now = [0.0]
+    lines: list[str] = []
+    rate = running.Rate(tasks, tasks[2:], [], lines.append, lambda: now[0])
+    assert rate.words() == "part 3 of 20, 0 rows a second; 2 were there"
+    for number in (2, 3, 4):
+        now[0] += 6
+        rate.rows(41_000 * 6)
+        rate.done({"part": str(number)})
+    assert rate.words() == "part 6 of 20, 41,000 rows a second, 2 min left; 2 were there"
+    assert lines == ["part 5 of 20, 41,000 rows a second, 2 min left; 2 were there"]
