@@ -48,7 +48,7 @@ def main() -> None:
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Held-out rows: CSV, Parquet or Excel.",
+    help="Held-out rows: CSV, Parquet, Excel or JSON.",
 )
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @images_option

@@ -68,7 +68,7 @@ def score(
     keep: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Predict a table of any size: CSV, Parquet or Excel, a file, a folder or s3://bucket/prefix.
+    """Predict a table of any size: CSV, Parquet, Excel or JSON, a file, a folder or s3://bucket/prefix.
 
     MODEL is DIR/N/V, DIR/N or a name in --models. Columns are found by their names.
 

@@ -73,7 +73,7 @@ def find_files(given: str) -> tuple[Storage, list[StoredFile], list[str]]:
         if name and (single := storage_of(folder).entry(name)) and not _is_folder(given):
             if format_of(name) is None:
                 raise WrongUse(
-                    f"IN: expected .csv, .csv.gz, .parquet or .xlsx, got '{given}'",
+                    f"IN: expected .csv, .csv.gz, .parquet, .xlsx or .json, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
                 )
             return storage_of(folder), [single], []
@@ -186,7 +186,10 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     """What the parts of each file are called, below OUT as the files are below IN."""
     stems = {
         file: re.sub(
-            r"\.(csv|csv\.gz|tsv|tsv\.gz|parquet|pq|xlsx|xlsm|xlsb|xls|ods)$", "", file, flags=re.I
+            r"\.(csv|csv\.gz|tsv|tsv\.gz|json|jsonl|ndjson|parquet|pq|xlsx|xlsm|xlsb|xls|ods)$",
+            "",
+            file,
+            flags=re.I,
         )
         for file in files
     }

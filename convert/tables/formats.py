@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from onnxlet.convert.record_batches.kinds import csv_schema
 from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
+from onnxlet.convert.tables.json_rows import JSON, table_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
 from onnxlet.convert.tables.workbook import WORKBOOKS, taken_from
@@ -225,6 +226,39 @@ class Workbook(StreamedCsv):
             return io.BytesIO(taken_from(file.read(), self._sheet, "it").content)
 
 
+class Json(TableFormat):
+    """Rows of JSON: one part, which is read whole."""
+
+    name, endings = "json", JSON
+    counted, written = "row", "csv"
+    packed = True
+
+    def _table(self, opened: Open) -> Any:
+        with opened() as file:
+            return table_of(file.read(), "it")
+
+    def columns(self, opened: Open) -> Columns:
+        """The names of all members, with the types of their values."""
+        return Columns(self._table(opened).schema)
+
+    def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
+        """All of it."""
+        return [Span(0, 1, 0, size)]
+
+    def schema(self, opened: Open, names: Sequence[str]) -> Any:
+        """The types of its columns."""
+        return self._table(opened).schema
+
+    def batches(
+        self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int
+    ) -> Iterator[RowBatch]:
+        """Its rows."""
+        first = span.first
+        for rows in self._table(opened).select(list(columns)).to_batches(most):
+            yield RowBatch(rows, {}, counting(first))
+            first += rows.num_rows
+
+
 class WrittenCsv(StreamedCsv):
     """CSV that is not plain, as another format unpacks it."""
 
@@ -237,7 +271,7 @@ class WrittenCsv(StreamedCsv):
 
 
 FORMATS: Mapping[str, TableFormat] = {
-    each.name: each for each in (Csv(), GzippedCsv(), Workbook(), Parquet())
+    each.name: each for each in (Csv(), GzippedCsv(), Workbook(), Json(), Parquet())
 }
 
 

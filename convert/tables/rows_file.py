@@ -26,6 +26,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.json_rows import JSON, is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
 from onnxlet.convert.tables.workbook import WORKBOOKS, Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
@@ -85,6 +86,12 @@ class Opened:
         unpack = next((unpack for magic, unpack in PACKED if start.startswith(magic)), None)
         file = self.path.open("rb") if unpack is None else unpack(self.path, place)
         return bounded(file, size, f"{place}: ", self.limits)
+
+    @property
+    def json(self) -> bool:
+        """Whether it begins as rows in JSON do."""
+        with self.open() as file:
+            return is_json(file.read(MAGIC))
 
     def form(self) -> CsvForm:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
@@ -275,7 +282,7 @@ def read_table_file(path: Path, report: Report = lambda line: None, sheet: str =
             from onnxlet.convert.tables.parquet_file import read_parquet
 
             return read_parquet(path, WHAT)
-        if {".csv", ".tsv", *WORKBOOKS} & set(path.suffixes):
+        if {".csv", ".tsv", *WORKBOOKS, *JSON} & set(path.suffixes):
             return _csv(path, report, sheet)
     except (OnnxletError, ModuleNotFoundError):
         raise
@@ -288,18 +295,29 @@ def read_table_file(path: Path, report: Report = lambda line: None, sheet: str =
             f"{WHAT}: '{path}' can't be read: {shortened(error)}", way_out(path)
         ) from error
     raise WrongUse(
-        f"{WHAT}: expected a .csv, .csv.gz, .parquet or .xlsx file, got '{path}'",
+        f"{WHAT}: expected a .csv, .csv.gz, .parquet, .xlsx or .json file, got '{path}'",
         "pandas writes one: frame.to_csv('held_out.csv', index=False).",
     )
 
 
 def _csv(path: Path, report: Report, sheet: str) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT, sheet=sheet)
+    if opened.json:
+        return json_frame(opened)
     form = opened.form()
     for note in opened.notes(form):
         report(f"note: {note}")
     with opened.plain(form) as file:
         frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")
+    return frame
+
+
+def json_frame(opened: Opened) -> pd.DataFrame:
+    """The rows of a file of JSON, in pandas' types."""
+    with opened.open() as file:
+        content = file.read()
+    table = table_of(content, f"{opened.what}: '{opened.name}'", opened.limits)
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 

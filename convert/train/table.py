@@ -19,7 +19,7 @@ from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
-from onnxlet.convert.tables.rows_file import ELSEWHERE, Opened, opened
+from onnxlet.convert.tables.rows_file import ELSEWHERE, Opened, json_frame, opened
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
@@ -71,14 +71,14 @@ def read_table(
         try:
             parquet = file.parquet
             frame, rows = (
-                _read_parquet(file, seed, what) if parquet else _read_csv(file, seed, note, what)
+                _read_parquet(file, seed, what) if parquet else _read_other(file, seed, note, what)
             )
         except OnnxletError:
             raise
         except Exception as error:  # whatever a reader finds broken
             raise WrongUse(
                 f"{what}: '{file.name}' can't be read: {type(error).__name__}: {shortened(error)}",
-                "Is it whole? Expected CSV with a header, or Parquet.",
+                "Is it whole? Expected CSV with a header, Parquet, a workbook or JSON.",
             ) from error
         if not rows:
             names = listed([str(name) for name in frame.columns])
@@ -93,6 +93,15 @@ def read_table(
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
     return RawRows(frame, notes, here, source)
+
+
+def _read_other(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+    """Rows of JSON or CSV, or of a workbook."""
+    if not file.json:
+        return _read_csv(file, seed, note, what)
+    frame = json_frame(file)
+    parts, count = sampled(iter([frame]), most_rows(len(frame.columns)), seed)
+    return _joined(parts), count
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:

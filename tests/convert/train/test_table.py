@@ -148,7 +148,7 @@ def test_short_rows_are_counted(write: Write) -> None:
         (b"a,b\n", "has a header ('a', 'b') and no rows", "a row a line"),
         (b"\x89PNG\r\n" + bytes(99), "is an image, and no table", "CSV"),
         (bytes(range(256)), "is no text, and no Parquet", "CSV"),
-        (b'[{"a": 1}]', "is JSON", "read_json"),
+        (b'["a", 1]', "is JSON", "read_json"),
         (b"<!DOCTYPE html><p>", "is a page of markup", "CSV"),
         (b"PAR1 and nothing else", "can't be read", "whole"),
         (b"PK\x03\x04 and nothing else", "can't be read: BadZipFile", "whole"),
