@@ -33,7 +33,7 @@ SIDES = {
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
             "score": (
-                "Predict a table of any size: CSV or Parquet, a file, a folder or s3://bucket/prefix."
+                "Predict a table of any size: CSV, Parquet, Excel or JSON, a file, a folder or s3://bucket/prefix."
             ),
             "report": "Write a model's report again, as page and model card, from its findings.",
             "package": "Build one zip, or a container image, for one Python and one architecture.",

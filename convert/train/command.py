@@ -89,7 +89,7 @@ def train(
     """Train a model on a table, compare what is served with it, and report on it.
 
     DATA is CSV as programs and people write it, Parquet, a workbook or JSON; a path, or an address
-    such as s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.
+    such as s3://bucket/table.csv. Or it is a folder of images, in a folder for each label.
     """
     from onnxlet.convert.train.columns import choices_text, read_choices
     from onnxlet.convert.train.preparing import Options, inspect_table
