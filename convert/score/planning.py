@@ -30,6 +30,7 @@ from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.performance import kind_of
 
 DECIMALS = {"point": ".", "comma": ",", None: ""}
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
@@ -155,6 +156,8 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
         check_header(columns.schema.names, model.signature)
         form = format_for(form.name, columns.form, options.sheet)
     numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
+    if kind_of(model.manifest) == "numbers":
+        numeric.append(model.manifest.get("target", ""))  # what is right, where it is known
     numbers = columns.form.odd_numbers(numeric, DECIMALS[options.decimal]) if columns.form else {}
     return File(entry, form, _ends(storage, entry), columns, numbers)
 

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.score import running
 from onnxlet.convert.score.tasks import Options
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import golden_table
 from tests.convert.tables.xlsx import xlsx
+from tests.kept_builds import kept_builds
 
 PRICES = "house-prices"
 AREA = "Lot_Area"
@@ -119,3 +124,20 @@ def test_a_row_that_is_wrong_is_named_by_its_own_line(models: Path, tmp_path: Pa
     [_, bad] = (tmp_path / "_bad_out.csv").read_text().splitlines()
     assert bad.startswith('"in.csv",6,')
     assert "expected a whole number, got '1,5,0'" in bad
+
+
+def test_what_is_right_is_read_as_it_is_written(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Fläche": np.arange(20.0), "Baujahr": np.arange(20.0) % 7})
+    price = frame["Fläche"] * 1000 + 1
+    source = Source(LinearRegression().fit(frame, price), frame, price, target="Preis")
+    models = kept_builds({"haus": source}, tmp_path / "models")
+    points = str.maketrans(",.", ".,")
+    rows = [["Fläche", "Baujahr", "Preis"]]
+    rows += [[f"{n},5", "3", f"{n * 1000 + 511:,.2f} €".translate(points)] for n in range(20)]
+    (tmp_path / "in.csv").write_bytes(text(rows, ";").encode("cp1252"))
+
+    scored = running.score(
+        "haus", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Options(), models=models
+    )
+    assert scored.compared == 20
+    assert scored.scores["mean_absolute_error"] == pytest.approx(10, abs=1e-6)
