@@ -30,6 +30,8 @@ from onnxlet.convert.tables.json_rows import JSON, is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
 from onnxlet.convert.tables.workbook import WORKBOOKS, Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
+from onnxlet.function.csv.layout import decimal_in
+from onnxlet.function.csv.numbers import written_number
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
@@ -309,7 +311,22 @@ def _csv(path: Path, report: Report, sheet: str) -> pd.DataFrame:
         report(f"note: {note}")
     with opened.plain(form) as file:
         frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")
+    if not form.is_plain:
+        for name in frame.columns:
+            frame[name] = _numbers(frame[name], form.decimal)
     return frame
+
+
+def _numbers(column: pd.Series[Any], decimal: str) -> pd.Series[Any]:
+    """A column of text as numbers, where all of it is numbers as people write them."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    texts = [str(text) for text in column.dropna().unique()]
+    comma = (decimal_in(texts) or decimal) == ","
+    read = {text: written_number(text, comma) for text in texts}
+    if not read or any(isinstance(number, str) for number in read.values()):
+        return column
+    return column.map(read).astype(float)
 
 
 def json_frame(opened: Opened) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.tables.limits import LIMITS
+from onnxlet.convert.tables.rows_file import read_table_file
 from onnxlet.function.csv.form import CsvForm, form_of
 from tests.function.csv.known import FLAT, HEADER, ROWS, Known
 
@@ -178,6 +179,22 @@ def test_each_row_stays_in_its_line() -> None:
         lines = file.read().decode()
     assert lines == '\n\na,"b\nc"\n1,"x\r\ny"\n\n\n\n\n2,z\n'
     assert lines.count("\n") == content.count("\n") + 1
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name.startswith("r-csv2")])
+def test_held_out_rows_are_numbers_and_texts(path: Path) -> None:
+    frame = read_table_file(path)
+    assert frame["Umsatz, netto"].tolist() == [row[1] for row in ROWS[1:]]
+    assert frame["y"].tolist() == [row[5] for row in ROWS[1:]]
+
+
+def test_held_out_numbers_as_people_write_them(tmp_path: Path) -> None:
+    content = "a;b;c\n1.335,50 €;x;12.05.2024\n-2,5 €;1,5;13.05.2024\n;y;14.05.2024\n"
+    (tmp_path / "rows.csv").write_text(content)
+    frame = read_table_file(tmp_path / "rows.csv")
+    assert frame["a"].tolist()[:2] == [1335.5, -2.5]
+    assert frame["b"].tolist() == ["x", "1,5", "y"]
+    assert frame["c"].tolist() == ["12.05.2024", "13.05.2024", "14.05.2024"]
 
 
 def test_there_are_enough_files() -> None:
