@@ -13,7 +13,14 @@ try:
     import click
 
     from onnxlet.convert.bundle.commands import COMMANDS
-    from onnxlet.convert.options import images_option, models_option, progress, report, sheet_option
+    from onnxlet.convert.options import (
+        decimal_option,
+        images_option,
+        models_option,
+        progress,
+        report,
+        sheet_option,
+    )
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
     from onnxlet.convert.score.command import score
@@ -53,6 +60,7 @@ def main() -> None:
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @images_option
 @sheet_option
+@decimal_option
 @click.option(
     "--trust",
     multiple=True,
@@ -84,6 +92,7 @@ def build(
     target: str | None,
     images_from: Path | None,
     sheet: str,
+    decimal: str | None,
     trust: tuple[str, ...],
     keep_background: int | None,
     without: tuple[str, ...],
@@ -103,13 +112,15 @@ def build(
     from onnxlet.convert.reference.image_columns import images_root, with_images_beside
     from onnxlet.convert.sources.mlflow_folder import is_mlflow
     from onnxlet.convert.sources.source import load_source
+    from onnxlet.convert.tables.rows_file import HowRead
 
     check_name(name)
     report("loading the estimator and its test set")
     folder = None if images_from is None else images_root(images_from)
     if data is None and is_mlflow(Path(source)):  # the rows are of its own example
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
-    loaded = with_images_beside(load_source(source, data, target, trust, report, sheet), folder)
+    how = HowRead(sheet, decimal)
+    loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
     loaded = replace(loaded, without=without)
     with progress() as shown:
         beside = None

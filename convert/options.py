@@ -29,6 +29,11 @@ sheet_option = click.option(
     help="Of a workbook the sheet, or cells of it as Sheet2!B3:F200, instead of its first table.",
 )  # fmt: skip
 
+decimal_option = click.option(
+    "--decimal", type=click.Choice(["point", "comma"]),
+    help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",
+)  # fmt: skip
+
 
 def report(line: str) -> None:
     """Progress, on standard error."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from onnxlet.convert.options import models_option, progress, sheet_option
+from onnxlet.convert.options import decimal_option, models_option, progress, sheet_option
 from onnxlet.function.command_line import Command
 
 
@@ -49,10 +49,7 @@ from onnxlet.function.command_line import Command
     "--batch-rows", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True,
     metavar="N", help="Rows that are run together.",
 )  # fmt: skip
-@click.option(
-    "--decimal", type=click.Choice(["point", "comma"]),
-    help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",
-)  # fmt: skip
+@decimal_option
 @sheet_option
 @click.option(
     "--overwrite", is_flag=True, help="Start afresh where OUT was begun with something else."

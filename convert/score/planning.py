@@ -24,6 +24,7 @@ from onnxlet.convert.tables.formats import (
     format_for,
     format_of,
 )
+from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -32,7 +33,6 @@ from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.performance import kind_of
 
-DECIMALS = {"point": ".", "comma": ",", None: ""}
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
@@ -155,10 +155,11 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
     if columns.form:
         check_header(columns.schema.names, model.signature)
         form = format_for(form.name, columns.form, options.sheet)
+    how = HowRead(options.sheet, options.decimal)
     numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
     if kind_of(model.manifest) == "numbers":
         numeric.append(model.manifest.get("target", ""))  # what is right, where it is known
-    numbers = columns.form.odd_numbers(numeric, DECIMALS[options.decimal]) if columns.form else {}
+    numbers = columns.form.odd_numbers(numeric, how.mark) if columns.form else {}
     return File(entry, form, _ends(storage, entry), columns, numbers)
 
 

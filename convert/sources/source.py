@@ -26,7 +26,7 @@ from onnxlet.convert.sources.mlflow_folder import (
 )
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.users_code import find_in, keep_out, where
-from onnxlet.convert.tables.rows_file import read_table_file, searched_in
+from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, read_table_file, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -58,7 +58,7 @@ def load_source(
     target: str | None = None,
     trusted: Sequence[str] = (),
     report: Report = lambda line: None,
-    sheet: str = "",
+    how: HowRead = BY_ITSELF,
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
@@ -68,16 +68,16 @@ def load_source(
         target: the column of these that holds the answers.
         trusted: types in a .skops file, beside those of known packages.
         report: called with what the reader should know of a file, and of MLflow's folder.
-        sheet: where the rows are in a workbook: a sheet, or cells of it; "" is its first table.
+        how: what is said of how the rows are read.
 
     Raises:
         WrongUse: there is no such file, function or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if is_mlflow(Path(text)):
-        return _load_mlflow(Path(text), data, target, trusted, report, sheet)
+        return _load_mlflow(Path(text), data, target, trusted, report, how)
     if Path(text).suffix in FILES:
-        return _load_file(Path(text), data, target, trusted, report, sheet)
+        return _load_file(Path(text), data, target, trusted, report, how)
     find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
@@ -122,7 +122,7 @@ def _load_file(
     target: str | None,
     trusted: Sequence[str],
     report: Report,
-    sheet: str,
+    how: HowRead,
 ) -> Source:
     """The estimator in a file, on rows of `--data`."""
     kept_out = (Path.cwd(), path.parent, path.resolve().parent)
@@ -130,7 +130,7 @@ def _load_file(
         find_in(Path.cwd())
     else:
         keep_out(kept_out)
-    rows, y_test = _held_out(path, data, target, report, sheet)
+    rows, y_test = _held_out(path, data, target, report, how)
     estimator = load_saved(path, trusted, report, rows, kept_out)
     return Source(estimator, rows, y_test, data=data, target=target)
 
@@ -141,14 +141,14 @@ def _load_mlflow(
     target: str | None,
     trusted: Sequence[str],
     report: Report,
-    sheet: str,
+    how: HowRead,
 ) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
     folder, before = path if path.is_dir() else path.parent, list(sys.path)
     keep_out([Path.cwd()], within=folder)
     model = read_mlflow(path, report)
     if data is not None:
-        rows, y_test = _held_out(model.file, data, target, report, sheet)
+        rows, y_test = _held_out(model.file, data, target, report, how)
     elif target is not None:
         raise WrongUse("--target names a column of --data", "Add --data FILE.")
     else:
@@ -255,7 +255,7 @@ def _free_name(path: Path) -> str:
 
 
 def _held_out(
-    path: Path, data: Path | None, target: str | None, report: Report, sheet: str
+    path: Path, data: Path | None, target: str | None, report: Report, how: HowRead
 ) -> tuple[Any, Any]:
     if not path.is_file():
         raise _no_file(path)
@@ -264,7 +264,7 @@ def _held_out(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
             ROWS_HINT,
         )
-    frame = read_table_file(data, report, sheet)
+    frame = read_table_file(data, report, how)
     if len(frame) == 0:
         raise WrongUse(
             f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."

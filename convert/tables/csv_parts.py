@@ -19,8 +19,7 @@ from pyarrow import csv as arrow_csv
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
-from onnxlet.function.csv.numbers import written_number
-from onnxlet.function.csv.text import is_number
+from onnxlet.function.csv.text import READ, is_number
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24
@@ -274,9 +273,7 @@ def with_plain_numbers(rows: Any, columns: Mapping[str, str]) -> tuple[Any, dict
         if (at := rows.schema.get_field_index(name)) < 0:
             continue
         texts = rows.column(at).to_pylist()
-        read: dict[Any, Any] = {
-            text: text and written_number(text, decimal == ",") for text in set(texts)
-        }
+        read: dict[Any, Any] = {text: text and READ[decimal](text) for text in set(texts)}
         wrong = {text for text, number in read.items() if number is text and text}
         wrong = set(filter(is_number, wrong))
         for row, text in enumerate(texts if wrong else ()):

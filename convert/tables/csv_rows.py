@@ -30,6 +30,7 @@ SHOWN_LINES = 5
 UNEQUAL = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
 CODE = re.compile(r"0[0-9]+")  # what is no longer the same without its zero
 OPEN_QUOTE = re.compile(r"EOF inside string")
+THOUSANDS = re.compile(r"(?<=[0-9])\.(?=[0-9]{3}(?![0-9]))")  # what parts them
 NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 NO_HEADER = (
     "Has the file no header? Its first line is taken for the names: put one above it, such as "
@@ -52,7 +53,8 @@ class CsvRows:
 
     def __init__(self, opened: Opened, form: CsvForm, what: str) -> None:
         self.opened, self.form, self.what = opened, form, what
-        self.texts = _with_leading_zeros(form)
+        self.grouped = opened.grouped(form)
+        self.texts = [*_with_leading_zeros(form), *self.grouped]
 
     @property
     def place(self) -> str:
@@ -103,7 +105,10 @@ class CsvRows:
                     low_memory=False,  # one dtype in each part
                 ) as parts,
             ):
-                yield from parts
+                for part in parts:
+                    for name in {*self.grouped} & {*part.columns}:
+                        part[name] = part[name].str.replace(THOUSANDS, "", regex=True)
+                    yield part
         except pd.errors.EmptyDataError as error:
             raise WrongUse(
                 f"{self.place} is empty", "Expected a header and a row a line."

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
 
@@ -49,6 +49,21 @@ PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
 )
 
 
+class HowRead(NamedTuple):
+    """What a user says of how a file is read, where it leaves that open."""
+
+    sheet: str = ""  # of a workbook, or some of its cells; "" is its first table
+    decimal: str | None = None  # "point" or "comma" before decimals; None where nobody says
+
+    @property
+    def mark(self) -> str:
+        """What stands before decimals, "" where nobody says."""
+        return {"point": ".", "comma": ",", None: ""}[self.decimal]
+
+
+BY_ITSELF = HowRead()
+
+
 @dataclass(frozen=True)
 class Opened:
     """A file of rows that lies here."""
@@ -57,7 +72,7 @@ class Opened:
     name: str  # as messages call it, without user names, passwords and queries
     what: str  # the rows are called in messages, such as DATA
     limits: Limits = LIMITS  # of what it unpacks to
-    sheet: str = ""  # of a workbook, or some of its cells; "" is its first table
+    how: HowRead = BY_ITSELF
 
     @property
     def parquet(self) -> bool:
@@ -73,7 +88,7 @@ class Opened:
                 return None
             file.seek(0)
             place = f"{self.what}: '{self.name}'"
-            return taken_from(file.read(), self.sheet, place, self.limits)
+            return taken_from(file.read(), self.how.sheet, place, self.limits)
 
     def open(self) -> IO[bytes]:
         """Its bytes, unpacked, of a workbook as plain CSV; who reads too many gets WrongUse, too.
@@ -104,13 +119,22 @@ class Opened:
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
         return [*taken, *form.notes(self.name)]
 
+    def grouped(self, form: CsvForm) -> list[str]:
+        """Columns in which points part thousands; WrongUse where nothing says whether they do."""
+        try:
+            return form.grouped(self.how.mark)
+        except WrongUse as error:
+            raise WrongUse(f"{self.what}: '{self.name}', {error.message}", error.hint) from None
+
     def plain(self, form: CsvForm) -> IO[bytes]:
         """It as plain CSV; whoever reads what is no CSV, or too long a row, gets WrongUse."""
         return form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
 
 
 @contextmanager
-def opened(source: str, what: str, limits: Limits = LIMITS, sheet: str = "") -> Iterator[Opened]:
+def opened(
+    source: str, what: str, limits: Limits = LIMITS, how: HowRead = BY_ITSELF
+) -> Iterator[Opened]:
     """A file, fetched for as long as it is read if it is a URL of S3 or of what fsspec knows.
 
     Raises:
@@ -123,7 +147,7 @@ def opened(source: str, what: str, limits: Limits = LIMITS, sheet: str = "") -> 
         else:
             path, name = Path(source), Path(source).name
             _check_is_there(path, what)
-        yield Opened(path, name, what, limits, sheet)
+        yield Opened(path, name, what, limits, how)
 
 
 def searched_in(path: Path) -> str:
@@ -271,7 +295,9 @@ def _opened(endpoint: str, region: str) -> Any:
 WHAT = "--data"
 
 
-def read_table_file(path: Path, report: Report = lambda line: None, sheet: str = "") -> Any:
+def read_table_file(
+    path: Path, report: Report = lambda line: None, how: HowRead = BY_ITSELF
+) -> Any:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, Parquet, a workbook.
 
     WrongUse where there is no such file, or it is neither.
@@ -285,7 +311,7 @@ def read_table_file(path: Path, report: Report = lambda line: None, sheet: str =
 
             return read_parquet(path, WHAT)
         if {".csv", ".tsv", *WORKBOOKS, *JSON} & set(path.suffixes):
-            return _csv(path, report, sheet)
+            return _csv(path, report, how)
     except (OnnxletError, ModuleNotFoundError):
         raise
     except pd.errors.EmptyDataError as error:
@@ -302,18 +328,21 @@ def read_table_file(path: Path, report: Report = lambda line: None, sheet: str =
     )
 
 
-def _csv(path: Path, report: Report, sheet: str) -> pd.DataFrame:
-    opened = Opened(path, path.name, WHAT, sheet=sheet)
+def _csv(path: Path, report: Report, how: HowRead) -> pd.DataFrame:
+    opened = Opened(path, path.name, WHAT, how=how)
     if opened.json:
         return json_frame(opened)
     form = opened.form()
     for note in opened.notes(form):
         report(f"note: {note}")
+    texts = dict.fromkeys(opened.grouped(form), "str")
     with opened.plain(form) as file:
-        frame: pd.DataFrame = pd.read_csv(file, decimal="," if form.decimal == "," else ".")
+        frame: pd.DataFrame = pd.read_csv(
+            file, decimal="," if form.decimal == "," else ".", dtype=texts
+        )
     if not form.is_plain:
         for name in frame.columns:
-            frame[name] = _numbers(frame[name], form.decimal)
+            frame[name] = _numbers(frame[name], "," if name in texts else form.decimal)
     return frame
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from onnxlet.convert.options import images_option, models_option, progress, report, sheet_option
+from onnxlet.convert.options import (
+    decimal_option,
+    images_option,
+    models_option,
+    progress,
+    report,
+    sheet_option,
+)
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
@@ -58,6 +65,7 @@ from onnxlet.function.errors import WrongUse
 )  # fmt: skip
 @images_option
 @sheet_option
+@decimal_option
 @click.option(
     "--augment", is_flag=True,
     help="With images: also fit on copies of training rows, shifted and with noise.",

@@ -13,6 +13,7 @@ import pandas as pd
 from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -45,6 +46,12 @@ class Options:
     scheduler: str | None = None  # address of Dask's, whose workers fit instead of this machine
     images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
     sheet: str = ""  # of workbooks, or cells of one; "" is the first table
+    decimal: str | None = None  # "point" or "comma", where files of CSV leave it open
+
+    @property
+    def how_read(self) -> HowRead:
+        """What is said of how files are read."""
+        return HowRead(self.sheet, self.decimal)
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def inspect_table(
         Refusal: there is nothing to learn from.
     """
     table = rows_of(
-        data, target, options.seed, report, images_from=options.images_from, sheet=options.sheet
+        data, target, options.seed, report, images_from=options.images_from, how=options.how_read
     )
     _check_named([str(name) for name in table.frame.columns], target, options)
     wanted = dict(options.columns)
@@ -135,7 +142,7 @@ def _held_out(
 ) -> RawRows:
     """The rows of another table, with the same columns."""
     table = rows_of(
-        data, target, options.seed, report, "--test", options.images_from, options.sheet
+        data, target, options.seed, report, "--test", options.images_from, options.how_read
     )
     tested, named = table.frame, table.name
     missing = [str(name) for name in frame.columns if name not in tested.columns]

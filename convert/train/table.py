@@ -19,7 +19,14 @@ from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
-from onnxlet.convert.tables.rows_file import ELSEWHERE, Opened, json_frame, opened
+from onnxlet.convert.tables.rows_file import (
+    BY_ITSELF,
+    ELSEWHERE,
+    HowRead,
+    Opened,
+    json_frame,
+    opened,
+)
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
@@ -55,7 +62,7 @@ def read_table(
     report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
     what: str = WHAT,  # the argument or option that names it, for messages
     limits: Limits = LIMITS,  # of the file
-    sheet: str = "",  # of a workbook, or cells of one; "" is its first table
+    how: HowRead = BY_ITSELF,  # what is said of how it is read
 ) -> RawRows:
     """Read CSV, Parquet or a workbook, packed or not, here or wherever fsspec reads.
 
@@ -67,7 +74,7 @@ def read_table(
         notes.append(text)
         report(f"note: {text}")
 
-    with opened(source, what, limits, sheet) as file:
+    with opened(source, what, limits, how) as file:
         try:
             parquet = file.parquet
             frame, rows = (
@@ -232,7 +239,7 @@ def rows_of(
     # The folder that images named in the rows are read from, instead of the table's own; the
     # working directory's for a frame.
     images_from: str | Path | None = None,
-    sheet: str = "",  # of a workbook, or cells of one; "" is its first table
+    how: HowRead = BY_ITSELF,  # what is said of how it is read
 ) -> RawRows:
     """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
 
@@ -244,7 +251,7 @@ def rows_of(
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
         return RawRows(labelled, [], root or Path(data), data)
-    table = read_table(data, seed, report, what, sheet=sheet)
+    table = read_table(data, seed, report, what, how=how)
     return table._replace(root=root or table.root)
 
 

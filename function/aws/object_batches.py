@@ -145,11 +145,11 @@ def of_csv(
     lines = _Lines(text, limits.size)
     reader = csv.reader(lines, strict=True)
     try:
-        names = next(reader, [])
+        names = next(filter(None, reader), [])  # below lines that are left out
         if not names:
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
         wanted = _wanted(names, signature, keep)
-        head, first, rows = lines.take(), 0, 0
+        head, first, rows = lines.take().lstrip("\r\n"), 0, 0
         kept = [names.index(name) for name in keep]
         going: list[list[str]] = []
         for line in reader:

@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol
 from onnxlet.function.csv.layout import (
     EITHER,
     EXCELS,
+    NUMBERS,
     PLAIN,
     Layout,
     decimal_in,
@@ -48,6 +49,7 @@ NO_TABLE = (
     (b"ARROW1", "a Feather file"), (b"ORC", "an ORC file"), (b"Obj\x01", "an Avro file"),
 )  # fmt: skip
 NOT_A_TABLE = "Save it as CSV with a header, or as Parquet."
+GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")  # or a number of three decimals
 BROKEN = "\ufffd"  # what is decoded of bytes that are not UTF-8
 WHOLE = "Is the file whole? Write it once more."
 SAVE_AS_UTF8 = (
@@ -135,6 +137,20 @@ class CsvForm:
             odd = not all(is_number(cell) for cell in cells if cell)
             if name in columns and (odd or self.decimal == "," or self._is_open(cells)):
                 found[name] = self._decimal_of(name, cells, chosen)
+        return found
+
+    def grouped(self, chosen: str = "") -> list[str]:
+        """Columns of numbers in which points part thousands, as only others, or `chosen`, say.
+
+        Raises WrongUse where nothing says whether they do.
+        """
+        first = int(self.layout.first_unnamed)
+        found = []
+        for at, name in enumerate(self.names):
+            cells = [row[at + first].strip() for row in self.layout.rows if at + first < len(row)]
+            numbers = all(map(NUMBERS.fullmatch, cells)) and any(map(GROUPED.fullmatch, cells))
+            if numbers and not decimal_in(cells) and self._decimal_of(name, cells, chosen) == ",":
+                found.append(name)
         return found
 
     def _is_open(self, cells: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from onnxlet.function.inputs.columns import normalized
@@ -21,6 +22,7 @@ COMMON = (",", ";", "\t", "|")
 RARE = ("^", "~", ":")  # which stand in fields, too: only where no common one separates anything
 MOST_RECORDS = 100  # below what stands above the header
 COMMENT = "#"
+MOSTLY = 0.95  # of a column's fields, for it to be one of numbers
 EXCELS = re.compile(r"sep=(.)[ \t;,]*$", re.I)  # a first line that Excel writes and reads
 NUMBER = r"[+\-\u2212]?(?:[0-9]{1,3}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+|[0-9]+)?(?:[.,][0-9]+)?"
 NUMBERS = re.compile(rf"[$€£¥₹(]? ?{NUMBER}(?:[eE][+-]?[0-9]+)? ?[%$€£¥₹)]?")
@@ -33,10 +35,12 @@ TEXT = re.compile(r"(?:[^,;\t|]|[,;|](?= ))*")
 PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 # Whose point or comma can't part thousands: not three digits behind it, or a zero before it.
 POINT = re.compile(
-    r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+)"
+    r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+"
+    r"|[0-9]{1,3}(?:,[0-9]{3}){2,})"
 )
 COMMA = re.compile(
-    r"[+-]?(?:[0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|0?,[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)"
+    r"[+-]?(?:[0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|0?,[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+"
+    r"|[0-9]{1,3}(?:\.[0-9]{3}){2,})"
 )
 EITHER = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3}|,[0-9]{3})")
 
@@ -250,8 +254,13 @@ def _count_up(names: Sequence[str]) -> bool:
 
 
 def decimal_of(layout: Layout) -> str:
-    """What stands before decimals in a file's first rows; see `decimal_in`."""
-    return decimal_in([field.strip() for row in layout.rows for field in row])
+    """What stands before decimals in a file's columns of numbers; see `decimal_in`."""
+    found = set[str]()
+    for column in zip_longest(*layout.rows, fillvalue=""):
+        fields = [field.strip() for field in column if any(map(str.isdigit, field))]  # no gaps
+        if sum(map(bool, map(NUMBERS.fullmatch, fields))) >= MOSTLY * len(fields):
+            found.update(decimal_in(fields))
+    return "".join(sorted(found))
 
 
 def decimal_in(fields: Sequence[str]) -> str:

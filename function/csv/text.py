@@ -153,6 +153,13 @@ def _number(text: str) -> Any:
     return text if named is None else float(named)
 
 
+def _written(text: str, comma: bool) -> Any:
+    """A number as plain CSV has it, or as a person writes it."""
+    if not (comma and "." in text) and not isinstance(plain := _number(text), str):
+        return plain
+    return written_number(text, comma)
+
+
 def _list(text: str) -> Any:
     try:
         return json_text.loads(text.encode("utf-8", "surrogatepass"))
@@ -171,8 +178,8 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "bool": _boolean,
     "string": str,
     "list": _list,
-    ".": partial(written_number, comma=False),  # numbers as people write them
-    ",": partial(written_number, comma=True),
+    ".": partial(_written, comma=False),  # numbers as people write them
+    ",": partial(_written, comma=True),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.tables.limits import LIMITS
-from onnxlet.convert.tables.rows_file import read_table_file
+from onnxlet.convert.tables.rows_file import HowRead, read_table_file
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 from tests.convert.tables.xlsx import xlsx
@@ -23,7 +23,7 @@ TABLE: list[list[Any]] = [["a", "b"], [1.0, "x"], [2.5, "y"]]
 
 def read(tmp_path: Path, content: bytes, sheet: str = "") -> tuple[list[list[Any]], list[str]]:
     (tmp_path / "book.xlsx").write_bytes(content)
-    found = read_table(str(tmp_path / "book.xlsx"), 0, sheet=sheet)
+    found = read_table(str(tmp_path / "book.xlsx"), 0, how=HowRead(sheet))
     names = list(found.frame.columns)
     return [names, *found.frame.to_numpy().tolist()], found.notes
 

@@ -19,6 +19,7 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.tables import csv_rows
+from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train import table as module
 from onnxlet.convert.train.table import RawRows, read_table
 from onnxlet.function.errors import WrongUse
@@ -93,6 +94,27 @@ def test_gaps_are_missing_and_none_is_a_text(write: Write) -> None:
     assert frame["a"].isna().tolist() == [False, True, True]
     assert frame["b"].tolist()[0] == "None"
     assert frame["b"].isna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("other", ["0,5", "1.234.567", "2,25"])
+def test_points_part_thousands_where_another_column_says_so(write: Write, other: str) -> None:
+    rows = f"a;b;c\n1.335;{other};1.2\n2.480;{other};1.2b\n950;{other};3.456\n"
+    frame = read_table(write("r.csv", rows), 0).frame
+    assert frame["a"].astype(float).tolist() == [1335, 2480, 950]
+    assert frame["c"].tolist() == ["1.2", "1.2b", "3.456"]
+
+
+def test_a_point_that_may_part_thousands_is_asked_about(write: Write) -> None:
+    path = write("r.csv", "a;b\n1.335;x\n2.480;y\n950;z\n")
+    error = refused(path)
+    assert "'1.335' may be 1335 or 1.335, and no other number of the file says" in error.message
+    assert "--decimal point, or --decimal comma" in error.hint
+    for decimal, first in (("point", 1.335), ("comma", 1335)):
+        frame = read_table(path, 0, how=HowRead(decimal=decimal)).frame
+        assert frame["a"].astype(float).tolist()[0] == first
+    # Where another number says it, or commas part fields, nobody is asked.
+    assert read_table(write("s.csv", "a;b\n1.335;0.5\n"), 0).frame["a"].tolist() == [1.335]
+    assert read_table(write("t.csv", "a,b\n1.335,5\n"), 0).frame["a"].tolist() == [1.335]
 
 
 def test_codes_keep_their_zeros(write: Write) -> None:
