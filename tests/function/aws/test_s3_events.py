@@ -401,7 +401,7 @@ def test_a_file_as_a_spreadsheet_writes_it(site: Site, separator: str, encoding:
     german = german.replace("12.5", "12,50").replace("1335.97", "1.335,97")
     content = f"Verkäufe\r\n\r\n{german}".encode(encoding)
     outcome = site.come("some.csv", content, Metadata={"model": "shop"})
-    assert (outcome["state"], outcome["rows"]) == ("done", 6)
+    assert (outcome["state"], outcome["rows"], outcome["unanswered"]) == ("answered", 6, 0)
     _, *lines = read_csv(site.s3.content("go/some.csv"))
     assert [line[0] for line in lines] == [str(each).lower() for each in plain["prediction"]]
 
