@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +19,9 @@ LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS,
 
 def normalized(name: str) -> str:
     """A column's name as it is compared: in NFC, without spaces around it."""
-    return unicodedata.normalize("NFC", name.strip())
+    from unicodedata import normalize  # only ever needed here, and slow to import
+
+    return normalize("NFC", name.strip())
 
 
 @dataclass(frozen=True)
