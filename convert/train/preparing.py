@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
 from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.inputs.columns import normalized
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Options:
     images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
     sheet: str = ""  # of workbooks, or cells of one; "" is the first table
     decimal: str | None = None  # "point" or "comma", where files of CSV leave it open
+
+    def by_known_names(self) -> Options:
+        """These, with the names of columns as tables have them once they are read."""
+        return replace(
+            self,
+            sensitive=tuple(map(normalized, self.sensitive)),
+            group=self.group and normalized(self.group),
+            time=self.time and normalized(self.time),
+            columns={normalized(name): kind for name, kind in self.columns.items()},
+        )
 
     @property
     def how_read(self) -> HowRead:
@@ -100,6 +111,7 @@ def inspect_table(
         WrongUse: it can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
+    target, options = normalized(target), options.by_known_names()
     table = rows_of(
         data, target, options.seed, report, images_from=options.images_from, how=options.how_read
     )

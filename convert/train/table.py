@@ -37,6 +37,7 @@ from onnxlet.convert.train.kinds.image import (
     wrong_forms,
 )
 from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.inputs.columns import normalized
 
 WHAT = "DATA"
 MOST_ROWS = 1_000_000
@@ -149,10 +150,10 @@ def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int
     from onnxlet.convert.tables.parquet_file import parquet_parts
 
     with parquet_parts(file.path, what, MOST_ROWS, file.limits) as (names, parts):
-        check_once(names, f"{what}: '{file.name}'")
+        check_once(list(map(normalized, names)), f"{what}: '{file.name}'")
         kept, count = sampled(parts, most_rows(len(names)), seed)
     frame = _joined(kept)
-    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    frame.columns = pd.Index([normalized(str(name)) for name in frame.columns], dtype=object)
     return frame, count
 
 
@@ -261,7 +262,7 @@ def _checked_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
         raise WrongUse(f"{what}: expected a path, an address or a frame, got {type(data).__name__}")
     if not len(frame):
         raise WrongUse(f"{what}: the frame has no rows", "Expected a row for each example.")
-    names = [str(name) for name in frame.columns]
+    names = [normalized(str(name)) for name in frame.columns]
     check_once(names, f"{what}: the frame")
     [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
     return kept.reset_index(drop=True).set_axis(names, axis=1)

@@ -103,6 +103,7 @@ def train(
     check_name(to.name)
     check_folder(to.folder, to.name)
     started = time.monotonic()
+    options = options.by_known_names()
     prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
     tried, task = _in_turn(searched), prepared.table.target.task

@@ -21,6 +21,7 @@ from pyarrow import parquet
 from onnxlet.convert.tables import csv_rows
 from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train import table as module
+from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.convert.train.table import RawRows, read_table
 from onnxlet.function.errors import WrongUse
 
@@ -291,3 +292,19 @@ def test_what_is_read_is_a_table(write: Write) -> None:
     table = read_table(write("r.csv", ROWS), 0)
     assert isinstance(table, RawRows)
     assert table.frame.index.equals(pd.RangeIndex(2))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
+def test_spaces_are_no_part_of_a_name(kind: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({" Größe ": np.arange(80.0), "b\u00a0": 1.0, " y": np.arange(80) % 2})
+    data: Any = frame
+    if kind == "csv":
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        data = str(tmp_path / "t.csv")
+    elif kind == "parquet":
+        frame.to_parquet(tmp_path / "t.parquet")
+        data = str(tmp_path / "t.parquet")
+    options = Options(sensitive=("b\u00a0",), columns={"Gro\u0308ße": "number"})
+    table = inspect_table(data, "y ", options, lambda line: None)
+    assert [column.name for column in table.columns] == ["Größe", "b"]
+    assert table.target_name == "y"
