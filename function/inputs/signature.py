@@ -6,7 +6,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from itertools import groupby
 from operator import itemgetter
@@ -187,11 +187,17 @@ class Signature:
         documents = DOCUMENTS_AT_ONCE if self.sentence_feeds else None
         self.rows_at_once = _least(self.counted_at_once, texts, documents)  # else
 
-    def as_known(self, names: Sequence[str]) -> list[str]:
-        """Names, as columns have them where only spaces around, or the form in Unicode, differ."""
+    @cached_property
+    def _by_normalized(self) -> dict[str, str | None]:
+        """The columns' names by what they are compared by; None for what two have in common."""
         known: dict[str, str | None] = {}
         for name in self.names:
             known[normalized(name)] = None if normalized(name) in known else name
+        return known
+
+    def as_known(self, names: Sequence[str]) -> list[str]:
+        """Names, as columns have them where only spaces around, or the form in Unicode, differ."""
+        known = self._by_normalized
         found = [n if n in self.names else known.get(normalized(n)) or n for n in names]
         counts = Counter(found)
         return [new if counts[new] == 1 else old for old, new in zip(names, found, strict=True)]
