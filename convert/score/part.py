@@ -179,7 +179,9 @@ class _Part:
         self._writer = self._opened(self.path, self._schema)
 
     def _opened(self, path: Path, schema: Any) -> Writer:
-        return Writer(self._files.enter_context(sink_to(path)), self._task.form, schema)
+        return Writer(
+            self._files.enter_context(sink_to(path)), self._task.form, schema, self._task.dialect
+        )
 
     def answer(self, batch: RowBatch) -> None:
         """Answer a batch, and write what came of it."""

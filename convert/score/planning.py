@@ -15,6 +15,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.kinds import is_csv
 from onnxlet.convert.score.storage import S3, Storage, StoredFile, split, storage_of
 from onnxlet.convert.score.tasks import Options, ScoreTask, faults_of, kept_schema
+from onnxlet.convert.score.writing import PLAIN, Dialect
 from onnxlet.convert.tables.formats import (
     FORMATS,
     UNREADABLE,
@@ -25,6 +26,7 @@ from onnxlet.convert.tables.formats import (
     format_of,
 )
 from onnxlet.convert.tables.rows_file import HowRead
+from onnxlet.convert.tables.workbook import WORKBOOKS
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -55,6 +57,14 @@ class File(NamedTuple):
     def schema(self) -> Any:
         """Of its columns."""
         return self.columns.schema
+
+    @property
+    def dialect(self) -> Dialect:
+        """In which answers to it are written, where that is CSV."""
+        form = self.columns.form
+        if form is None or self.entry.path.lower().endswith(WORKBOOKS):
+            return PLAIN
+        return Dialect(form.layout.separator, "," if form.decimal == "," else ".")
 
     @property
     def written(self) -> CsvForm | None:
@@ -209,8 +219,8 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
 def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[ScoreTask]:
     """Every part of every file, in order; each file has one at least.
 
-    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`. A
-    file of CSV that is none below its header raises WrongUse.
+    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form` and
+    `dialect`. A file of CSV that is none below its header raises WrongUse.
     """
     name = part_names([file.entry.path for file in files], same["form"])
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -135,7 +135,7 @@ def score(
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
             files, storage, model=str(chosen.directory), graph=graph, options=options,
-            target=target.work, form=target.form,
+            target=target.work, form=target.form, dialect=files[0].dialect,
         )  # fmt: skip
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)

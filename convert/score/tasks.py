@@ -17,6 +17,7 @@ import pyarrow as pa
 from onnxlet.convert.problems import close_to
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types
 from onnxlet.convert.score.storage import S3, Storage, split
+from onnxlet.convert.score.writing import PLAIN, Dialect
 from onnxlet.convert.tables.formats import Span, TableFormat, format_for, format_of
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.errors import ModelError, WrongUse
@@ -68,6 +69,7 @@ class ScoreTask:
     options: Options
     target: str  # the place that is written
     form: Literal["csv", "parquet"]  # of the file that is written
+    dialect: Dialect = PLAIN  # of it, where that is CSV
 
     @property
     def format(self) -> TableFormat:

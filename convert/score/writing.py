@@ -5,6 +5,7 @@ Parts become one file once all are done: streamed, and there as a whole or not a
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import shutil
 from base64 import b64encode
@@ -60,21 +61,34 @@ class Sink:
         return ClosedFile(rows, self._size, self._sha256.hexdigest())
 
 
-class Writer:
-    """Writes batches of one schema to a sink, in Parquet or CSV."""
+class Dialect(NamedTuple):
+    """How CSV is written: as what it answers is, so that the same programs open it."""
 
-    def __init__(self, sink: Sink, form: str, schema: Any) -> None:
-        self._sink, self._form = sink, form
+    separator: str = ","
+    decimal: str = "."
+
+
+PLAIN = Dialect()
+
+
+class Writer:
+    """Writes batches of one schema to a sink, in Parquet or a dialect of CSV."""
+
+    def __init__(self, sink: Sink, form: str, schema: Any, dialect: Dialect = PLAIN) -> None:
+        self._sink, self._form, self._dialect = sink, form, dialect
         self._rows = self._bytes = self._held_rows = 0
         self._held: list[Any] = []
-        self.schema = flat_schema(schema) if form == "csv" else schema
+        self.schema = flat_schema(schema, dialect) if form == "csv" else schema
         self._writer = self._opened()
 
     def _opened(self) -> Any:
         if self._form == "csv":
             from pyarrow import csv
 
-            return csv.CSVWriter(self._sink, self.schema)
+            if self._dialect != PLAIN:
+                self._sink.write(codecs.BOM_UTF8)  # spreadsheets would read another encoding
+            options = csv.WriteOptions(delimiter=self._dialect.separator)
+            return csv.CSVWriter(self._sink, self.schema, write_options=options)
         from pyarrow import parquet
 
         # Dictionaries of numbers that all differ are tried and thrown away.
@@ -85,7 +99,7 @@ class Writer:
         """Write some rows, perhaps later."""
         self._rows += batch.num_rows
         if self._form == "csv":
-            self._writer.write_batch(flat(batch, self.schema))
+            self._writer.write_batch(flat(batch, self.schema, self._dialect))
             return
         self._held.append(batch)
         self._held_rows += batch.num_rows
@@ -128,22 +142,33 @@ def _repeats(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind))
 
 
-def flat_schema(schema: Any) -> Any:
-    """The columns of CSV: a column for each member of a struct, text for lists and bytes."""
+def flat_schema(schema: Any, dialect: Dialect = PLAIN) -> Any:
+    """The columns of CSV: a column for each member of a struct, text for lists and bytes.
+
+    Numbers with decimal commas are text, too.
+    """
     fields = []
     for field in schema:
         if types.is_struct(field.type):
             inner = [pa.field(f"{field.name}.{each.name}", each.type) for each in field.type]
-            fields += list(flat_schema(pa.schema(inner)))
+            fields += list(flat_schema(pa.schema(inner), dialect))
         else:
-            fields.append(pa.field(field.name, _flat_type(field.type)))
+            flat = _flat_type(field.type)
+            text = types.is_floating(flat) and dialect.decimal != "."
+            fields.append(pa.field(field.name, pa.string() if text else flat))
     return pa.schema(fields)
 
 
-def flat(batch: Any, schema: Any) -> Any:
+def flat(batch: Any, schema: Any, dialect: Dialect = PLAIN) -> Any:
     """A batch with the columns of `flat_schema`; lists are JSON, bytes text or else base64."""
     found = [array for column in batch.columns for array in _flat(column)]
+    if dialect.decimal != ".":
+        found = [_with_commas(array) if types.is_floating(array.type) else array for array in found]
     return pa.RecordBatch.from_arrays(found, schema=schema)
+
+
+def _with_commas(numbers: Any) -> Any:
+    return compute.replace_substring(compute.cast(numbers, pa.string()), ".", ",")
 
 
 def _flat(array: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ FORMS: dict[str, tuple[str, Written]] = {
 def score(models: Path, source: Path, out: Path, **options: object) -> list[str]:
     chosen = Options(keep=("id",), **options)  # type: ignore[arg-type] # a test's own
     running.score(PRICES, str(source), str(out), chosen, models=models, workers=1)
-    return [line.replace('"', "") for line in out.read_text().splitlines()]  # of ids as text
+    written = out.read_text("utf-8-sig")
+    separator = re.sub('[a-z"]', "", written.splitlines()[0])[:1] or ","
+    read = csv.reader(io.StringIO(written), delimiter=separator)
+    return [",".join(cell.replace(",", ".") for cell in row) for row in read]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -91,6 +95,21 @@ def test_the_answers_are_those_of_plain_csv(form: str, models: Path, tmp_path: P
     assert score(models, tmp_path / name, tmp_path / "out.csv") == expected
     assert len(expected) == ROWS + 1
     assert not [line for line in expected if line.endswith(",")]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_answers_are_written_as_what_they_answer(
+    separator: str, models: Path, tmp_path: Path
+) -> None:
+    rows = [[cell.removesuffix(".0") for cell in row] for row in german(rows_of(models))]
+    (tmp_path / "in.csv").write_bytes(text(rows, separator).encode("cp1252"))
+    expected = score(models, tmp_path / "in.csv", tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_bytes().decode("utf-8-sig").splitlines()
+    assert lines[0] == f'"id"{separator}"prediction"'
+    number = expected[1].split(",")[1].replace(".", ",")
+    assert lines[1] == f'"0"{separator}"{number}"'
+    frame = pd.read_csv(tmp_path / "out.csv", sep=separator, decimal=",")
+    assert frame["prediction"].tolist() == [float(each.split(",")[1]) for each in expected[1:]]
 
 
 def test_a_point_that_may_part_thousands_is_asked_about(models: Path, tmp_path: Path) -> None:
@@ -122,7 +141,7 @@ def test_a_row_that_is_wrong_is_named_by_its_own_line(models: Path, tmp_path: Pa
     lines = score(models, tmp_path / "in.csv", tmp_path / "out.csv", on_error="side")
     assert len(lines) == ROWS
     [_, bad] = (tmp_path / "_bad_out.csv").read_text().splitlines()
-    assert bad.startswith('"in.csv",6,')
+    assert bad.startswith('"in.csv";6;')
     assert "expected a whole number, got '1,5,0'" in bad
 
 
