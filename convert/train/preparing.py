@@ -124,6 +124,7 @@ def inspect_table(
     known = with_hashes(table, tested, wanted, without, options.augment, report)
     frame, before = known.frame, known.before
     found = read_target(frame, target, options.task)
+    metric_named(options.metric, found.task)  # before columns are looked at, which takes a while
     if known.images:
         same, said = same_images(found.frame[list(known.images)])
         if same is not None:

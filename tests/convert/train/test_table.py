@@ -308,3 +308,12 @@ def test_spaces_are_no_part_of_a_name(kind: str, tmp_path: Path) -> None:
     table = inspect_table(data, "y ", options, lambda line: None)
     assert [column.name for column in table.columns] == ["Größe", "b"]
     assert table.target_name == "y"
+
+
+def test_a_metric_that_is_none_is_refused_before_columns_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = pd.DataFrame({"a": np.arange(80.0), "y": np.arange(80) % 2})
+    monkeypatch.setattr("onnxlet.convert.train.preparing.recognise_columns", None)
+    with pytest.raises(WrongUse, match="--metric: expected one for binary, got 'rmse'"):
+        inspect_table(frame, "y", Options(metric="rmse"), lambda line: None)
