@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
+from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
@@ -136,7 +138,13 @@ def inspect_table(
     if options.group is not None and options.group not in options.columns:
         why = "left out: rows of one stay on one side, as --group says"
         columns = [one._replace(why=why) if one.name == options.group else one for one in columns]
-    for note in found.notes:
+    alike = [
+        note
+        for name in [one.name for one in columns_of(columns, CATEGORY)]
+        for note in spellings(found.frame[name], name)
+    ]
+    alike += [] if found.task == "regression" else spellings(pd.Series(found.y), target)
+    for note in [*found.notes, *alike]:
         report(note)
     for line in columns_lines(columns):
         report(line)
@@ -146,8 +154,24 @@ def inspect_table(
             "Only images have copies that are shifted: leave --augment out, or say which column "
             "has them, as --column photo=image does.",
         )
-    notes = [*table.notes, *known.notes, *found.notes]
+    notes = [*table.notes, *known.notes, *found.notes, *alike]
     return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
+
+
+def spellings(column: pd.Series[Any], name: str) -> list[str]:
+    """A note where texts of a column differ from another only by case, or by spaces."""
+    known = [text for text in column.dropna().unique() if isinstance(text, str)]
+    alike: dict[str, list[str]] = {}
+    for text in known:
+        alike.setdefault(" ".join(text.split()).casefold(), []).append(text)
+    several = [texts for texts in alike.values() if len(texts) > 1]
+    if not several:
+        return []
+    more = f", and {len(several) - 1} more such" if len(several) > 1 else ""
+    return [
+        f"'{name}': {listed(several[0])} differ only by case or spaces{more}: each is a value of "
+        "its own. Write them in one way if they mean the same"
+    ]
 
 
 def _held_out(

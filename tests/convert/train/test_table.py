@@ -317,3 +317,15 @@ def test_a_metric_that_is_none_is_refused_before_columns_are_looked_at(
     monkeypatch.setattr("onnxlet.convert.train.preparing.recognise_columns", None)
     with pytest.raises(WrongUse, match="--metric: expected one for binary, got 'rmse'"):
         inspect_table(frame, "y", Options(metric="rmse"), lambda line: None)
+
+
+def test_spellings_that_differ_by_case_or_spaces_are_noted() -> None:
+    towns = ["Berlin", "berlin", "Bonn", "New  York", "New York ", "Ulm"] * 20
+    labels = ["Ja", "nein", "ja", "nein"] * 30
+    frame = pd.DataFrame({"town": towns, "size": np.arange(120.0), "y": labels})
+    lines: list[str] = []
+    table = inspect_table(frame, "y", Options(), lines.append)
+    town, target = [note for note in table.notes if "case or spaces" in note]
+    assert town.startswith("'town': 'Berlin', 'berlin' differ only by case or spaces, and 1 more")
+    assert target.startswith("'y': 'Ja', 'ja' differ only by case or spaces: each is a value")
+    assert {town, target} <= set(lines)
