@@ -10,10 +10,11 @@ SIGNS = "$€£¥₹"
 GROUPING = "  \u202f'\u2019"
 MINUS = "\u2212"  # the typographic one
 SPACES = str.maketrans("", "", GROUPING)
+# No part that was matched is given back, as others may send what is looked at: time grows with it.
 WRITTEN = re.compile(
-    rf"(?P<before>[{SIGNS}]?)\s*(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*(?P<currency>[{SIGNS}]?)\s*"
-    rf"(?P<digits>[0-9][0-9.,{GROUPING}]*|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?(?P<close>\)?)"
-    rf"\s*(?P<after>[%{SIGNS}]?)"
+    rf"(?P<before>[{SIGNS}]?)\s*+(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*+(?P<currency>[{SIGNS}]?)\s*+"
+    rf"(?P<digits>[0-9][0-9.,{GROUPING}]*+|[.,][0-9]++)(?P<power>[eE][+-]?[0-9]++)?(?P<close>\)?)"
+    rf"\s*+(?P<after>[%{SIGNS}]?)"
 )
 DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")

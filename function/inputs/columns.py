@@ -12,16 +12,23 @@ OutputType = ColumnType | Literal["boxes"]
 # Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
 # column whose text is costly to cut has a lower limit in the manifest.
 LONGEST_TEXT = 100_000
+LONGEST_NAME = 200  # characters of a column's, for its forms in Unicode to be one
 FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"  # of images
 MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS, are its limits
 
 
 def normalized(name: str) -> str:
-    """A column's name as it is compared: in NFC, without spaces around it."""
+    """A column's name as it is compared: without spaces around it, and in NFC if it is short.
+
+    Sorting marks takes the square of their number, and anybody may send a name.
+    """
+    name = name.strip()
+    if name.isascii() or len(name) > LONGEST_NAME:
+        return name
     from unicodedata import normalize  # only ever needed here, and slow to import
 
-    return normalize("NFC", name.strip())
+    return normalize("NFC", name)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ def test_spaces_around_a_name_are_no_part_of_it(
     assert client.post(PATH, table.encode(), kind="text/csv").json() == expected.json()
 
 
+def test_marks_are_not_sorted_in_a_long_name(flask_client: Callable[..., Client]) -> None:
+    """Where it took the square of their number, this would not end."""
+    answer = flask_client().post(PATH, [SHOP | {"e" + "\u0301\u0327" * 200_000: 1}])
+    assert answer.status == 422
+
+
 def test_two_columns_of_one_name_are_not_one(flask_client: Callable[..., Client]) -> None:
     answer = flask_client().post(PATH, [SHOP | {" count": 5}])
     assert answer.status == 422

@@ -120,3 +120,13 @@ def test_blank_lines_have_a_deadline() -> None:
             frame(b"a,b\n" + b"\n" * 100_000)
     finally:
         deadline.end()
+
+
+@pytest.mark.parametrize(
+    "text", ["$" + " " * 50_000 + "x", "1" + " " * 50_000 + "x", "(" * 50_000, "1," * 25_000 + "x"]
+)
+def test_what_looks_like_a_number_is_read_once(text: str) -> None:
+    """Where time grew with a power of its length, this would not end."""
+    columns = [Column("a", "float64")]
+    assert typed([[text]], ["a"], columns, {"": ","}) == [[text]]
+    assert typed([[text]], ["a"], columns, {"a": "."}) == [[text]]
