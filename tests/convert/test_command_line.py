@@ -36,7 +36,7 @@ WRONG_USE: dict[str, tuple[list[str], str]] = {
     ),
     "data of no known form": (
         ["model.joblib", "--name", "n", "--data", "notes.txt"],
-        "expected a .csv, .csv.gz, .parquet or .xlsx file",
+        "expected a .csv, .csv.gz, .parquet, .xlsx or .json file",
     ),
     "no such target": (
         ["model.joblib", "--name", "n", "--data", "held_out.csv", "--target", "status"],

@@ -143,7 +143,7 @@ def test_columns_that_are_passed_through(models: Path, tmp_path: Path) -> None:
     [
         ("gone", "there is no '"),
         ("gone.csv", "there is no '"),
-        ("notes.txt", "expected .csv, .csv.gz, .parquet or .xlsx, got '"),
+        ("notes.txt", "expected .csv, .csv.gz, .parquet, .xlsx or .json, got '"),
         ("nothing", "there is no CSV or Parquet in '"),
         ("mixed", "has 1 .csv and 1 .parquet"),
         ("gs://bucket/rows.csv", "expected a path or s3://bucket/prefix"),
