@@ -177,8 +177,11 @@ def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> d
         return manifest
     signature = {**manifest["signature"], "ignored": named}
     return {
-        **manifest, "signature": signature, **({"target": target} if target in named else {})
-    }  # fmt: skip
+        **manifest,
+        "signature": signature,
+        **({"target": target} if target in named else {}),
+        **({"decimal": source.decimal} if source.decimal else {}),
+    }
 
 
 def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:

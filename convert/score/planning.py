@@ -64,7 +64,8 @@ class File(NamedTuple):
         form = self.columns.form
         if form is None or self.entry.path.lower().endswith(WORKBOOKS):
             return PLAIN
-        return Dialect(form.layout.separator, "," if form.decimal == "," else ".")
+        comma = form.decimal == "," or "," in self.numbers.values()
+        return Dialect(form.layout.separator, "," if comma else ".")
 
     @property
     def written(self) -> CsvForm | None:
@@ -165,7 +166,7 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
     if columns.form:
         check_header(columns.schema.names, model.signature)
         form = format_for(form.name, columns.form, options.sheet)
-    how = HowRead(options.sheet, options.decimal)
+    how = HowRead(options.sheet, options.decimal or model.manifest.get("decimal"))
     numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
     if kind_of(model.manifest) == "numbers":
         numeric.append(model.manifest.get("target", ""))  # what is right, where it is known

@@ -50,6 +50,7 @@ class Source:
     target: str | None = None  # the column of it that y_test is, or None
     without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
     left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
+    decimal: str = ""  # "point" or "comma" in its file, where that could not go without saying
 
 
 def load_source(

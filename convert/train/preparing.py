@@ -78,6 +78,7 @@ class InspectedTable:
     notes: list[str]  # what was counted and guessed, for the report
     held_out: int = 0  # so many last rows are those of `Options.test`
     images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
+    decimal: str = ""  # as `RawRows.decimal`
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def inspect_table(
             "has them, as --column photo=image does.",
         )
     notes = [*table.notes, *known.notes, *found.notes, *alike]
-    return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
+    return InspectedTable(
+        found.frame, found, target, columns, notes, held_out, known.images, table.decimal
+    )
 
 
 def spellings(column: pd.Series[Any], name: str) -> list[str]:

@@ -36,6 +36,7 @@ from onnxlet.convert.train.kinds.image import (
     rows_with_images,
     wrong_forms,
 )
+from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.columns import normalized
 
@@ -55,6 +56,7 @@ class RawRows(NamedTuple):
     notes: list[str]  # what the reader guessed, sampled or found odd
     root: Path | None  # the folder that images named in the rows are read from, if any may be
     name: str  # of where they come from, for messages
+    decimal: str = ""  # "point" or "comma" in a file whose fields commas don't separate
 
 
 def read_table(
@@ -75,6 +77,7 @@ def read_table(
         notes.append(text)
         report(f"note: {text}")
 
+    decimal = ""
     with opened(source, what, limits, how) as file:
         try:
             parquet = file.parquet
@@ -88,6 +91,8 @@ def read_table(
                 f"{what}: '{file.name}' can't be read: {type(error).__name__}: {shortened(error)}",
                 "Is it whole? Expected CSV with a header, Parquet, a workbook or JSON.",
             ) from error
+        if not file.parquet and not file.json:
+            decimal = _decimal(file.form(), how)
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
@@ -100,7 +105,13 @@ def read_table(
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
-    return RawRows(frame, notes, here, source)
+    return RawRows(frame, notes, here, source, decimal)
+
+
+def _decimal(form: CsvForm, how: HowRead) -> str:
+    """What stands before decimals in a file that commas do not separate, in words."""
+    said = form.decimal if len(form.decimal) == 1 else how.mark
+    return {"": "", ".": "point", ",": "comma"}[said] if form.layout.separator != "," else ""
 
 
 def _read_other(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:

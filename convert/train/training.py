@@ -151,7 +151,7 @@ def _built(
     table = prepared.table
     source = Source(
         combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
-        left_out=tuple(one.name for one in table.columns if not one.used),
+        left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
 

@@ -160,3 +160,17 @@ def test_what_is_right_is_read_as_it_is_written(tmp_path: Path) -> None:
     )
     assert scored.compared == 20
     assert scored.scores["mean_absolute_error"] == pytest.approx(10, abs=1e-6)
+
+
+def test_what_training_found_decides_what_a_file_leaves_open(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Fläche": np.arange(20.0) * 1000, "Baujahr": np.arange(20.0) % 7})
+    price = frame["Fläche"] * 2
+    model = LinearRegression().fit(frame, price)
+    (tmp_path / "in.csv").write_text("Fläche;Baujahr\n1.335;3\n2.480;4\n")
+    for decimal, first in (("comma", 2670.0), ("point", 2.67)):
+        source = Source(model, frame, price, target="Preis", decimal=decimal)
+        models = kept_builds({decimal: source}, tmp_path / "models")
+        out = tmp_path / f"{decimal}.csv"
+        running.score(decimal, str(tmp_path / "in.csv"), str(out), Options(), models=models)
+        found = pd.read_csv(out, sep=";", decimal="," if decimal == "comma" else ".")
+        assert found["prediction"][0] == pytest.approx(first)
