@@ -131,6 +131,9 @@ def score(
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
     files = inspect_files(storage, entries, chosen, options)
+    for form, path in [(each.columns.form, each.entry.path) for each in files[:SHOWN]]:
+        for note in [] if form is None else form.notes(path):
+            report(f"note: {note}")
     with journal_of(storage_of(target.work)) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(

@@ -145,6 +145,20 @@ def test_a_row_that_is_wrong_is_named_by_its_own_line(models: Path, tmp_path: Pa
     assert "expected a whole number, got '1,5,0'" in bad
 
 
+def test_how_a_file_is_read_is_reported(models: Path, tmp_path: Path) -> None:
+    rows = rows_of(models)
+    lines: list[str] = []
+    for name, written in (("plain.csv", text(rows)), ("in.csv", text(german(rows), ";"))):
+        (tmp_path / name).write_text(written)
+        out = str(tmp_path / f"out-{name}")
+        running.score(
+            PRICES, str(tmp_path / name), out, Options(), models=models, report=lines.append
+        )
+    assert [line for line in lines if line.startswith("note")] == [
+        "note: 'in.csv' is read as it is separated by ';'"
+    ]
+
+
 def test_what_is_right_is_read_as_it_is_written(tmp_path: Path) -> None:
     frame = pd.DataFrame({"Fläche": np.arange(20.0), "Baujahr": np.arange(20.0) % 7})
     price = frame["Fläche"] * 1000 + 1

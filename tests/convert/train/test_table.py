@@ -85,6 +85,19 @@ def test_csv_in_all_its_forms(write: Write, content: bytes, said: str) -> None:
     assert all(said in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("content", "decimal"),
+    [
+        ("a;b\n1,5;x\n", "comma"),
+        ("a;b\n1.5;x\n", "point"),
+        ("a;b\n15;x\n", ""),
+        ("a,b\n1.5,x\n", ""),
+    ],
+)
+def test_what_stands_before_decimals_is_kept(write: Write, content: str, decimal: str) -> None:
+    assert read_table(write("r.csv", content), 0).decimal == decimal
+
+
 def test_fields_separated_by_spaces_and_texts_with_spaces(write: Write) -> None:
     assert read_table(write("a.txt", "a b c\n1 2 3\n4 5 6\n"), 0).frame.shape == (2, 3)
     assert list(read_table(write("b.txt", "some text\none two\nthree\n"), 0).frame) == ["some text"]
