@@ -42,6 +42,10 @@ from onnxlet.function.errors import WrongUse
 )  # fmt: skip
 @click.option("--time", metavar="COL", help="Validate on rows that are later than those fitted on.")
 @click.option(
+    "--split", type=click.Choice(["auto", "random"]), default="auto", show_default=True,
+    help="Whether rows that stand in the order of time are split by it, as --time does.",
+)  # fmt: skip
+@click.option(
     "--task", type=click.Choice(["binary", "multiclass", "regression"]),
     help="Instead of what the target looks like.",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
+from onnxlet.convert.train.dated import dated
 from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -37,6 +38,7 @@ class Options:
     sensitive: tuple[str, ...] = ()  # columns by whose groups the report compares
     group: str | None = None  # column whose equal values stay on one side of each split
     time: str | None = None  # column in whose order rows are split
+    split: str = "auto"  # "random" splits at random what seems to be a history, too
     task: str | None = None  # binary, multiclass or regression; None is inferred
     columns: Mapping[str, str] = field(default_factory=dict)  # kinds by name, not to be guessed
     seed: int = 0  # of everything that is drawn
@@ -227,6 +229,10 @@ def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared
     if options.time is not None:
         column = next(one for one in table.columns if one.name == options.time)
         times = times_of(frame[options.time], column)
+    elif options.group is None and options.split != "random":
+        found = dated(frame, table.columns, y, task)
+        if found is not None:
+            times, notes = found.times, [*notes, found.why]
     splits = split(y, task, groups, times, options.seed, table.target.duplicates, table.held_out)
     notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:
