@@ -32,7 +32,6 @@ ZONE = r" ?(?:Z|UTC|[AaPp][Mm]|[+-][0-9]{2}:?[0-9]{2})?"
 MOMENT = re.compile(rf"(?:{DAY})?[T ]?(?:{TIME})?{ZONE}")
 # A text has separators only before a space, as a sentence has commas.
 TEXT = re.compile(r"(?:[^,;\t|]|[,;|](?= ))*")
-PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 # Whose point or comma can't part thousands: not three digits behind it, or a zero before it.
 POINT = re.compile(
     r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+"
@@ -87,12 +86,19 @@ class Record(tuple[str, ...]):
 
 def layout_of(text: str, more: bool) -> Layout:
     """The layout of a file's beginning; with `more` the file goes on, perhaps within a record."""
-    quoting = _quoting(text)
     first, _, rest = text.partition("\n")
     excels = EXCELS.match(first.strip("\r"))
     if excels and rest.strip():
-        found = Layout(excels[1], _quoting(rest), 1, (), ())
-        return _with_header(found, _records(rest, excels[1], found.quoting, more))
+        quoting = _quotings(rest)[-1]
+        found = Layout(excels[1], quoting, 1, (), ())
+        return _with_header(found, _records(rest, excels[1], quoting, more))
+    cut = [_best_cut(text, quoting, more) for quoting in _quotings(text)]
+    found, records, _ = max(cut, key=lambda each: each[2])  # of equals the first
+    return _with_header(found, records)
+
+
+def _best_cut(text: str, quoting: Quoting, more: bool) -> tuple[Layout, list[Record], float]:
+    """By the separator that cuts best: the layout, the records, and their score."""
     best, records = ",", _records(text, ",", quoting, more)
     score = _score(records, ",")
     for separators in (COMMON[1:], RARE, (" ",)):
@@ -104,15 +110,17 @@ def layout_of(text: str, more: bool) -> Layout:
                 best, records, score = separator, other, reached
         if _width(records) > 1:
             break
-    return _with_header(Layout(best, quoting, 0, (), ()), records)
+    return Layout(best, quoting, 0, (), ()), records, score
 
 
-def _quoting(text: str) -> Quoting:
-    doubled = not (
-        re.search(r'[^",;\t|\r\n]\\"|"\\"', text) and '""' not in text.replace('\\"', "")
-    )
-    spaced = bool(re.search(r'[,;|] "', text)) and not re.search(r'[,;|]"', text)
-    return Quoting(doubled, spaced)
+def _quotings(text: str) -> list[Quoting]:
+    """The ways in which quotes may stand in fields; R writes a backslash before one, for example.
+
+    A path may end with a backslash, too: which way it is, the records show.
+    """
+    spaced = bool(re.search(r'[,;|] "(?!")', text)) and not re.search(r'[,;|]"', text)
+    escaped = re.search(r'[^",;\t|\r\n]\\"|"\\"', text)
+    return [Quoting(doubled, spaced) for doubled in ([False, True] if escaped else [True])]
 
 
 def _records(text: str, separator: str, quoting: Quoting, more: bool) -> list[Record]:

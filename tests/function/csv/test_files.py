@@ -197,6 +197,18 @@ def test_held_out_numbers_as_people_write_them(tmp_path: Path) -> None:
     assert frame["c"].tolist() == ["12.05.2024", "13.05.2024", "14.05.2024"]
 
 
+def test_a_backslash_at_the_end_of_a_path_escapes_nothing() -> None:
+    rows = [["path", "n"], *([f"C:\\data {n}\\", str(n)] for n in range(9))]
+    for separator in ",;":
+        content = text_of(rows, delimiter=separator, quoting=csv.QUOTE_ALL)
+        assert read(content.encode())[1] == rows
+
+
+def test_spaces_before_texts_stay_where_quotes_stand_in_texts() -> None:
+    rows = [["a", "b"], ['says, "hi"', " x"], ["y", " z"]]
+    assert read(text_of(rows).encode())[1] == rows
+
+
 def test_there_are_enough_files() -> None:
     assert len(FILES) >= 40
     assert len(EVERY) >= 150
