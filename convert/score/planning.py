@@ -229,7 +229,8 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Score
         return [
             ScoreTask(
                 name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
-                file.entry.size, file.entry.changed, span, file.written, file.numbers,
+                file.entry.size, file.entry.changed, span, file.written,
+                tuple(file.numbers.items()),
                 tuple(file.schema.names) if is_csv(file.schema) else (), **same,
             )
             for file, spans in zip(files, parts, strict=True)

@@ -6,7 +6,7 @@ A model is proven on this machine before it answers.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -62,7 +62,7 @@ class ScoreTask:
     span: Span  # which of its rows
     csv: CsvForm | None  # how it is written, where it is CSV that is not plain
     # Columns whose numbers are not written as plain CSV has them, and what stands before decimals.
-    numbers: Mapping[str, str]
+    numbers: tuple[tuple[str, str], ...]
     names: tuple[str, ...]  # in the header of CSV
     model: str  # the folder of the version
     graph: str  # SHA-256 of its graph

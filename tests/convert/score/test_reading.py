@@ -25,7 +25,7 @@ def task(file: Path, kind: Any, start: int, end: int, first: int, batch: int) ->
     found = file.stat()
     return ScoreTask(
         "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns,
-        formats.Span(start, end, first, 1), None, {}, ("a", "b"), "model", "graph",
+        formats.Span(start, end, first, 1), None, (), ("a", "b"), "model", "graph",
         Options(batch_rows=batch), "out", "csv",
     )  # fmt: skip
 
