@@ -199,15 +199,8 @@ def _unlike(files: Sequence[File], options: Options) -> list[str]:
 
 def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     """What the parts of each file are called, below OUT as the files are below IN."""
-    stems = {
-        file: re.sub(
-            r"\.(csv|csv\.gz|tsv|tsv\.gz|json|jsonl|ndjson|parquet|pq|xlsx|xlsm|xlsb|xls|ods)$",
-            "",
-            file,
-            flags=re.I,
-        )
-        for file in files
-    }
+    endings = "|".join(re.escape(each) for form in FORMATS.values() for each in form.endings)
+    stems = {file: re.sub(f"({endings})$", "", file, flags=re.I) for file in files}
     often = Counter(stems.values())
     # x.csv beside x.csv.gz keep their suffixes; and x.csv.csv, whose stem is what one is called.
     names = {

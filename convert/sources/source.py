@@ -26,7 +26,8 @@ from onnxlet.convert.sources.mlflow_folder import (
 )
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.users_code import find_in, keep_out, where
-from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, read_table_file, searched_in
+from onnxlet.convert.tables.held_out import read_table_file
+from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 

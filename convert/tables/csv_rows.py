@@ -53,7 +53,7 @@ class CsvRows:
 
     def __init__(self, opened: Opened, form: CsvForm, what: str) -> None:
         self.opened, self.form, self.what = opened, form, what
-        self.grouped = opened.grouped(form)
+        self.grouped = opened.grouped()
         self.texts = [*_with_leading_zeros(form), *self.grouped]
 
     @property
@@ -90,7 +90,7 @@ class CsvRows:
         at_once = max(100, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))
         try:
             with (
-                self.opened.plain(self.form) as file,
+                self.opened.plain() as file,
                 pd.read_csv(
                     file,
                     decimal="," if self.form.decimal == "," else ".",
@@ -136,7 +136,7 @@ class CsvRows:
     def _fields(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
         """Line numbers and fields of all lines that hold something."""
         with (
-            self.opened.plain(self.form) as file,
+            self.opened.plain() as file,
             io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
             any_size(),
         ):

@@ -25,14 +25,11 @@ from typing import IO, Any, NamedTuple
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.progress import Report
-from onnxlet.convert.tables.json_rows import JSON, is_json, table_of
+from onnxlet.convert.tables.json_rows import is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
-from onnxlet.convert.tables.workbook import WORKBOOKS, Taken, is_workbook, taken_from
+from onnxlet.convert.tables.workbook import Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
-from onnxlet.function.csv.layout import decimal_in
-from onnxlet.function.csv.numbers import written_number
-from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.errors import WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
 USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold keys
@@ -110,25 +107,26 @@ class Opened:
         with self.open() as file:
             return is_json(file.read(MAGIC))
 
+    @cached_property  # it reads all of the file
     def form(self) -> CsvForm:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
         return form_of(self.open, f"{self.what}: '{self.name}'", self.limits)
 
-    def notes(self, form: CsvForm) -> list[str]:
+    def notes(self) -> list[str]:
         """What a user has to know of how it is read."""
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
-        return [*taken, *form.notes(self.name)]
+        return [*taken, *self.form.notes(self.name)]
 
-    def grouped(self, form: CsvForm) -> list[str]:
+    def grouped(self) -> list[str]:
         """Columns in which points part thousands; WrongUse where nothing says whether they do."""
         try:
-            return form.grouped(self.how.mark)
+            return self.form.grouped(self.how.mark)
         except WrongUse as error:
             raise WrongUse(f"{self.what}: '{self.name}', {error.message}", error.hint) from None
 
-    def plain(self, form: CsvForm) -> IO[bytes]:
+    def plain(self) -> IO[bytes]:
         """It as plain CSV; whoever reads what is no CSV, or too long a row, gets WrongUse."""
-        return form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
+        return self.form.plain(self.open, self.limits, f"{self.what}: '{self.name}'")
 
 
 @contextmanager
@@ -292,72 +290,6 @@ def _opened(endpoint: str, region: str) -> Any:
     return S3FileSystem(connect_timeout=SECONDS, retry_strategy=retry, **options)
 
 
-WHAT = "--data"
-
-
-def read_table_file(
-    path: Path, report: Report = lambda line: None, how: HowRead = BY_ITSELF
-) -> Any:
-    """Read CSV (also .gz), whatever separates its fields and encodes its text, Parquet, a workbook.
-
-    WrongUse where there is no such file, or it is neither.
-    """
-    if not path.is_file():
-        raise no_file(path, WHAT)
-    try:
-        if path.suffix in (".parquet", ".pq"):
-            # PyArrow, which only such tables need: `make run` does without
-            from onnxlet.convert.tables.parquet_file import read_parquet
-
-            return read_parquet(path, WHAT)
-        if {".csv", ".tsv", *WORKBOOKS, *JSON} & set(path.suffixes):
-            return _csv(path, report, how)
-    except (OnnxletError, ModuleNotFoundError):
-        raise
-    except pd.errors.EmptyDataError as error:
-        raise WrongUse(f"{WHAT}: '{path}' is empty", way_out(path)) from error
-    except PermissionError as error:
-        raise no_rights(path, WHAT) from error
-    except Exception as error:
-        raise WrongUse(
-            f"{WHAT}: '{path}' can't be read: {shortened(error)}", way_out(path)
-        ) from error
-    raise WrongUse(
-        f"{WHAT}: expected a .csv, .csv.gz, .parquet, .xlsx or .json file, got '{path}'",
-        "pandas writes one: frame.to_csv('held_out.csv', index=False).",
-    )
-
-
-def _csv(path: Path, report: Report, how: HowRead) -> pd.DataFrame:
-    opened = Opened(path, path.name, WHAT, how=how)
-    if opened.json:
-        return json_frame(opened)
-    form = opened.form()
-    for note in opened.notes(form):
-        report(f"note: {note}")
-    texts = dict.fromkeys(opened.grouped(form), "str")
-    with opened.plain(form) as file:
-        frame: pd.DataFrame = pd.read_csv(
-            file, decimal="," if form.decimal == "," else ".", dtype=texts
-        )
-    if not form.is_plain:
-        for name in frame.columns:
-            frame[name] = _numbers(frame[name], "," if name in texts else form.decimal)
-    return frame
-
-
-def _numbers(column: pd.Series[Any], decimal: str) -> pd.Series[Any]:
-    """A column of text as numbers, where all of it is numbers as people write them."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return column
-    texts = [str(text) for text in column.dropna().unique()]
-    comma = (decimal_in(texts) or decimal) == ","
-    read = {text: written_number(text, comma) for text in texts}
-    if not read or any(isinstance(number, str) for number in read.values()):
-        return column
-    return column.map(read).astype(float)
-
-
 def json_frame(opened: Opened) -> pd.DataFrame:
     """The rows of a file of JSON, in pandas' types."""
     with opened.open() as file:
@@ -365,13 +297,3 @@ def json_frame(opened: Opened) -> pd.DataFrame:
     table = table_of(content, f"{opened.what}: '{opened.name}'", opened.limits)
     frame: pd.DataFrame = table.to_pandas()
     return frame
-
-
-def way_out(path: Path) -> str:
-    """What a file of rows should look like."""
-    if path.suffix in (".parquet", ".pq"):
-        return "Is it a Parquet file? pandas writes one: frame.to_parquet('held_out.parquet')."
-    return (
-        "Expected a header that names the columns and a row a line, commas between the fields, and "
-        'fields that hold commas in quotes: "like, this".'
-    )

@@ -92,7 +92,7 @@ def read_table(
                 "Is it whole? Expected CSV with a header, Parquet, a workbook or JSON.",
             ) from error
         if not file.parquet and not file.json:
-            decimal = _decimal(file.form(), how)
+            decimal = _decimal(file.form, how)
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
@@ -124,8 +124,8 @@ def _read_other(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.Da
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
-    form = file.form()
-    for text in file.notes(form):
+    form = file.form
+    for text in file.notes():
         note(text)
     if not form.names:
         raise WrongUse(f"{what}: '{file.name}' is empty", "Expected a header and a row a line.")

@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.csv import text as csv_text
-from onnxlet.function.csv.form import CsvForm, form_of
+from onnxlet.function.csv.form import CsvForm, Made, form_of
 from onnxlet.function.csv.lines import MOST_FIELDS, TOO_MANY_FIELDS
 from onnxlet.function.errors import (
     InvalidRows,
@@ -78,25 +79,6 @@ def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
         raise MalformedRequest(f"the object is not gzip, or not all of it: {error}") from error
 
 
-class _Chained(io.RawIOBase):
-    """What was read already of a stream, and the rest of it."""
-
-    def __init__(self, start: bytes, stream: BinaryIO) -> None:
-        super().__init__()
-        self._start, self._stream = start, stream
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Some bytes."""
-        data = self._start or self._stream.read(len(buffer))
-        data, self._start = data[: len(buffer)], data[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
-
-
 class _FileLimits(NamedTuple):
     """Of a file: a row of it is no longer than a batch."""
 
@@ -117,7 +99,7 @@ def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
     """A file as plain CSV, and how it is written by its beginning."""
     start = stream.read(LOOKED_AT)
     sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
-    rest = io.BufferedReader(_Chained(start, stream), SLICE)
+    rest = io.BufferedReader(Made(chain([start], iter(partial(stream.read, SLICE), b""))), SLICE)
     most = _FileLimits(limits.size, limits.size)
     try:
         form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
@@ -165,6 +147,8 @@ def of_csv(
             yield _csv_batch(head + lines.take(), first, rows, wanted, going, numbers)
     except csv.Error as error:
         raise MalformedRequest(f"the object is not CSV: {error}") from error
+    except WrongUse as error:  # of a file that is not plain CSV, as it is read
+        raise MalformedRequest(error.message, error.hint or FORM) from error
 
 
 class _Lines:

@@ -7,16 +7,21 @@ there.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
+from onnxlet.function.csv.encodings import (
+    BLOCK,
+    NOT_A_TABLE,
+    WINDOWS,
+    blocks_of,
+    encoding_of,
+)
 from onnxlet.function.csv.layout import (
     EITHER,
     EXCELS,
@@ -32,29 +37,11 @@ from onnxlet.function.csv.text import COMMON_SEPARATORS, is_number
 from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {**COMMON_SEPARATORS, "^": "'^'", "~": "'~'", ":": "':'", " ": "spaces"}
-BLOCK = 1 << 20  # bytes that are read together
 SAMPLE_BYTES = 1 << 26  # of a file that is not looked at as a whole
-WINDOWS = "cp1252"
 GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
-MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
 SHOWN_NAMES = 3
 SOME_LINES = 1000  # that are looked at for separators, and for commas in numbers
-NO_TABLE = (
-    (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
-    (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel"), (b"SQLite format", "an SQLite database"),
-    (b"\x89HDF", "an HDF5 file"), (b"\x80\x04", "a pickle"), (b"\x93NUMPY", "an array of NumPy"),
-    (b"ARROW1", "a Feather file"), (b"ORC", "an ORC file"), (b"Obj\x01", "an Avro file"),
-)  # fmt: skip
-NOT_A_TABLE = "Save it as CSV with a header, or as Parquet."
 GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")  # or a number of three decimals
-BROKEN = "\ufffd"  # what is decoded of bytes that are not UTF-8
-WHOLE = "Is the file whole? Write it once more."
-SAVE_AS_UTF8 = (
-    "pandas.read_csv(FILE, encoding='…').to_csv('rows.csv', index=False) writes it in UTF-8."
-)
 
 
 class Limits(Protocol):
@@ -131,9 +118,8 @@ class CsvForm:
         is as the file's others, or else as `chosen`; WrongUse where nothing is chosen, and it makes
         a difference.
         """
-        found, first = dict[str, str](), int(self.layout.first_unnamed)
-        for at, name in enumerate(self.names):
-            cells = [row[at + first].strip() for row in self.layout.rows if at + first < len(row)]
+        found = dict[str, str]()
+        for name, cells in self._columns():
             odd = not all(is_number(cell) for cell in cells if cell)
             if name in columns and (odd or self.decimal == "," or self._is_open(cells)):
                 found[name] = self._decimal_of(name, cells, chosen)
@@ -144,14 +130,18 @@ class CsvForm:
 
         Raises WrongUse where nothing says whether they do.
         """
-        first = int(self.layout.first_unnamed)
         found = []
-        for at, name in enumerate(self.names):
-            cells = [row[at + first].strip() for row in self.layout.rows if at + first < len(row)]
+        for name, cells in self._columns():
             numbers = all(map(NUMBERS.fullmatch, cells)) and any(map(GROUPED.fullmatch, cells))
             if numbers and not decimal_in(cells) and self._decimal_of(name, cells, chosen) == ",":
                 found.append(name)
         return found
+
+    def _columns(self) -> Iterator[tuple[str, list[str]]]:
+        """Each name with the fields below it, of the first rows."""
+        first = int(self.layout.first_unnamed)
+        for at, name in enumerate(self.names, first):
+            yield name, [row[at].strip() for row in self.layout.rows if at < len(row)]
 
     def _is_open(self, cells: Sequence[str]) -> bool:
         """Whether points may part thousands: commas separate no fields, and nothing says."""
@@ -180,7 +170,7 @@ class CsvForm:
         """
         if self.is_plain:
             return opened()
-        return io.BufferedReader(_Made(self._lines(opened, limits, place)), BLOCK)
+        return io.BufferedReader(Made(self._lines(opened, limits, place)), BLOCK)
 
     def _lines(
         self, opened: Callable[[], IO[bytes]], limits: Limits, place: str
@@ -232,12 +222,12 @@ class CsvForm:
                 yield line, row
 
 
-class _Made(io.RawIOBase):
-    """Bytes that are made as they are read."""
+class Made(io.RawIOBase):
+    """Bytes that come in blocks of any size, to be read."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         super().__init__()
-        self._blocks, self._left = blocks, b""
+        self._blocks, self._left = blocks, memoryview(b"")
 
     def readable(self) -> bool:
         """It is."""
@@ -246,7 +236,7 @@ class _Made(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Some bytes."""
         while not self._left and (block := next(self._blocks, None)) is not None:
-            self._left = block
+            self._left = memoryview(block)  # whose rest is no copy
         data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
@@ -265,7 +255,7 @@ def form_of(
             header is longer than it may be.
     """
     most = sys.maxsize if whole else SAMPLE_BYTES
-    encoding = _encoding(opened, place, most)
+    encoding = encoding_of(opened, place, most)
     with (
         opened() as file,
         io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="") as text,
@@ -308,20 +298,12 @@ def _comes_again(
     again = re.compile(rb"[\r\n]" + re.escape(header.encode(encoding)) + rb"(?=[\r\n]|\Z)")
     start = sum(len(line.encode(encoding)) for line in lines[: layout.skip]) + len(header)
     before = b""
-    for block in _blocks(opened, most):
+    for block in blocks_of(opened, most):
         text = (before + block)[start:]
         if again.search(text):
             return True
         before, start = text[-len(header) * 4 - 2 :], max(0, start - len(before) - len(block))
     return False
-
-
-def _blocks(opened: Callable[[], IO[bytes]], most: int) -> Iterator[bytes]:
-    """A file's bytes, no more than so many of them, or a block more."""
-    with opened() as file:
-        while most > 0 and (block := file.read(BLOCK)):
-            most -= len(block)
-            yield block
 
 
 def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> None:
@@ -341,51 +323,6 @@ def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> 
         )
         for _ in rows:
             pass
-
-
-def _encoding(opened: Callable[[], IO[bytes]], place: str, most: int) -> str:
-    """The encoding that a file's bytes are of, the most strict first; read in blocks."""
-    start = next(_blocks(opened, 1), b"")[:4096]
-    for mark, encoding in MARKS:
-        if start.startswith(mark):
-            return encoding
-    for magic, kind in NO_TABLE:
-        if start.startswith(magic):
-            raise WrongUse(f"{place} is {kind}, and no table", NOT_A_TABLE)
-    if b"\0" in start:
-        raise WrongUse(f"{place} is no text, and no Parquet: no table", NOT_A_TABLE)
-    for encoding in ("utf-8", WINDOWS):
-        if _decodes(opened, encoding, most):
-            _check_is_none_of_utf8(opened, encoding, place, most)
-            return encoding
-    raise WrongUse(f"{place} is neither UTF-8 nor UTF-16 nor {WINDOWS}", SAVE_AS_UTF8)
-
-
-def _check_is_none_of_utf8(
-    opened: Callable[[], IO[bytes]], encoding: str, place: str, most: int
-) -> None:
-    """Refuse what is UTF-8 but for a few bytes: in another encoding its other letters are wrong."""
-    found, before = Counter[bool](), 0
-    for block in _blocks(opened, most if encoding == WINDOWS else 0):
-        texts = block.decode(errors="replace")
-        found.update(letter == BROKEN for letter in texts if not letter.isascii())
-        if found[False] > found[True] > 0:
-            byte = before + len(texts[: texts.index(BROKEN)].encode())
-            raise WrongUse(f"{place}: byte {byte} is not UTF-8, and what is around it is", WHOLE)
-        before += len(block)
-
-
-def _decodes(opened: Callable[[], IO[bytes]], encoding: str, most: int) -> bool:
-    decoder, size = codecs.getincrementaldecoder(encoding)(), 0
-    try:
-        for block in _blocks(opened, most):
-            decoder.decode(block)
-            size += len(block)
-        if size < most:
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _check_is_no_markup(beginning: str, place: str) -> None:

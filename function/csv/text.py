@@ -14,10 +14,10 @@ from typing import Any
 from onnxlet.function import json_text
 from onnxlet.function.csv.lines import CheckRows, Lines, first_of, lines
 from onnxlet.function.csv.numbers import written_number
-from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, UnsupportedMedia
 from onnxlet.function.inputs.columns import NUMERIC, Column
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.messages import PredictRequest
+from onnxlet.function.messages import PredictRequest, Request
 
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
@@ -93,6 +93,18 @@ def _separator_hint(names: Sequence[str]) -> str:
     ]
     said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
     return said if parted else ""
+
+
+def numbers_of(request: Request) -> dict[str, str]:
+    """How numbers of CSV are written, as `PredictRequest.numbers` has it, by the media type.
+
+    Raises UnsupportedMedia for a parameter `decimal` that is neither point nor comma.
+    """
+    decimal = request.parameters.get("decimal", "point").lower() if request.parameters else "point"
+    if decimal not in ("point", "comma"):
+        hint = "With text/csv; decimal=comma a number is 1.335,97; else as in JSON, 1335.97."
+        raise UnsupportedMedia(f"decimal={decimal[:40]}: expected point or comma", hint)
+    return {"": ","} if decimal == "comma" else {}
 
 
 def typed(

@@ -182,7 +182,7 @@ def _from_csv(request: Request) -> PredictRequest:
     from onnxlet.function.csv import text as csv_text
 
     options, nulls = _options(request.query)
-    numbers = forms.numbers_of(request)
+    numbers = csv_text.numbers_of(request)
     lines = csv_lines.lines(request.body, request.check_rows)
     first = csv_lines.first_of(lines)
     header = request.parameters.get("header", "").lower()

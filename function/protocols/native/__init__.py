@@ -74,7 +74,7 @@ def _from_text(request: Request, nulls: bool) -> PredictRequest:
         from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
 
         return csv_text.read(request.body, request.check_rows)._replace(
-            nulls=nulls, numbers=forms.numbers_of(request)
+            nulls=nulls, numbers=csv_text.numbers_of(request)
         )
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",

@@ -37,18 +37,6 @@ def check_charset(request: Request) -> None:
         raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
 
 
-def numbers_of(request: Request) -> dict[str, str]:
-    """How numbers of CSV are written, as `PredictRequest.numbers` has it, by the media type.
-
-    Raises UnsupportedMedia for a parameter `decimal` that is neither point nor comma.
-    """
-    decimal = request.parameters.get("decimal", "point").lower() if request.parameters else "point"
-    if decimal not in ("point", "comma"):
-        hint = "With text/csv; decimal=comma a number is 1.335,97; else as in JSON, 1335.97."
-        raise UnsupportedMedia(f"decimal={decimal[:40]}: expected point or comma", hint)
-    return {"": ","} if decimal == "comma" else {}
-
-
 def is_list(value: Any) -> bool:
     """Whether a value is a list, or one that `large_json` reads later."""
     return isinstance(value, list) or hasattr(value, "parts")

@@ -19,7 +19,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.diagnosis import notes, unanswered
 from onnxlet.convert.sources.source import Source, load_source
-from onnxlet.convert.tables.rows_file import read_table_file
+from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, reference_of

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from onnxlet.convert.tables.rows_file import read_table_file
+from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 

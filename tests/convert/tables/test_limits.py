@@ -80,7 +80,7 @@ def test_rows_and_headers_that_are_too_long(tmp_path: Path, kind: str) -> None:
     data, why = ROWS[kind]
     for packed in (data, gzip.compress(data)):
         opened = Opened(Path(written(tmp_path, packed)), "rows.csv", "--data", SMALL)
-        with pytest.raises(WrongUse, match=why), opened.plain(opened.form()) as file:
+        with pytest.raises(WrongUse, match=why), opened.plain() as file:
             file.read()
 
 

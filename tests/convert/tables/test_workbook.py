@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.limits import LIMITS
-from onnxlet.convert.tables.rows_file import HowRead, read_table_file
+from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 from tests.convert.tables.xlsx import xlsx

@@ -510,6 +510,10 @@ REFUSED: dict[str, tuple[str, bytes, int, str]] = {
     "a column twice": ("some.csv", as_csv([*NAMES, NAMES[0]], [[*GOOD, 1]]), 422, "stands twice"),
     "an open quote": ("some.csv", as_csv(NAMES, [GOOD]) + b'"open', 400, "the object is not CSV"),
     "no UTF-8": ("some.csv", as_csv(NAMES, [GOOD] * 8) + b"\xff", 400, "byte 154 is not UTF-8"),
+    "an open quote, between semicolons": (
+        *("some.csv", as_csv(NAMES, [GOOD]).replace(b",", b";") + b'"open', 400),
+        "it is not CSV",
+    ),
     "a PDF": ("some.csv", b"%PDF-1.7", 400, "is a PDF, and no table"),
     "gzip cut off": (
         *("some.csv.gz", gzip.compress(as_csv(NAMES, [GOOD]))[:-9], 400),

@@ -13,8 +13,8 @@ import duckdb
 import pandas as pd
 import pytest
 
+from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.limits import LIMITS
-from onnxlet.convert.tables.rows_file import read_table_file
 from onnxlet.function.csv.form import CsvForm, form_of
 from tests.function.csv.known import FLAT, HEADER, ROWS, Known
 
