@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -105,6 +106,21 @@ def build(
     Refusal where no conversion answers as scikit-learn does, or clients of the version that is
     served could not go on; nothing was written.
     """
+    files = proven(source, name, folder, report, keep_background)
+    made = None
+    if beside:
+        with loaded(name, files) as model:
+            made = beside(model)
+    return write(folder, name, files, breaking, report, made)
+
+
+def proven(
+    source: Source, name: str, folder: Path, report: Report, keep_background: int | None = None
+) -> dict[str, bytes]:
+    """The files of a model directory by name, converted and proven; nothing is written.
+
+    Raises as `build` does, but where clients of the version that is served could not go on.
+    """
     check_name(name)
     check_folder(folder, name)
     task = leaving_out(task_of(source.estimator), source.without)
@@ -117,7 +133,8 @@ def build(
     keys = known_keys(source.estimator, source.X_train)
     images = takes_images(source.estimator)
     inputs, X = read_inputs(given.X_test, keys=keys, images=images)
-    report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
+    these = "held-out rows" if source.before is None else "replayed rows"
+    report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} {these}")
     refuse_what_has_no_converter(source.estimator)
     strict = any(hasattr(part, "X_dtypes_") for part in parts_of(source.estimator))
     reference = Reference(source.estimator, task, replace(inputs, strict=strict))
@@ -129,7 +146,7 @@ def build(
     columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):
         report(note)
-    found = _found(reference, columns, rows, described, report)
+    found = _found(reference, columns, rows, described, these, report)
     if found.state.reference.wide:  # scores are those of the answers that were compared with
         answers = found.state.reference.answers(inputs.rows(X))
         metrics = _metrics(source, task, answers)
@@ -139,12 +156,13 @@ def build(
     accepted = replace(found.attempt, manifest=manifest)
     model = accepted.model.with_manifest(manifest)
     refuse_other_answers(model, found.state, rows, own)
-    about = {
-        "parity": found.certificate,
-        "metrics": metrics,
-        "statistics": column_statistics(*described),
-        **_monitored(model, described, rows, task, answers, source.y_test, metrics),
-    }
+    about = {"parity": found.certificate, "statistics": column_statistics(*described)}
+    if source.before is not None:
+        found.certificate["replayed"] = True
+        about |= _promised(source.before, len(described.rows))
+    else:
+        about["metrics"] = metrics
+        about |= _monitored(model, described, rows, task, answers, source.y_test, metrics)
     summary = source.estimator if isinstance(source.estimator, Summary) else None
     background = None
     if summary is None:
@@ -161,8 +179,15 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    made = _made(beside, name, files) if beside else None
-    return write(folder, name, files, breaking, report, made)
+    return files
+
+
+PROMISED = ("metrics", "reference", "estimate", "conformal")
+
+
+def _promised(before: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """What holds of answers to rows that no model has seen, as it was measured before the refit."""
+    return {**{key: before[key] for key in PROMISED if key in before}, "refitted": {"rows": rows}}
 
 
 def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
@@ -184,14 +209,15 @@ def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> d
     }
 
 
-def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:
-    """What goes beside the model, which is loaded as a server will load it: from its files."""
+@contextmanager
+def loaded(name: str, files: Mapping[str, bytes]) -> Iterator[Model]:
+    """A model, loaded as a server will load it: from its files, which are there meanwhile."""
     with TemporaryDirectory() as folder:
         directory = Path(folder) / name / "1"
         directory.mkdir(parents=True)
         for file, content in files.items():
             (directory / file).write_bytes(content)
-        return beside(load_model(directory))
+        yield load_model(directory)
 
 
 def _found(
@@ -199,6 +225,7 @@ def _found(
     columns: Sequence[Column],
     rows: Sequence[Cells],
     described: Described,
+    these: str,
     report: Report,
 ) -> EqualConversion:
     """The conversion that answers held-out rows, edge cases and drawn rows as scikit-learn does."""
@@ -208,7 +235,7 @@ def _found(
     draw = drawing_once()
     evidence, judging = gather_evidence(reference, columns, rows, others=others, draw=draw)
     report(
-        f"comparing on {evidence.held_out} held-out rows, {evidence.edge_cases} edge cases "
+        f"comparing on {evidence.held_out} {these}, {evidence.edge_cases} edge cases "
         f"and {evidence.drawn + judging.drawn} drawn rows"
     )
     state = SearchState(reference, columns, evidence, judging, others=others, draw=draw)

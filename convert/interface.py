@@ -188,7 +188,7 @@ def train(
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
         options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, split, task, columns (kinds by name), seed, trials, small, test, augment,
+            time, split, refit, task, columns (kinds by name), seed, trials, small, test, augment,
             scheduler, sheet (of a workbook, or cells of it), decimal and images_from (the folder
             outside of which no text in `data` opens an image; without it the table's own, or the
             working directory for a frame).

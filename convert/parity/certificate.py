@@ -126,8 +126,9 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     """What a build prints, line by line."""
     parity = manifest["parity"]
     yield f"parity certificate of {name} version {version}"
+    given = "replayed" if parity.get("replayed") else "held-out"
     yield (
-        f"  rows        {parity['held_out_rows']} held-out, {parity['drawn_rows']} drawn, "
+        f"  rows        {parity['held_out_rows']} {given}, {parity['drawn_rows']} drawn, "
         f"{parity['hard_rows']} edge cases: {parity['differing_rows']} answers differ"
     )
     many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
@@ -151,7 +152,7 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if parity["undecided_rows"]:
         yield (
             f"  undecided   {parity['undecided_rows']} rows where rounding decides, "
-            f"{parity['undecided_held_out_rows']} of them held-out"
+            f"{parity['undecided_held_out_rows']} of them {given}"
         )
     if parity["unrefused_rows"]:
         yield f"  unrefused   {parity['unrefused_rows']} rows that scikit-learn raises for"

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -52,6 +52,9 @@ class Source:
     without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
     left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
     decimal: str = ""  # "point" or "comma" in its file, where that could not go without saying
+    # The manifest of the same model before it was fitted on X_test, too, with what was measured on
+    # these rows while it had not seen them. None where the estimator has not seen them.
+    before: Mapping[str, Any] | None = None
 
 
 def load_source(

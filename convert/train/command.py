@@ -62,6 +62,10 @@ from onnxlet.function.errors import WrongUse
     "--test", metavar="DATA",
     help="Held-out rows of your own; without it a part of the rows is set apart.",
 )  # fmt: skip
+@click.option(
+    "--refit/--no-refit", default=True, show_default=True,
+    help="Once it is measured, fit the model on the rows it was tested on as well.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K")
 @click.option(
     "--trials", type=click.IntRange(min=2), metavar="N",

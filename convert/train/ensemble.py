@@ -107,11 +107,23 @@ def combine(
     weighted: Weighted, X: pd.DataFrame, y: Array, task: str, metric: Metric, seed: int
 ) -> Combined:
     """Fit each of the trials on all training rows, and have them vote by their weights."""
+    return fitted(weighted, X, y, task, metric, seed, threshold_of(weighted, y, task, metric))
+
+
+def fitted(
+    weighted: Weighted,
+    X: pd.DataFrame,
+    y: Array,
+    task: str,
+    metric: Metric,
+    seed: int,
+    threshold: float | None,
+) -> Combined:
+    """The trials, fitted on these rows, that answer from a threshold on where there is one."""
     estimator = voting(weighted, X, y, task, metric, seed)
-    chosen = threshold_of(weighted, y, task, metric)
-    if chosen is None:
+    if threshold is None:
         return Combined(estimator, None)
-    return Combined(answering_from(chosen, estimator, X, y), chosen)
+    return Combined(answering_from(threshold, estimator, X, y), threshold)
 
 
 def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> float | None:

@@ -44,6 +44,7 @@ class Options:
     seed: int = 0  # of everything that is drawn
     trials: int | None = None  # candidates that are tried, not as many as the seconds allow
     small: bool = False  # of all that are as good, the smallest
+    refit: bool = True  # once it was measured, on the test rows, too
     # A path or address of a table of held-out rows, or a frame of them; None sets rows apart.
     test: str | pd.DataFrame | None = None
     # Also fit candidates on copies of training rows, whose images are shifted and have noise.
@@ -102,6 +103,11 @@ class Prepared:
     def test_part(self) -> tuple[pd.DataFrame, Array]:
         """The rows that it never sees."""
         return self._part(self.splits.test)
+
+    @property
+    def all_parts(self) -> tuple[pd.DataFrame, Array]:
+        """The rows of both, the test rows last."""
+        return self._part(np.concatenate([self.splits.train, self.splits.test]))
 
     def _part(self, positions: Array) -> tuple[pd.DataFrame, Array]:
         return self.X.iloc[positions].reset_index(drop=True), self.y[positions]

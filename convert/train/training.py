@@ -7,15 +7,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.build import Built, build
+from onnxlet.convert.build import Built, loaded, write
 from onnxlet.convert.directory.model_directory import check_folder, check_name
-from onnxlet.convert.errors import BreakingChange, Refusal, shortened
+from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
@@ -32,7 +31,6 @@ from onnxlet.convert.report.form.findings import (
 )
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answer
-from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.ensemble import (
     Combined,
     Weighted,
@@ -49,6 +47,7 @@ from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import LEAK, USED, columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
+from onnxlet.convert.train.refit import ModelDestination, Served, proven_files, refitted
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched
@@ -61,17 +60,6 @@ FALLING_BACK = 3  # combinations that are tried where one can't be served
 
 
 @dataclass(frozen=True)
-class ModelDestination:
-    """Where a model goes."""
-
-    name: str  # the model's
-    folder: Path  # of model directories
-    # Training rows that explanations start from; None is made-up rows.
-    keep_background: int | None = None
-    breaking: bool = False  # clients of the version that is served need not go on with this one
-
-
-@dataclass(frozen=True)
 class Trained:
     """What a training has come to."""
 
@@ -79,7 +67,7 @@ class Trained:
     prepared: Prepared  # what was searched on
     searched: Searched  # the trials
     chosen: Weighted  # those that were built, with their weights
-    combined: Combined  # the estimator that was built
+    served: Served  # the estimator that was built
     unreported: str | None = None  # why there is no report; None where there is one
 
 
@@ -111,14 +99,18 @@ def train(
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
         try:
-            made = report_of(prepared, searched, chosen, combined, options, to.name, report)
-            built = _built(prepared, combined, to, made, report)
+            before = proven_files(prepared, combined, to, report)
         except Refusal as refusal:
-            if chosen is tried[-1] or isinstance(refusal, BreakingChange):
+            if chosen is tried[-1]:
                 raise
             report(f"note: {named(chosen)} can't be served: {refusal.message}")
             continue
-        return Trained(built, prepared, searched, chosen, combined, made.failed)
+        served = refitted(prepared, chosen, Served(combined, before), options, to, report)
+        made = report_of(prepared, searched, chosen, combined, options, to.name, report)
+        with loaded(to.name, before) as measured, loaded(to.name, served.files) as model:
+            beside = made(measured, model, served.unrefitted)
+        built = write(to.folder, to.name, served.files, to.breaking, report, beside)
+        return Trained(built, prepared, searched, chosen, served, made.failed)
     raise AssertionError("a search chooses a trial at least")
 
 
@@ -144,24 +136,13 @@ def _in_turn(searched: Searched) -> Sequence[Weighted]:
     return [searched.weights, *([(trial, 1.0)] for trial, _ in heaviest)][:FALLING_BACK]
 
 
-def _built(
-    prepared: Prepared, combined: Combined, to: ModelDestination, made: ReportFiles, report: Report
-) -> Built:
-    X_test, y_test = prepared.test_part
-    table = prepared.table
-    source = Source(
-        combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
-        left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
-    )  # fmt: skip
-    return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
-
-
 def summary_lines(trained: Trained) -> Iterator[str]:
     """What is printed in the end: the certificate, how good it is, what was left out, and where."""
     built = trained.built
     name = built.directory.parent.name
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
+    yield f"  learned     {_learned(trained)}"
     # Where it failed, what may lie there is the report of an earlier training.
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
@@ -186,21 +167,37 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
 
 
+def _learned(trained: Trained) -> str:
+    """From which rows the served model has learned, and whose the scores are."""
+    train, test = trained.prepared.train_part[1], trained.prepared.test_part[1]
+    if trained.served.unrefitted is None:
+        return (
+            f"from all {len(train) + len(test):,} rows; scores and intervals are of the model "
+            f"before, of {len(train):,} rows, on the other {len(test):,}"
+        )
+    return f"from {len(train):,} rows, not from the {len(test):,} it was tested on: " + (
+        trained.served.unrefitted
+    )
+
+
 class ReportFiles:
     """Makes the report's files; where that fails, none: the model is worth more than its report.
 
     `failed` says why there are none.
     """
 
-    def __init__(self, make: Callable[[Model], dict[str, bytes]], report: Report) -> None:
+    def __init__(
+        self, make: Callable[[Model, Model, str | None], dict[str, bytes]], report: Report
+    ) -> None:
         self._make, self._report = make, report
         self.failed: str | None = None
 
-    def __call__(self, model: Model) -> dict[str, bytes]:
-        """The files by name."""
+    def __call__(self, model: Model, served: Model, unrefitted: str | None) -> dict[str, bytes]:
+        """The files by name: of the model that is measured, the one that is served, and why that
+        is the same."""  # noqa: D205, D209 - one sentence
         self._report("measuring for the report")
         try:
-            return self._make(model)
+            return self._make(model, served, unrefitted)
         except Exception as error:  # noqa: BLE001, RUF100 - any bug in any figure
             at = traceback.extract_tb(error.__traceback__)[-1]
             self.failed = (
@@ -221,7 +218,7 @@ def report_of(
 ) -> ReportFiles:
     """What makes the report's files, once there is the model that will be served."""
 
-    def made(model: Model) -> dict[str, bytes]:
+    def made(model: Model, served: Model, unrefitted: str | None) -> dict[str, bytes]:
         (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
         table, task = prepared.table, prepared.table.target.task
         groups = None  # rows of one say less than as many without groups
@@ -232,7 +229,7 @@ def report_of(
             name, model, combined.estimator, X_test, y_test,
             origin="train", task=task, target=table.target_name,
             X_train=X, y_train=y,
-            fit=partial(_refitted, chosen, combined, prepared, options.seed),
+            fit=partial(_fitted_on, chosen, combined, prepared, options.seed),
             baselines=_linear(searched, chosen, prepared, options.seed),
             described=named(chosen),
             groups=groups,
@@ -247,6 +244,7 @@ def report_of(
                 for one in table.columns
             ],
             split=prepared.splits.how, notes=[*table.notes],
+            served=served, unrefitted=unrefitted,
             rows=len(table.frame), seed=options.seed,
         )  # fmt: skip
         return report_files(findings(measured))
@@ -254,7 +252,7 @@ def report_of(
     return ReportFiles(made, report)
 
 
-def _refitted(
+def _fitted_on(
     chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
 ) -> Any:
     """The same estimator fitted on other rows, fewer than those that its threshold is from."""

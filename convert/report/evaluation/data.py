@@ -30,10 +30,17 @@ def data(case: Evaluation) -> Data:
         test_rows=test,
         rows_measured=len(case.rows),
         split=measured.split,
+        refitted_rows=_refitted_rows(case),
+        unrefitted=measured.unrefitted,
         notes=[*measured.notes],
         target=_target(case),
         columns=_columns(case) if measured.columns is None else list(measured.columns),
     )
+
+
+def _refitted_rows(case: Evaluation) -> int | None:
+    served = case.measured.served
+    return None if served is None else served.manifest.get("refitted", {}).get("rows")
 
 
 def _target(case: Evaluation) -> TargetBins | TargetLabels | None:

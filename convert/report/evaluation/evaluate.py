@@ -66,7 +66,7 @@ def findings(measured: Measured) -> dict[str, Any]:
         worst_error=error,
         search=measured.search,
         fairness=fairness(about, refits),
-        parity=parity(measured.model.manifest),
+        parity=parity((measured.served or measured.model).manifest),
         serving=served,
         call=example,
         notes=about.notes,
@@ -110,6 +110,7 @@ def parity(manifest: Mapping[str, Any]) -> Parity | None:
     return Parity(
         rows=sum(certificate[key] for key in ROWS),
         **{key: certificate[key] for key in COUNTED},
+        replayed=certificate.get("replayed", False),
         worst=off,
         measure=measure,
     )

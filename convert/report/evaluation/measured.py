@@ -37,6 +37,9 @@ class Measured:
     positive: Any = None  # the class that rates are of; None is the second of two
     X_train: Any = None  # the rows that it was fitted on
     y_train: Any = None  # their answers
+    # What is served, where that was fitted on X_test as well, once it was measured; None: `model`.
+    served: Model | None = None
+    unrefitted: str | None = None  # why it was not; None where nobody has asked for it
     # Refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
     fit: Callable[[Any, Any], Any] | None = None
     # By name (`linear`). A constant is always there; a linear model is fitted where none is given

@@ -140,7 +140,7 @@ def serving(case: Evaluation, row: Mapping[str, Any]) -> Serving:
 
     The row is an example that the model answers.
     """
-    model, estimator = case.model, case.measured.estimator
+    model, estimator = case.measured.served or case.model, case.measured.estimator
     directory = model.directory
     one = some_rows(case.inputs, np.array([0]))
     dumped, with_row = _dumped(estimator), _dumped((estimator, one))

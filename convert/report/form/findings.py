@@ -70,6 +70,8 @@ class Data:
     test_rows: int | None = None
     rows_measured: int | None = None
     split: str | None = None
+    refitted_rows: int | None = None  # that the served model has learned from, test rows included
+    unrefitted: str | None = None  # why it has not learned from test rows
     notes: list[str] = field(default_factory=list)
     target: TargetBins | TargetLabels | None = None
     columns: list[Column] = field(default_factory=list)
@@ -212,6 +214,7 @@ class Parity:
 
     rows: int | None = None
     held_out_rows: int | None = None
+    replayed: bool = False  # the served model has learned from these, once it was measured
     hard_rows: int | None = None
     drawn_rows: int | None = None
     judging_rows: int | None = None

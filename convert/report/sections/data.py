@@ -35,7 +35,20 @@ def data(about: Data, found: Findings) -> str:
     of = f" of {plural(len(columns), 'column')}" if used != len(columns) else ""
     what = f", from which it learned with {count(used)}{of}" if of else ""
     with_all = f" and {plural(used, 'column')}" if columns and not of else ""
-    return f"The table has {plural(about.rows, 'row')}{with_all}{what}."
+    return f"The table has {plural(about.rows, 'row')}{with_all}{what}.{_refitted(about)}"
+
+
+def _refitted(about: Data) -> str:
+    """Whether the model that is served has learned from the test rows as well."""
+    if about.refitted_rows is not None:
+        return (
+            f" Once it was measured, the model was fitted again on all "
+            f"{plural(about.refitted_rows, 'row')}: that one is served, and every score here is of "
+            "the one before, which had not seen the test rows."
+        )
+    if about.unrefitted is None:
+        return ""
+    return f" It has not learned from the test rows: {about.unrefitted}."
 
 
 @of_part(_spread)

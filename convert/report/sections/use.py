@@ -70,7 +70,8 @@ def proof(found: Findings) -> Iterator[tuple[str, str]]:
         return
     for key, label in COUNTED.items():
         if (rows := getattr(about, key)) is not None:
-            yield label, count(rows)
+            replayed = about.replayed and key == "held_out_rows"
+            yield "Rows replayed, which it has learned from" if replayed else label, count(rows)
     for output, value in about.worst.items():
         unit = " of the value" if about.measure.get(output) == "relative" else ""
         label = f"Largest difference, {name(output, 40)}"

@@ -9,7 +9,7 @@ function certificate(model) {
 }
 
 function proof(model, parity) {
-  const rows = [`${plural(parity.held_out_rows, "row")} that it had not learned from`];
+  const rows = [`${plural(parity.held_out_rows, "row")} that it had ${parity.replayed ? "learned from, too" : "not learned from"}`];
   const drawn = (parity.drawn_rows || 0) + (parity.judging_rows || 0);
   if (drawn) rows.push(`${plural(drawn, "row")} drawn within the range of the data`);
   if (parity.hard_rows) rows.push(plural(parity.hard_rows, "edge case"));

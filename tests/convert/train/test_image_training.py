@@ -93,7 +93,7 @@ def answered(photos: Digits, images: Array) -> dict[str, Any]:
 
 def test_photos_over_http_are_answered_as_by_the_pipeline(photos: Digits) -> None:
     frame = pd.DataFrame({"photo": pd.Series(list(photos.photos), dtype=object)})
-    estimator = photos.trained.combined.estimator
+    estimator = photos.trained.served.combined.estimator
 
     answer = answered(photos, photos.photos)
 

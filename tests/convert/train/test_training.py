@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from onnxlet.convert.build import build
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.metrics.metrics import METRICS, Metric
@@ -24,8 +23,9 @@ from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
+from onnxlet.convert.train.refit import ModelDestination, proven_files
 from onnxlet.convert.train.search import search
-from onnxlet.convert.train.training import ModelDestination, Trained, summary_lines, train
+from onnxlet.convert.train.training import Trained, summary_lines, train
 from onnxlet.convert.train.trials import Searched, TrainingData, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import Here, linear, tree
@@ -53,7 +53,8 @@ def trained(
     folder.mkdir(exist_ok=True)
     data = folder / "rows.csv"
     frame.to_csv(data, index=False)
-    wanted = Options(**{"trials": 3, **options})
+    # As it was measured: test_refit.py has what is fitted again, which takes as long once more.
+    wanted = Options(**{"trials": 3, "refit": False, **options})
     report = quiet if said is None else said.append
     return train(str(data), "target", wanted, ModelDestination("m", folder / "models"), report)
 
@@ -131,13 +132,13 @@ def test_missing_and_unseen_values_are_answered_as_by_the_estimator(
     for rows in (X_test, odd):
         answer = served(what).answer(rows_of(rows))
         if task == "regression":
-            expected = what.combined.estimator.predict(rows)
+            expected = what.served.combined.estimator.predict(rows)
             assert answer["prediction"] == pytest.approx(expected, rel=1e-5)
         else:
-            expected = what.combined.estimator.predict_proba(rows)
+            expected = what.served.combined.estimator.predict_proba(rows)
             assert np.array(answer["probabilities"]) == pytest.approx(expected, abs=1e-5)
-            assert answer["classes"] == list(what.combined.estimator.classes_)
-            assert answer["prediction"] == list(what.combined.estimator.predict(rows))
+            assert answer["classes"] == list(what.served.combined.estimator.classes_)
+            assert answer["prediction"] == list(what.served.combined.estimator.predict(rows))
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -191,13 +192,14 @@ def test_the_threshold_is_the_best_on_rows_that_no_part_had_seen(binary: Trained
     answers = out_of_fold(binary.chosen)
     y = binary.prepared.train_part[1]
     assert answers is not None
-    assert binary.combined.threshold is not None
+    assert binary.served.combined.threshold is not None
     best = max(f1_score(y == "yes", answers[:, 1] >= at) for at in np.unique(answers[:, 1]))
-    at_chosen = f1_score(y == "yes", answers[:, 1] >= binary.combined.threshold)
+    at_chosen = f1_score(y == "yes", answers[:, 1] >= binary.served.combined.threshold)
     assert at_chosen == pytest.approx(best)
-    probabilities = binary.combined.estimator.predict_proba(binary.prepared.test_part[0])[:, 1]
-    expected = np.where(probabilities >= binary.combined.threshold, "yes", "no")
-    assert list(served(binary).predict(rows_of(binary.prepared.test_part[0]))) == list(expected)
+    estimator, X_test = binary.served.combined.estimator, binary.prepared.test_part[0]
+    probabilities = estimator.predict_proba(X_test)[:, 1]
+    expected = np.where(probabilities >= binary.served.combined.threshold, "yes", "no")
+    assert list(served(binary).predict(rows_of(X_test))) == list(expected)
 
 
 def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[Measured]) -> None:
@@ -212,7 +214,7 @@ def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[M
     threshold = (asked[0].baselines or {})["linear"].threshold
     assert threshold is not None
     assert f1_score(y, known >= threshold) == best > f1_score(y, known >= 0.5)
-    assert threshold != what.combined.threshold
+    assert threshold != what.served.combined.threshold
 
 
 @pytest.mark.parametrize("straight", [True, False])
@@ -309,10 +311,10 @@ def test_an_ensemble_that_is_refused_falls_back_on_its_parts(
         if not refused:
             refused.append(given)
             raise Refusal("it can't be met", "")
-        return build(*given)
+        return proven_files(*given)
 
     monkeypatch.setattr(training, "search", of_two)
-    monkeypatch.setattr(training, "build", refusing_once)
+    monkeypatch.setattr(training, "proven_files", refusing_once)
     said: list[str] = []
     what = trained(tmp_path, simple(), said)
     assert [weight for _, weight in what.chosen] == [1.0]
@@ -331,7 +333,7 @@ def test_a_weaker_model_is_no_way_out_where_clients_could_not_go_on(
         built.append(given)
         raise BreakingChange("clients could not go on", "")
 
-    monkeypatch.setattr(training, "build", refusing)
+    monkeypatch.setattr(training, "write", refusing)
     monkeypatch.setattr(
         training, "_in_turn", lambda searched: [searched.weights, [*searched.weights]]
     )
@@ -347,7 +349,7 @@ def test_where_all_are_refused_it_is_refused_and_nothing_is_written(
     def refusing(*given: Any) -> Any:
         raise Refusal("it can't be met", "")
 
-    monkeypatch.setattr(training, "build", refusing)
+    monkeypatch.setattr(training, "proven_files", refusing)
     with pytest.raises(Refusal, match="it can't be met"):
         trained(tmp_path, simple())
     assert not (tmp_path / "models").exists()
