@@ -162,7 +162,7 @@ def proven(
         about |= _promised(source.before, len(described.rows))
     else:
         about["metrics"] = metrics
-        about |= _monitored(model, described, rows, task, answers, source.y_test, metrics)
+        about |= _monitored(model, described, rows, task, answers, source, metrics)
     summary = source.estimator if isinstance(source.estimator, Summary) else None
     background = None
     if summary is None:
@@ -262,10 +262,11 @@ def _monitored(
     rows: Sequence[Cells],
     task: Task,
     answers: Answers,
-    y_test: Any,
+    source: Source,
     metrics: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """What a server measures drift and expected performance by, and makes intervals of."""
+    y_test = source.y_test
     # Of a y_test that is not what the model could answer nothing is expected.
     estimate = None if metrics is None else expected_performance(task, answers, y_test)
     steps = sum(2 * len(each["calibrated"]) for each in (estimate or {}).get("classes", ()))
@@ -274,7 +275,7 @@ def _monitored(
             model, described.rows, described.of, rows, answers, steps
         ),
         "estimate": estimate,
-        "conformal": conformal_table(task, answers, y_test),
+        "conformal": conformal_table(task, answers, y_test, source.by_time),
     }
     return {name: member for name, member in made.items() if member is not None}
 

@@ -103,6 +103,7 @@ class PredictRequest(NamedTuple):
     nulls: bool = False
     # Of prediction intervals or sets, strictly between 0 and 1; None asks for none.
     coverage: float | None = None
+    wider: float = 1.0  # times as wide as at build its intervals or sets are, by truths since
     k: int | None = None  # how many nearest are wanted, from 1; None leaves it to the model
     options: Any = None  # what the protocol itself needs again when it encodes the answer
 

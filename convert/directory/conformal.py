@@ -21,6 +21,7 @@ from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.function.arrays import Array
 
 FEWEST_ROWS = 20
+FEWEST_ROWS_BY_TIME = 50  # the latest: half of them, but so many where there are
 MOST_OUTPUTS = 20  # each has scores of its own, and the manifest stays small
 APART = 5  # ranks: so many rows at least lie between two scores that are kept
 USUAL = ("0.9", "0.95", "0.8", "0.5", "0.99")  # coverages
@@ -31,20 +32,29 @@ MOST_BINS, ROWS_IN_BIN = 10, 50
 LEAST_ERROR = 0.05  # of the mean error: no bin is taken for exact
 
 
-def conformal_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
+def conformal_table(
+    task: Task, answers: Answers, y_test: Any, by_time: bool = False
+) -> dict[str, Any] | None:
     """Scores of held-out rows at some ranks, for the manifest.
 
     It has `rows`, `ranks` and `scores`, of several outputs a list for each rank; of a regressor
-    `scale`, too, what an error is divided by. None where intervals and sets have no meaning, where
-    there are too few rows, or where y_test, the truths of all held-out rows, has gaps or is of
-    another kind.
+    `scale`, too, what an error is divided by. Of rows in the order of time it is of the latest ones
+    and `adaptive`: truths that come change how wide intervals and sets are. None where intervals
+    and sets have no meaning, where there are too few rows, or where y_test, the truths of all
+    held-out rows, has gaps or is of another kind.
     """
     if y_test is None or len(answers["prediction"]) < FEWEST_ROWS:
         return None
+    if by_time:
+        latest = -max(FEWEST_ROWS_BY_TIME, len(answers["prediction"]) // 2)
+        answers = {name: array[latest:] for name, array in answers.items()}
+        y_test = np.asarray(y_test)[latest:]
     with np.errstate(all="ignore"):  # an overflow is an infinite score
         if task.name == "regression":
-            return _numbers_table(answers, y_test)
-        return _classes_table(task, answers, y_test) if task.name == "classification" else None
+            table = _numbers_table(answers, y_test)
+        else:
+            table = _classes_table(task, answers, y_test) if task.name == "classification" else None
+    return table if table is None or not by_time else {**table, "adaptive": True}
 
 
 def _numbers_table(answers: Answers, y_test: Any) -> dict[str, Any] | None:

@@ -63,8 +63,8 @@ from onnxlet.function.errors import WrongUse
     help="Held-out rows of your own; without it a part of the rows is set apart.",
 )  # fmt: skip
 @click.option(
-    "--refit/--no-refit", default=True, show_default=True,
-    help="Once it is measured, fit the model on the rows it was tested on as well.",
+    "--no-refit", "refit", is_flag=True, flag_value=False, default=True,
+    help="Serve the model as it was measured, not fitted on its test rows as well.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K")
 @click.option(

@@ -9,16 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from onnxlet.convert.train.kinds.date import DATE
+from onnxlet.convert.train.kinds.date import DATE, goes_on
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER
 from onnxlet.convert.train.splits import times_of
 from onnxlet.function.arrays import Array
 
-FEWEST_TIMES = 20  # different ones: fewer are groups, not a time that goes on
-IN_ORDER = 0.98  # of neighbouring rows, the share that goes one way
-KNOWN = 0.95  # of the rows, those with a time
 TREND = 0.3  # Spearman's correlation of the target with the rows' order
 BY_CHANCE = 1e-6  # how often a target without a trend may seem to have one
 RANDOM = "--split random draws them at random instead"
@@ -40,7 +37,7 @@ def dated(frame: pd.DataFrame, columns: Sequence[TableColumn], y: Array, task: s
     for column in columns:
         if column.kind == DATE.name:
             times = times_of(frame[column.name], column)
-            if _goes_on(times):
+            if goes_on(times):
                 return Dated(
                     times,
                     f"rows are in the order of '{column.name}': the latest are the test set, and "
@@ -53,22 +50,13 @@ def dated(frame: pd.DataFrame, columns: Sequence[TableColumn], y: Array, task: s
         )
         if counted and abs(trend) >= TREND:
             times = NUMBER.in_order(frame[column.name], None)
-            if _goes_on(times):
+            if goes_on(times):
                 return Dated(
                     times,
                     f"'{column.name}' counts up, and the target with it (Spearman's correlation "
                     f"{trend:.2f}): the last rows are the test set, and folds go forward. {RANDOM}",
                 )
     return None
-
-
-def _goes_on(times: Array) -> bool:
-    """Whether times go one way from row to row, nearly all of them."""
-    known = times[np.isfinite(times)]
-    if len(known) < KNOWN * len(times) or len(np.unique(known)) < FEWEST_TIMES:
-        return False
-    steps = np.diff(known)
-    return bool(max(np.mean(steps >= 0), np.mean(steps <= 0)) >= IN_ORDER)
 
 
 def _trend(y: Array, task: str) -> float:

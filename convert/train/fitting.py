@@ -59,6 +59,8 @@ def fit(
     """
     if rounds is not None and candidate.rounds is not None:
         candidate = candidate.with_parameters({candidate.rounds: rounds})
+    if half := candidate.parameters.get("fading"):
+        weights = fading(len(y), half) * (1.0 if weights is None else weights)
     if candidate.parameters.get("augment"):
         X, y, weights = augmented(X, y, weights, seed)
     pipeline = candidate.make(candidate.parameters, seed)
@@ -78,6 +80,15 @@ def fit(
     boost = BOOSTERS[type(learner).__module__.partition(".")[0]]
     count = boost(last, made, y, settings, seen)
     return Fitted(pipeline, count)
+
+
+def fading(rows: int, half: float) -> Array:
+    """Weights (rows,) of rows in the order of time, of mean 1.
+
+    Each counts twice as much as that which is `half` of all rows before it.
+    """
+    weights = 0.5 ** (np.arange(rows, 0, -1) / (half * rows))
+    return np.asarray(weights / weights.mean())
 
 
 def _seen(before: Any, last: Any, valid: Rows, y: Array) -> Rows | None:

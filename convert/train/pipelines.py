@@ -30,8 +30,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.estimators.images import Images
+from onnxlet.convert.estimators.trend_and_rest import TrendAndRest
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.category import CATEGORY, ENCODED
+from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.kind import Part, Wanted
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -41,7 +43,7 @@ from onnxlet.convert.train.trials import Parameters
 SIMILAR = 200  # training rows that a kernel's similarities are with
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = ("counts", "pairs", "codes", "terms")  # as trees may have them
-OF_ROWS = (*OF_FEATURES, "log", "augment")  # what is not the learner's own
+OF_ROWS = (*OF_FEATURES, "log", "augment", "fading")  # what is not the learner's own
 # Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
 STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
 
@@ -108,6 +110,23 @@ def linear(meta: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
         return _whole(columns, Ridge(parameters["alpha"], random_state=seed), parameters)
     model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
     return _whole(columns, model, parameters)
+
+
+def trend(meta: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
+    """Ridge regression on dates only."""
+    dates = columns_of(meta.columns, DATE)
+    columns = linear_columns(dates, Wanted(meta.rows, seed=seed, seasons=False))
+    return Pipeline([("columns", columns), ("model", Ridge(parameters["alpha"]))])
+
+
+def trend_and_trees(meta: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
+    """A linear model, and LightGBM on what it leaves."""
+    wanted = Wanted(meta.rows, seed=seed, curves=False, seasons=False)
+    straight = linear_columns(meta.columns, wanted)
+    first = Pipeline([("columns", straight), ("model", Ridge(parameters["alpha"]))])
+    trees = {name: value for name, value in parameters.items() if name != "alpha"}
+    rest = lightgbm(meta, {**trees, "n_jobs": 1}, seed)
+    return Pipeline([("model", TrendAndRest(first, rest))])
 
 
 def kernel(meta: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:

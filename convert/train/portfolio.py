@@ -17,6 +17,7 @@ from scipy.stats import skew
 
 from onnxlet.convert.train import pipelines, spaces
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
+from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS, columns_of
@@ -26,6 +27,7 @@ from onnxlet.convert.train.trials import Candidate, Parameters
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
+LATE, LATEST = 0.1, 0.02  # of all rows: a row weighs twice as much as one so many before it
 SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
 LARGER = 31  # leaves of a variant where trees have fewer
 AUGMENTED = ("linear", "kernel", "perceptron", "LightGBM")
@@ -52,6 +54,8 @@ class Family(NamedTuple):
 FAMILIES = {
     "constant": Family(pipelines.constant),
     "linear": Family(pipelines.linear, spaces.linear),
+    "trend": Family(pipelines.trend),
+    "trend and trees": Family(pipelines.trend_and_trees, library="lightgbm"),
     "kernel": Family(pipelines.kernel, spaces.kernel),
     "LightGBM": Family(pipelines.lightgbm, spaces.lightgbm, "n_estimators", "lightgbm"),
     "CatBoost": Family(pipelines.catboost, spaces.catboost, "n_estimators", "catboost"),
@@ -73,6 +77,7 @@ def portfolio(
     y: Array | None = None,
     metric: str | None = None,  # the name of what the search optimises
     augment: bool = False,  # the best with images are there twice, the second with copies of rows
+    by_time: bool = False,  # the rows are in its order, and later ones are to be predicted
 ) -> tuple[list[Candidate], list[str]]:
     """All candidates for a table, in order of worth, and notes on what absent libraries would add.
 
@@ -82,6 +87,7 @@ def portfolio(
     listed = [
         _candidate(meta, "constant", "constant", {}),
         _candidate(meta, "linear", "linear", {**_linear(meta), "log": False}),
+        *(_of_a_history(meta) if by_time and task == "regression" else ()),
         *_by_worth(meta),
     ]
     if augment:
@@ -144,6 +150,19 @@ def _linear(meta: MetaFeatures) -> dict[str, Any]:
     if meta.task == "regression":
         return {"curves": True, "alpha": 1.0 if little else 10.0}
     return {"curves": True, "C": 4.0 if little else 0.5}
+
+
+def _of_a_history(meta: MetaFeatures) -> Iterator[Candidate]:
+    """What goes on with a trend of numbers, where trees would stay at the last they have seen."""
+    linear = {**_linear(meta), "log": False}
+    yield _candidate(
+        meta, "linear, later rows weigh more", "linear", {**linear, "curves": False, "fading": LATE}
+    )
+    if columns_of(meta.columns, DATE):
+        yield _candidate(meta, "latest trend", "trend", {"alpha": 1.0, "fading": LATEST})
+    trees = {**_lightgbm(meta), **_linear(meta)}
+    del trees["curves"]
+    yield _candidate(meta, "linear, trees on the rest", "trend and trees", trees)
 
 
 def _by_worth(meta: MetaFeatures) -> Iterator[Candidate]:

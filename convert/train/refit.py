@@ -21,6 +21,7 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.ensemble import Combined, Weighted, fitted
 from onnxlet.convert.train.preparing import Options, Prepared
+from onnxlet.convert.train.trials import answers_of
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 
@@ -65,7 +66,7 @@ def proven_files(
     source = Source(
         combined.estimator, X_test, y_test, X_train, target=table.target_name,
         left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
-        before=before,
+        by_time=prepared.splits.by_time, before=before,
     )  # fmt: skip
     return proven(source, to.name, to.folder, report, to.keep_background)
 
@@ -115,18 +116,22 @@ def _fitted_again(
         again = fitted(chosen, X, y, task, prepared.metric, options.seed, before.threshold)
     except Exception as error:  # noqa: BLE001, RUF100 - a learner may raise anything
         raise NotRefitted(f"fitting on all rows raised {type(error).__name__}: {error}") from error
-    errors = [_errors(each.estimator, X_test, y_test, task) for each in (before, again)]
-    if _is_clearly_more(errors[1], errors[0]):
+    classes = None if task == "regression" else np.asarray(again.estimator.classes_)
+    asked = [answers_of(each.estimator, X_test, classes) for each in (before, again)]
+    earlier, later = (errors_of(answers, y_test, classes) for answers in asked)
+    if _is_clearly_more(later, earlier):
         raise NotRefitted("it answers the test rows worse for having learned from them")
     return again
 
 
-def _errors(estimator: Any, X: Any, y: Array, task: str) -> Array:
-    """How far each answer is off (n,): absolutely, or what the right class lacks of 1."""
-    if task == "regression":
-        return np.abs(np.asarray(estimator.predict(X), np.float64) - y)
-    right = np.searchsorted(estimator.classes_, y)
-    return 1.0 - np.asarray(estimator.predict_proba(X))[np.arange(len(y)), right]
+def errors_of(answers: Array, y: Array, classes: Array | None) -> Array:
+    """How far each answer is off (n,): absolutely, or what the right class lacks of 1.
+
+    Answers are as `answers_of` gives them; classes are their labels in order, None in regression.
+    """
+    if classes is None:
+        return np.abs(answers - y)
+    return np.asarray(1.0 - answers[np.arange(len(y)), np.searchsorted(classes, y)])
 
 
 def _is_clearly_more(these: Array, those: Array) -> bool:

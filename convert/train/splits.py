@@ -42,6 +42,7 @@ class Splits(NamedTuple):
     test: Positions  # of the rows that it never sees
     folds: Folds  # in `train`
     how: str  # what was done, in one sentence
+    by_time: bool = False  # the rows of both are in the order of time, the test rows later
 
 
 def split(
@@ -204,7 +205,7 @@ def _by_time(times: Array, held_out: int) -> Splits:
         f"{len(train)} before them, each validated on what comes right after what it learns from"
         f"{said}."
     )
-    return Splits(train, test, folds, how)
+    return Splits(train, test, folds, how, by_time=True)
 
 
 def _too_few_times(when: NDArray[np.float64]) -> Refusal:

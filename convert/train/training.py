@@ -47,7 +47,13 @@ from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import LEAK, USED, columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
-from onnxlet.convert.train.refit import ModelDestination, Served, proven_files, refitted
+from onnxlet.convert.train.refit import (
+    ModelDestination,
+    Served,
+    errors_of,
+    proven_files,
+    refitted,
+)
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched
@@ -117,7 +123,9 @@ def train(
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
     (X, y), task, metric = prepared.train_part, prepared.table.target.task, prepared.metric
     columns = prepared.table.columns
-    candidates, notes = portfolio(task, columns, len(y), y, metric.name, options.augment)
+    candidates, notes = portfolio(
+        task, columns, len(y), y, metric.name, options.augment, prepared.splits.by_time
+    )
     for note in notes:
         report(f"note: {note}")
     left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)
@@ -235,6 +243,7 @@ def report_of(
             groups=groups,
             sensitive=_sensitive(prepared, options, prepared.splits.test),
             sensitive_train=_sensitive(prepared, options, prepared.splits.train),
+            earlier_errors=_earlier_errors(prepared, chosen),
             out_of_fold=None if task == "regression" else out_of_fold(chosen),
             metric=prepared.metric.name, threshold=combined.threshold,
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
@@ -280,6 +289,17 @@ def _linear(
     ask = estimator.predict if task == "regression" else estimator.predict_proba
     answers = np.asarray(ask(prepared.test_part[0]))
     return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
+
+
+def _earlier_errors(prepared: Prepared, chosen: Weighted) -> Array | None:
+    """How far out-of-fold answers are off, of rows in the order of time; None of others."""
+    answers = out_of_fold(chosen)
+    if not prepared.splits.by_time or answers is None:
+        return None
+    y, task = prepared.train_part[1], prepared.table.target.task
+    classes = None if task == "regression" else np.unique(y)
+    known = np.isfinite(answers if answers.ndim == 1 else answers[:, 0])
+    return errors_of(answers[known], y[known], classes)
 
 
 def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:

@@ -178,6 +178,11 @@ class PredictionStore:
         known = self._realised.get((model.name, model.version))
         return known.realised.report() if known and known.realised else None
 
+    def wider(self, model: Model, coverage: float) -> float:
+        """How many times as wide as at build intervals and sets are, by the truths counted here."""
+        known = self._realised.get((model.name, model.version))
+        return known.realised.wider(coverage) if known and known.realised else 1.0
+
     def _look(self, store: AnswerStore, model: Model) -> None:
         """Count what the disk has of a version. Never raises, since that would repeat a commit."""
         try:

@@ -17,6 +17,7 @@ BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
 HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
 OUTLIER = (-1, 1)  # the labels of outliers and inliers
 REGIONS = {"interval", "set"}
+RATE = 0.05  # of a width, that a miss adds to it
 DIGITS = 2  # of coverages that are told apart, whole percents; all others count together
 
 Answers = Sequence[Mapping[str, Any]]
@@ -85,6 +86,26 @@ class CoverageSums:
         return sorted(found, key=lambda each: float(each["asked"]))
 
 
+class Widths:
+    """How many times as wide as at build intervals and sets are, by the coverage asked for.
+
+    Quantile tracking (A. Angelopoulos, E. Candès, R. Tibshirani, *Conformal PID control for time
+    series prediction*, 2023; after I. Gibbs and E. Candès, *Adaptive conformal inference under
+    distribution shift*, 2021): after each truth the width grows by RATE times the miss, 1 or 0,
+    less the share of misses that was asked for. So in the long run that share is met, whatever
+    comes.
+    """
+
+    def __init__(self) -> None:
+        self.times: dict[float, float] = {}
+
+    def add(self, rows: Iterable[tuple[float, float]]) -> None:
+        """Take rows in the order in which their truths came, as `covered` has them."""
+        for asked, hit in rows:
+            key = round(asked, DIGITS)
+            self.times[key] = max(0.0, self.times.get(key, 1.0) + RATE * (asked - hit))
+
+
 def covered(answers: Answers, truths: Sequence[Any]) -> Iterator[tuple[float, float]]:
     """The coverage that was asked for, and what came of it; not of rows without one."""
     for answer, truth in zip(answers, truths, strict=True):
@@ -148,6 +169,12 @@ class Performance:
         self._calibration, self._estimates = Blocks(), Blocks()
         self._total: tuple[Sums, CoverageSums] = self._reader.sums(), CoverageSums()
         self._halves = [self._half()]
+        self._adapts = bool((manifest.get("conformal") or {}).get("adaptive"))
+        self._widths = Widths()
+
+    def wider(self, coverage: float) -> float:
+        """How many times as wide as at build intervals and sets of a coverage are to be."""
+        return self._widths.times.get(round(coverage, DIGITS), 1.0) if self._adapts else 1.0
 
     def _half(self) -> tuple[Sums, CoverageSums]:
         return self._reader.sums(HALF), CoverageSums()
@@ -182,6 +209,7 @@ class Performance:
     def _add_part(self, rows: Any, regions: Iterable[tuple[float, float]]) -> None:
         """Count rows; those of a bin or of a coverage only once they are a block, too."""
         whole = self._regions.add((own_figure(each[0]), each) for each in regions)
+        self._widths.add(whole)
         to = self._total, self._halves[-1]
         for sums, coverage in to:
             sums.add(rows)
@@ -194,7 +222,7 @@ class Performance:
                 sums.add_estimates(estimates)
 
     def _groups(self) -> list[Sequence[Any]]:
-        waiting = [self._rows, self._regions, self._calibration, self._estimates]
+        waiting = [self._rows, self._regions, self._calibration, self._estimates, self._widths]
         return [waiting, self._total, *self._halves]
 
     def memory(self) -> tuple[int, list[list[dict[str, Any]]]]:

@@ -55,7 +55,7 @@ def predict(
     if request.coverage is not None:
         from onnxlet.function.serving import options  # most requests ask for none
 
-        score = options.score_at(model, request.coverage)
+        score = options.score_at(model, request.coverage) * request.wider
         plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
         outputs = options.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)

@@ -68,6 +68,9 @@ class Reports(Protocol):
     def report(self, model: Model) -> dict[str, Any] | None:
         """The figures of a version; None where no truth has come."""
 
+    def wider(self, model: Model, coverage: float) -> float:
+        """How many times as wide as at build intervals and sets are, by the truths that came."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -189,6 +192,9 @@ class Service:
         client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
+        if request.coverage is not None and self.performance and not self.watches.keys:
+            wider = self.performance.wider(model, request.coverage)
+            request = request._replace(wider=wider)
         noted = Noted() if self.watches.wants_notes(model) else None
         return predict(model, request, timer, request_id, noted)
 

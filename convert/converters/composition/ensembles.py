@@ -27,6 +27,7 @@ from sklearn.ensemble import (
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees.forests import all_trees, as_tree, tree_ensemble
+from onnxlet.convert.estimators.trend_and_rest import TrendAndRest
 from onnxlet.convert.graph.converter import DROPPED, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import all_have, every_row, has, one_hot, predicted, total
 
@@ -217,7 +218,14 @@ def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
     return tree_ensemble(graph, table, parts).cast(graph.precision)
 
 
+def trend_and_rest(graph: Graph, fitted: TrendAndRest, table: Table) -> Outputs:
+    """The sum of both predictions."""
+    parts = [predicted(graph, part, table) for part in (fitted.trend_, fitted.rest_)]
+    return {"predict": total(parts)}
+
+
 CONVERTERS: Converters = {
+    TrendAndRest: exact(trend_and_rest),
     VotingClassifier: exact(voted),
     VotingRegressor: exact(averaged),
     StackingClassifier: stacked_classifier,

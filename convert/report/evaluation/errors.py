@@ -11,6 +11,8 @@ from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.convert.report.evaluation.statistics import edges, equal_bins, histogram, rounded
 from onnxlet.convert.report.form.figures import (
     Confusion,
+    OverTime,
+    PartInTime,
     PredictionBin,
     Residuals,
     Within,
@@ -21,6 +23,8 @@ from onnxlet.function.arrays import Array
 MOST_LABELS = 20
 OTHER = "other"
 SHARES = (0.5, 0.8, 0.95)
+FIFTHS, COVERAGE = 5, 0.9
+FEWEST = 10  # rows of a fifth, and errors before
 WORST = 10
 
 
@@ -45,6 +49,34 @@ def few_labels(labels: list[Any], values: Array) -> tuple[list[Any], Array]:
     place = np.full(len(labels), MOST_LABELS - 1)
     place[kept] = np.arange(len(kept))
     return [*(labels[k] for k in kept.tolist()), OTHER], place
+
+
+def over_time(case: Evaluation) -> OverTime | None:
+    """How good the earliest and the latest fifth of test rows are answered.
+
+    Intervals and sets are those of the errors before; None where rows are in no order of time.
+    """
+    earlier = case.measured.earlier_errors
+    if earlier is None or len(earlier) < FEWEST or len(case.rows) < FIFTHS * FEWEST:
+        return None
+    limit = float(np.quantile(earlier, COVERAGE, method="higher"))
+    parts = np.array_split(np.argsort(case.rows, kind="stable"), FIFTHS)
+    first, last = (_part_in_time(case, rows, limit) for rows in (parts[0], parts[-1]))
+    return OverTime(asked=COVERAGE, first=first, last=last)
+
+
+def _part_in_time(case: Evaluation, rows: Array, limit: float) -> PartInTime:
+    truth, answered = case.truth.at(rows), case.answered.at(rows)
+    errors = None
+    if case.task == "regression":
+        errors = np.abs(truth.values - answered.prediction)
+    elif answered.probabilities is not None:
+        errors = 1.0 - probability_of_truth(truth, answered)
+    return PartInTime(
+        rows=len(rows),
+        value=case.metric.value(truth, answered),
+        coverage=None if errors is None else float((errors <= limit).mean()),
+    )
 
 
 def residuals(case: Evaluation) -> Residuals | None:

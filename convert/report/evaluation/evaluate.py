@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
 from onnxlet.convert.report.evaluation.data import data
-from onnxlet.convert.report.evaluation.errors import confusion, residuals, worst
+from onnxlet.convert.report.evaluation.errors import confusion, over_time, residuals, worst
 from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
 from onnxlet.convert.report.evaluation.fairness import fairness
 from onnxlet.convert.report.evaluation.importance import dependence, importance
@@ -55,6 +55,7 @@ def findings(measured: Measured) -> dict[str, Any]:
         scores=found,
         confusion=confusion(about),
         residuals=residuals(about),
+        over_time=over_time(about),
         roc=roc(about, found),
         precision_recall=precision_recall(about, found),
         calibration=calibration(about),

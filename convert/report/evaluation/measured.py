@@ -53,6 +53,10 @@ class Measured:
     sensitive_train: Mapping[str, Array] = field(default_factory=dict)  # the same of X_train
     # Probabilities of X_train's rows by models that have not seen them: (rows, classes).
     out_of_fold: Array | None = None
+    # Where X_test is in the order of time, after X_train: how far answers to rows of that were off
+    # by models that had seen earlier rows only; float64 (some rows,), of classes what the right
+    # one's probability lacks of 1. None where it is in no order.
+    earlier_errors: Array | None = None
     metric: str | None = None  # that was optimised; None is the task's usual one
     # Of the positive class' probability, that was chosen; None is read from answers.
     threshold: float | None = None

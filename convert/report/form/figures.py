@@ -51,6 +51,24 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartInTime:
+    """Some of the test rows, one after the other."""
+
+    rows: int
+    value: float | None  # of the metric that was optimised
+    coverage: float | None  # of intervals or sets by the errors before
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverTime:
+    """The first and the last fifth of test rows in the order of time."""
+
+    asked: float  # coverage
+    first: PartInTime
+    last: PartInTime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """One metric, of the model and of what it has to beat."""
 

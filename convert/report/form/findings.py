@@ -17,6 +17,7 @@ from onnxlet.convert.report.form.figures import (
     Confusion,
     Fairness,
     Metric,
+    OverTime,
     PrecisionRecall,
     Residuals,
     Roc,
@@ -270,6 +271,7 @@ class Findings:
     scores: list[Score] | None = None  # the one that was optimised first
     confusion: Confusion | None = None
     residuals: Residuals | None = None
+    over_time: OverTime | None = None
     roc: Roc | None = None
     precision_recall: PrecisionRecall | None = None
     calibration: Calibration | None = None

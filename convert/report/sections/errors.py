@@ -7,6 +7,7 @@ from typing import Any
 
 from onnxlet.convert.report.form.figures import (
     Confusion,
+    OverTime,
     PredictionBin,
     Residuals,
     Within,
@@ -24,7 +25,7 @@ from onnxlet.convert.report.form.wording import (
     plural,
     share,
 )
-from onnxlet.convert.report.sections.section import Section, of_part
+from onnxlet.convert.report.sections.section import Section, inside, of_part
 
 MARGINS = (28, 14, 42, 58)
 
@@ -52,6 +53,23 @@ def confusion(matrix: Confusion, found: Findings) -> str:
 def matrix(about: Confusion) -> Iterator[tuple[Any, list[int]]]:
     """By true label, how often it is answered as which; ValueError where one of them lacks."""
     return zip(about.labels, about.counts, strict=True)
+
+
+@of_part(lambda found: found.over_time)
+def over_time(about: OverTime, found: Findings) -> str:
+    """Whether the latest test rows are answered as the earliest."""
+    metric = inside(found.metric.title) if found.metric else "score"
+    covered = ""
+    if about.first.coverage is not None and about.last.coverage is not None:
+        covered = (
+            f" {share(about.asked)} intervals or sets by the errors before hold the truth of "
+            f"{share(about.first.coverage)} of the first and {share(about.last.coverage)} of the "
+            "last ones; truths that are sent to the server make them wider or narrower."
+        )
+    return (
+        f"In the order of time the {metric} is {number(about.first.value)} for the first fifth of "
+        f"the test rows and {number(about.last.value)} for the last.{covered}"
+    )
 
 
 @of_part(lambda found: found.residuals and found.residuals.within)

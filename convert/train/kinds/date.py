@@ -37,6 +37,9 @@ from onnxlet.function.inputs.dates import GREATEST, LEAST, read
 
 FIXED = re.compile(r"(%[YmdHMS]|[^%])+")  # of one length, and of one way to write a date
 CLOCK = ("%H", "%I", "%T", "%X", "%c")  # in a form of dates that have a time of day
+FEWEST_TIMES = 20  # different ones: fewer are groups, not a time that goes on
+IN_ORDER = 0.98  # of neighbouring rows, the share that goes one way
+KNOWN = 0.95  # of the rows, those with a time
 DAY_PARTS = ("year", "month", "day", "weekday", "dayofyear", "days")
 
 
@@ -89,7 +92,8 @@ class Date(Kind):
 
     def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """Their parts, those that begin anew as sine and cosine."""
-        return _parts(columns, cyclic=True, last=scaled)
+        names = None if wanted.seasons else ("days",)
+        return _parts(columns, cyclic=True, last=scaled, names=names)
 
     def trees(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """Their parts."""
@@ -105,6 +109,15 @@ class Date(Kind):
 
 
 DATE = Date()
+
+
+def goes_on(times: Array) -> bool:
+    """Whether times (n,), NaN for none, go one way from row to row, nearly all of them."""
+    known = times[np.isfinite(times)]
+    if len(known) < KNOWN * len(times) or len(np.unique(known)) < FEWEST_TIMES:
+        return False
+    steps = np.diff(known)
+    return bool(max(np.mean(steps >= 0), np.mean(steps <= 0)) >= IN_ORDER)
 
 
 def _form_of(seen: Profile) -> str:
@@ -155,15 +168,19 @@ def _have_the_form(texts: list[str], form: str) -> Array:
 
 
 def _parts(
-    columns: Sequence[TableColumn], *, cyclic: bool, last: Callable[[], Any] | None
+    columns: Sequence[TableColumn],
+    *,
+    cyclic: bool,
+    last: Callable[[], Any] | None,
+    names: Sequence[str] | None = None,
 ) -> list[Part]:
     """A part for each column, since each has its own form."""
     parts: list[Part] = []
     for column in columns:
         form = column.format
         has_time = form is None or any(mark in form for mark in CLOCK)
-        names = (*DAY_PARTS, "hour", "minute") if has_time else DAY_PARTS
-        made = DateParts(names, format=form, cyclic=cyclic)
+        usual = (*DAY_PARTS, "hour", "minute") if has_time else DAY_PARTS
+        made = DateParts(names or usual, format=form, cyclic=cyclic)
         whole = make_pipeline(made, last()) if last else made
         parts.append((f"date {column.name}", whole, [column.name]))
     return parts

@@ -41,6 +41,7 @@ class Wanted:
     task: str = ""
     seed: int = 0  # of folds in which targets are encoded, and of what is drawn
     curves: bool = True  # splines of numbers, too
+    seasons: bool = True  # what begins anew in dates, too, not only how many days have gone by
     texts: Sequence[str] = ("words",)  # how text is cut: "words", "characters" or both
     # Gaps get the median and a column that marks them, and all categories but those of two values
     # are encoded by their target: as forests want it.

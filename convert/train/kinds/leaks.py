@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.train.kinds.date import DATE, goes_on
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import Profile, TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS
@@ -45,6 +46,12 @@ def leaks(columns: Sequence[tuple[Profile, TableColumn]], y: Array, task: str) -
     """Columns that give the target of the same rows away, or nearly."""
     rows, folds = _sample(y)
     answers = _Answers(y[rows], task)
+    # In a history what has a trend goes with time, and with all that has one: there the steps from
+    # row to row are compared.
+    stepwise = task == "regression" and _are_of_a_history(columns)
+    if stepwise:
+        rows, folds = _sample(y[1:])
+        answers = _Answers(np.diff(y.astype(np.float64))[rows], task)
     found: dict[str, Leak] = {}
     for seen, column in columns:
         kind = KINDS[column.kind]
@@ -53,14 +60,23 @@ def leaks(columns: Sequence[tuple[Profile, TableColumn]], y: Array, task: str) -
         if why := _only_beside_one_class(seen, y, task):
             found[seen.name] = Leak(True, why)
         elif answers.enough:
-            numbers = kind.in_order(seen.column.iloc[rows], column.format)
+            some = seen.column if stepwise else seen.column.iloc[rows]
+            numbers = kind.in_order(some, column.format)
             if numbers is not None:
-                score = answers.of_numbers(numbers, folds)
+                given = np.diff(numbers)[rows] if stepwise else numbers
+                score = answers.of_numbers(given, folds)
             else:  # a missing value is one of its own
                 score = answers.score(pd.factorize(seen.codes[rows])[0], folds)
             if score >= STRONG:
                 found[seen.name] = _said(score, answers.measure)
     return found
+
+
+def _are_of_a_history(columns: Sequence[tuple[Profile, TableColumn]]) -> bool:
+    """Whether a column of dates goes on from row to row."""
+    dates = [(seen, column) for seen, column in columns if column.kind == DATE.name]
+    times = [DATE.in_order(seen.column, column.format) for seen, column in dates]
+    return any(goes_on(each) for each in times if each is not None)
 
 
 def goes_with(seen: Profile, y: Array, task: str) -> str:

@@ -319,6 +319,20 @@ def test_a_build_writes_it_and_a_std_that_is_left_out_is_not_divided_by(tmp_path
     assert "conformal" not in unscored
 
 
+@pytest.mark.parametrize(("rows", "latest"), [(400, 200), (70, 50), (30, 30)])
+def test_in_the_order_of_time_it_is_of_the_latest_rows_and_adapts(rows: int, latest: int) -> None:
+    predicted, truths = drawn(rows)
+    table = conformal_table(NUMBERS, {"prediction": predicted}, truths, by_time=True)
+    assert table == {**made(predicted[-latest:], truths[-latest:]), "adaptive": True}
+    probabilities, labels = shares(rows)
+    answers = {"prediction": labels, "probabilities": probabilities}
+    of_latest = {name: array[-latest:] for name, array in answers.items()}
+    expected = conformal_table(LABELS, of_latest, labels[-latest:])
+    assert conformal_table(LABELS, answers, labels, by_time=True) == {
+        **(expected or {}), "adaptive": True
+    }  # fmt: skip
+
+
 def test_an_import_has_none_since_its_expected_outputs_are_its_own(tmp_path: Path) -> None:
     proto = onnx_files.model(
         [onnx_files.node("Neg", "x", "y")],

@@ -31,6 +31,9 @@ HISTORIES = {
     "the latest first": of(day=DAYS.strftime("%d.%m.%Y"))[::-1].reset_index(drop=True),
     "several in a day": of(day=DAYS[np.arange(ROWS) // 5 * 5].strftime("%Y-%m-%d")),
     "a few out of order": of(day=DAYS[np.r_[1, 0, 2:ROWS]].strftime("%Y-%m-%d")),
+    "a trend that its dates give away": of(day=DAYS.strftime("%Y-%m-%d")).assign(
+        y=NOISE / 50 + np.arange(ROWS) / 10
+    ),
     "an identifier": of(order_id=np.arange(5000, 5000 + ROWS)),
 }
 

@@ -127,3 +127,20 @@ def test_the_auc_is_that_of_scikit_learn() -> None:
     positive, negative = (np.bincount(codes[y == label], minlength=len(values)) for label in (1, 0))
     assert leaks._auc(values, positive, negative) == pytest.approx(roc_auc_score(y, scores))
     assert leaks._auc(values, positive, 0 * negative) == 0.5
+
+
+def test_in_a_history_steps_are_compared_and_not_what_all_trends_share() -> None:
+    trend = np.arange(ROWS) / 20
+    y = trend + NOISE / 4
+    days = pd.date_range("2024-01-01", periods=ROWS).strftime("%Y-%m-%d")
+    columns = {"rises, too": trend * 3 + random.normal(size=ROWS) / 9, "gross": y * 1.19 + 3}
+
+    assert kinds(y, "regression", columns) == {
+        "other": "number", "rises, too": "leak", "gross": "leak"
+    }  # fmt: skip
+    history = kinds(y, "regression", {"day": days, **columns})
+    assert history == {"other": "number", "day": "date", "rises, too": "number", "gross": "leak"}
+    shuffled = random.permutation(ROWS)
+    mixed = {name: np.asarray(column)[shuffled] for name, column in columns.items()}
+    given = {"day": days[shuffled], **mixed}
+    assert kinds(y[shuffled], "regression", given)["day"] == "leak"

@@ -16,14 +16,14 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
-from onnxlet.convert.train.fitting import fit, weighted_mean
+from onnxlet.convert.train.fitting import fading, fit, weighted_mean
 from onnxlet.convert.train.kinds.category import FEW
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES
 from onnxlet.convert.train.portfolio import is_skewed, portfolio
 from onnxlet.convert.train.trials import Candidate
 from tests.convert.helpers import built, served
-from tests.convert.train.tables import Made, made, never_seen
+from tests.convert.train.tables import Made, column, made, never_seen
 
 pytestmark = pytest.mark.training
 
@@ -241,3 +241,45 @@ def test_what_optuna_may_choose_can_be_fitted(task: str) -> None:
             chosen = one.with_parameters(one.space(study.ask()))
             answers = fitted(chosen, table, task).predict(table.X)
             assert len(np.unique(answers)) > 1, chosen.parameters
+
+
+def history(rows: int = 240) -> Made:
+    """Days on which a number rises, and falls with another column beyond its middle."""
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=rows).strftime("%Y-%m-%d")})
+    X["size"] = random.normal(size=rows)
+    y = np.arange(rows) / 5 - 4 * (X["size"] > 0) + random.normal(size=rows) / 3
+    columns = [column("day", "date", rows)._replace(format="%Y-%m-%d")]
+    return Made(X, [*columns, column("size", "number", rows)], {"regression": y.to_numpy()})
+
+
+def test_what_goes_on_with_a_trend_is_tried_of_histories_and_is_served(tmp_path: Path) -> None:
+    table = history()
+    plain = {one.name for one in candidates(table, "regression")}
+    every = candidates(table, "regression", by_time=True)
+    new = [one for one in every if one.name not in plain]
+
+    assert [one.name for one in new] == [
+        "linear, later rows weigh more", "latest trend", "linear, trees on the rest"
+    ]  # fmt: skip
+    assert not [one for one in candidates(TABLES["no text"], "binary", by_time=True)
+                if one.family == "trend"]  # fmt: skip
+    y = table.targets["regression"]
+    tried = [*new, *(one for one in every if one.name in ("linear", "LightGBM"))]
+    pipelines = {one.name: fitted(one, table, "regression") for one in tried}
+    off = {
+        name: np.abs(pipeline.predict(table.X[TRAINED:]) - y[TRAINED:]).mean()
+        for name, pipeline in pipelines.items()
+    }
+    assert min(off, key=off.__getitem__) == "linear, trees on the rest", off
+    assert off["LightGBM"] > 2 * off["latest trend"]
+    model = weighted_mean([(pipelines[one.name], 1.0) for one in new], table.X, y, "regression")
+    result = built(Source(model, table.X[TRAINED:], y[TRAINED:]), tmp_path)
+    assert result.manifest["parity"]["differing_rows"] == 0
+
+
+def test_later_rows_weigh_more_by_the_half_life_that_is_named() -> None:
+    weights = fading(200, 0.1)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[20:] == pytest.approx(2 * weights[:-20])
+    assert (np.diff(weights) > 0).all()

@@ -288,6 +288,56 @@ def test_coverage_by_what_was_asked() -> None:
     assert of_sets["coverage"] == [{"asked": 0.8, "realised": 0.5, "rows": 20}]
 
 
+def of_intervals(errors: Array, wider: float, asked: float = 0.9) -> Rows:
+    """Answers of 0 whose intervals were of standard normal errors once."""
+    half = 1.6449 * wider
+    return [
+        {"prediction": 0.0, "interval": [-half, half], "coverage": asked}
+        for _ in range(len(errors))
+    ]
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 4.0])
+def test_intervals_of_a_history_become_as_wide_as_truths_ask(spread: float) -> None:
+    realised = Performance({**regressor(), "conformal": {"adaptive": True}})
+    hits: list[float] = []
+    for _ in range(200):
+        errors = RANDOM.normal(size=BLOCK) * spread
+        wider = realised.wider(0.9)
+        hits += (np.abs(errors) <= 1.6449 * wider).tolist()
+        realised.add(of_intervals(errors, wider), errors.tolist())
+
+    assert np.mean(hits) == pytest.approx(0.9, abs=0.02)
+    assert realised.wider(0.9) == pytest.approx(spread, rel=0.5)
+    # Summed otherwise: what was asked less what came, over all rows, is what the width has changed.
+    expected = 1 + 0.05 * (0.9 * len(hits) - sum(hits))
+    assert realised.wider(0.9) == pytest.approx(expected)
+    assert realised.wider(0.5) == 1.0
+
+
+def test_others_stay_as_wide_as_they_were_built() -> None:
+    for manifest in (regressor(), {**regressor(), "conformal": {"rows": 100}}):
+        realised = Performance(manifest)
+        realised.add(of_intervals(np.ones(100), 1.0), [9.0] * 100)
+        assert realised.wider(0.9) == 1.0
+
+
+def test_widths_change_by_whole_blocks_and_go_on_in_another_process() -> None:
+    manifest = {**regressor(), "conformal": {"adaptive": True}}
+    realised, other = Performance(manifest), Performance(manifest)
+    realised.add(of_intervals(np.ones(BLOCK - 1), 1.0), [9.0] * (BLOCK - 1))
+    assert realised.wider(0.9) == 1.0
+    realised.add(of_intervals(np.ones(1), 1.0), [9.0])
+    assert realised.wider(0.9) == pytest.approx(1 + 0.05 * 0.9 * BLOCK)
+    other.remember(realised.memory()[1])
+    assert other.wider(0.9) == realised.wider(0.9)
+    # A coverage that is not told apart counts with its whole percent, so that there are few.
+    odd = Performance(manifest)
+    for asked in np.linspace(0.1, 0.9, 900).tolist():
+        odd.add(of_intervals(np.ones(1), 1.0, asked), [9.0])
+    assert len(odd._widths.times) <= 81
+
+
 def test_the_window_has_the_last_ones_and_the_total_all() -> None:
     realised = Performance(classifier([0, 1]))
     for part, right in ((700, 0), (800, 0), (HALF, 1), (900, 1)):

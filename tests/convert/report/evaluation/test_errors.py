@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from onnxlet.convert.report.evaluation.errors import confusion, few_labels, residuals, worst
+from onnxlet.convert.report.evaluation.errors import (
+    confusion,
+    few_labels,
+    over_time,
+    residuals,
+    worst,
+)
 from onnxlet.convert.report.evaluation.statistics import edges, equal_bins, histogram
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain
@@ -112,3 +119,28 @@ def test_the_worst_rows_of_classes_were_given_least_for_what_they_are() -> None:
         np.sort(1 - of_true)[::-1][:10], rel=5e-3
     )
     assert all(1 - of_true[e["row"]] == pytest.approx(e["error"], rel=5e-3) for e in found)
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary"])
+def test_over_time_the_first_and_the_last_fifth_are_counted_apart(kind: str) -> None:
+    given = getattr(figures, kind)()
+    assert over_time(figures.of(given)) is None
+    earlier = np.linspace(0, 1, 101) * (30 if kind == "regression" else 0.5)
+    found = plain(over_time(figures.of(replace(given, earlier_errors=earlier))))
+
+    limit, size = sorted(earlier)[90], len(given.y_test) // 5
+    if kind == "regression":
+        off = np.abs(given.y_test - given.estimator.predict(given.X_test))
+        worth = lambda part: np.sqrt(np.mean(off[part] ** 2))  # noqa: E731 - of one task
+    else:
+        shares = given.estimator.predict_proba(given.X_test)
+        right = np.searchsorted(given.estimator.classes_, given.y_test)
+        off = 1 - shares[np.arange(len(right)), right]
+        worth = lambda part: roc_auc_score(right[part], shares[part, 1])  # noqa: E731 - of one task
+    for name, part in (("first", slice(size)), ("last", slice(-size, None))):
+        assert found[name] == {
+            "rows": size,
+            "value": pytest.approx(worth(part), rel=1e-5),
+            "coverage": pytest.approx(np.mean(off[part] <= limit)),
+        }
+    assert found["asked"] == 0.9

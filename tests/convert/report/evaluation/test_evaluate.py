@@ -35,6 +35,7 @@ MEMBERS = {
     "data", "scores", "confusion", "residuals", "roc", "precision_recall", "calibration",
     "threshold", "importance", "dependence", "learning", "worst", "search", "fairness", "parity",
     "serving", "call", "use", "notes", "metric", "outputs", "worst_error",
+    "over_time",
 }  # fmt: skip
 
 
