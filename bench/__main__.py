@@ -15,7 +15,7 @@ from bench.models import MODELS, Fitted
 from bench.score import score
 from bench.serving import beside, handler, silence
 from bench.start import lambda_runtime
-from bench.train import training
+from bench.train import dated, refit, training
 from bench.watch import watch
 
 # By the word that `make bench PART=...` takes: the page's title, and what measures it.
@@ -25,6 +25,8 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "silence": ("Silence", silence.section),
     "lambda": ("Lambda", lambda_runtime.section),
     "train": ("Training", training.section),
+    "dated": ("Dated tables", dated.section),
+    "refit": ("Coverage after a refit", refit.section),
     "score": ("Scoring", score.section),
     "edge": ("Device", device.section),
     "watch": ("Drift", watch.section),

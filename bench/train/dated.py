@@ -7,6 +7,7 @@ and re-calibrated by truths as they come.
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.environments import ENVIRONMENTS, install
 from bench.models import Fitted
 from bench.report import row, table
+from bench.train.training import PEERS_FOLDER
 from onnxlet.convert.interface import ProvenModel, train
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
@@ -54,26 +57,13 @@ def made(name: str) -> Dated:
 
 def real(name: str) -> Dated:
     """A series of statsmodels' own datasets, with its dates."""
-    import statsmodels.api as sm
-
-    frame: pd.DataFrame = getattr(sm.datasets, name).load_pandas().data
-    if name == "co2":
-        frame = frame.dropna()
-        return Dated(frame.assign(day=frame.index.strftime("%Y-%m-%d")), "co2")
-    if name == "sunspots":  # beside the last number and that of the cycle before, as one would
-        sun = frame["SUNACTIVITY"]
-        day = [f"{year:.0f}-07-01" for year in frame["YEAR"]]
-        return Dated(pd.DataFrame({"day": day, "last": sun.shift(1), "before": sun.shift(11),
-                                   "sunspots": sun})[11:], "sunspots")  # fmt: skip
-    if name == "elnino":
-        long = frame.melt("YEAR", value_name="temperature")
-        month = long["variable"].map({each: n for n, each in enumerate(frame.columns)})
-        long["day"] = [f"{y:.0f}-{m:02d}-15" for y, m in zip(long["YEAR"], month, strict=True)]
-        known = long[long["temperature"] > 0].sort_values("day")  # -99.99 stands for none
-        return Dated(known[["day", "temperature"]], "temperature")
-    day = [f"{y:.0f}-{3 * q - 1:02.0f}-15" for y, q in frame[["year", "quarter"]].to_numpy()]
-    target = {"macrodata": "realcons", "interest_inflation": "R"}[name]
-    return Dated(frame.drop(columns=["year", "quarter"]).assign(day=day), target)
+    folder = ENVIRONMENTS / "dated"
+    if not (folder / f"{name}.csv").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        python = install("statsmodels") / "bin" / "python"
+        subprocess.run([python, PEERS_FOLDER / "write_dated.py", folder], check=True)
+    frame = pd.read_csv(folder / f"{name}.csv")
+    return Dated(frame, str(frame.columns[-1]))
 
 
 TABLES: dict[str, Callable[[str], Dated]] = {

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import report
 from bench.__main__ import PARTS
 from bench.load import closed_loop, open_loop
 from bench.serving import handler, silence
-from bench.train import training
+from bench.train import dated, refit, training
 from bench.watch import watch
 from tests.conftest import ROOT
 from tests.edge.forward.endpoint import wait_until
@@ -198,3 +199,23 @@ def test_every_part_has_its_page_and_the_document_leads_to_it() -> None:
         assert f"(benchmarks/{part}.md)" in document
     for page in report.FOLDER.glob("*.md"):
         assert f"(benchmarks/{page.name})" in document
+
+
+def test_dated_tables_and_refits_are_shown_with_what_is_to_be_read_in_them() -> None:
+    about = {"reported": 1.0, "next": 1.2, "coverage": 0.5, "adapted": 0.9}
+    series = [{"table": name, "ratio": ratio, **about} for name, ratio in (("a", 1.2), ("b", 0.9))]
+    text = dated.shown(series)
+    assert "| a | 1 | 1.2 | 1.20 | 0.50 | 0.90 |" in text
+    assert "Median ratio 1.05; 2 of 2 adapted ones covered 80 %." in text
+    run = {"before": (0.9, 0.01), "refit": (0.91, 0.01), "cv": None, "error": 0.99, "width": 1.1}
+    text = refit.shown([{"table": "a", "model": "linear", **run}])
+    assert "| a | linear | 0.900 ± 0.010 | 0.910 ± 0.010 |  | 0.990 | 1.100 |" in text
+    assert "The lowest coverage after a refit is 0.910, of 0.9 asked." in text
+
+
+def test_the_last_fifth_of_a_made_series_goes_on_with_the_others() -> None:
+    for name in ("trend", "season", "trend and season", "break of trend", "break of level"):
+        frame = dated.made(name).frame
+        assert len(frame) == dated.ROWS
+        assert frame["day"].is_monotonic_increasing
+        assert np.isfinite(frame["y"]).all()
