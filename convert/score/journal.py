@@ -62,6 +62,10 @@ class FileJournal:
         self.head, self.lines = head, list(lines)
         put(LocalFolder(str(self._path.parent)), self._path.name, _written([head, *lines]))
 
+    def end(self) -> None:
+        """Remove it: all that it is of has become one file."""
+        LocalFolder(str(self._path.parent)).remove(self._path.name)
+
     def add(self, line: Line) -> None:
         """Add a line; it is on disk when this returns."""
         written = _written([line])
@@ -103,6 +107,11 @@ class ObjectJournal:
         for line in lines:
             self.add(line)
 
+    def end(self) -> None:
+        """Remove it: all that it is of has become one object."""
+        for path in [*self._paths, JOURNAL]:  # where a kill leaves some, the head is there, too
+            self._storage.remove(path)
+
     def add(self, line: Line) -> None:
         """Add a line, an object of its own."""
         path = f"{LINES}/{len(self._paths):08}.json"
@@ -142,10 +151,14 @@ def _parsed(content: bytes, path: object, head: bool) -> list[Line]:
 
 
 @contextmanager
-def journal_of(storage: Storage) -> Iterator[Journal]:
-    """The journal of an OUT, which no other process writes to meanwhile: else this is WrongUse."""
+def journal_of(storage: Storage, ours: bool = False) -> Iterator[Journal]:
+    """The journal of an OUT, which no other process writes to meanwhile: else this is WrongUse.
+
+    A folder of `ours`, which is beside OUT, or was not there before, does not stay where it is
+    empty in the end.
+    """
     if isinstance(storage, LocalFolder):
-        with _only_one(storage.root):
+        with _only_one(storage.root, ours):
             yield FileJournal(storage.root / JOURNAL)
     else:
         with leased(storage, LOCK):
@@ -153,7 +166,7 @@ def journal_of(storage: Storage) -> Iterator[Journal]:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def _only_one(folder: Path, ours: bool) -> Iterator[None]:
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +180,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if made:
+            if made or ours:
                 with suppress(OSError):  # there is something in it
                     folder.rmdir()
     except BlockingIOError as error:

@@ -134,7 +134,7 @@ def score(
     for form, path in [(each.columns.form, each.entry.path) for each in files[:SHOWN]]:
         for note in [] if form is None else form.notes(path):
             report(f"note: {note}")
-    with journal_of(storage_of(target.work)) as journal:
+    with journal_of(storage_of(target.work), ours=target.file is not None) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
             files, storage, model=str(chosen.directory), graph=graph, options=options,
@@ -161,8 +161,9 @@ def _done(
 ) -> int:
     """Do what is left, and put it together; how many parts were done already."""
     work = storage_of(target.work)
-    if resuming.is_whole(journal, target):
+    if resuming.is_whole(journal, target):  # a kill has left the rest
         resuming.remove_parts(tasks, work)
+        journal.end()
         return len(tasks)
     left = resuming.remaining_tasks(tasks, journal, work, report)
     already = len(tasks) - len(left)
@@ -247,6 +248,7 @@ def _put_together(
     whole = gathered(work, names, folder, file, target.form)
     journal.add({"done": True, "size": whole.size, "sha256": whole.sha256})
     resuming.remove_parts(tasks, work)  # a kill here leaves some, until the same command comes
+    journal.end()
 
 
 def _scored(

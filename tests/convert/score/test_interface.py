@@ -112,11 +112,19 @@ def test_the_command(models: Path, table: Any, tmp_path: Path) -> None:
     assert done.stderr == "  scoring 1 part\n  putting the parts together\n"
     assert csv.read_csv(out).schema.names[:2] == ["id", "prediction"]
     again = CliRunner().invoke(main, words)
-    assert (again.exit_code, again.stdout) == (0, f"250 rows already scored: {out}\n")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr == (
+        f"error: OUT: there is '{out}' already\n"
+        "hint: --overwrite replaces it; or write elsewhere.\n"
+    )
+    words[3] = str(tmp_path / "out")
+    once, again = (CliRunner().invoke(main, words) for _ in range(2))
+    assert [once.exit_code, again.exit_code] == [0, 0]
+    assert again.stdout == f"250 rows already scored: {words[3]}\n"
     other = CliRunner().invoke(main, [*words, "--batch-rows", "7"])
     assert (other.exit_code, other.stdout) == (2, "")
     assert other.stderr == (
-        f"error: OUT: '{out}' was begun with something else:\n"
+        f"error: OUT: '{words[3]}' was begun with something else:\n"
         "  --batch-rows was 10000, and is 7\n"
         "hint: --overwrite starts afresh. Or write elsewhere.\n"
     )

@@ -185,8 +185,17 @@ def test_what_is_done_is_not_done_again(
     assert (scored.rows, scored.already) == (2500, 2)
 
 
-@pytest.mark.parametrize("out", ["out", "out.parquet"])
-def test_when_all_is_done_nothing_is(out: str, models: Path, tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize("out", ["out.parquet", "out.csv"])
+def test_nothing_stays_beside_one_file(out: str, models: Path, tmp_path: Path, run: Run) -> None:
+    write(golden_table(models, PRICES, 900), tmp_path / "in.parquet", group=300)
+    run("in.parquet", out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.parquet", out])
+    with pytest.raises(WrongUse, match=r"there is '.*' already"):
+        run("in.parquet", out)
+
+
+def test_when_all_is_done_nothing_is(models: Path, tmp_path: Path, run: Run) -> None:
+    out = "out"
     write(golden_table(models, PRICES, 900), tmp_path / "in.parquet", group=300)
     first = run("in.parquet", out)
     before = content(tmp_path)
@@ -272,7 +281,7 @@ def test_what_a_kill_left_beside_one_file_is_removed(
     work = tmp_path / f"_{out}"
     assert len(content(work)) == 4  # one has its bad row aside
     assert run("in.parquet", out).already == 3
-    assert content(work) == {}
+    assert not work.exists()
 
 
 # What has changed
