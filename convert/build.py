@@ -156,7 +156,10 @@ def proven(
     accepted = replace(found.attempt, manifest=manifest)
     model = accepted.model.with_manifest(manifest)
     refuse_other_answers(model, found.state, rows, own)
-    about = {"parity": found.certificate, "statistics": column_statistics(*described)}
+    about: dict[str, Any] = {
+        "parity": found.certificate,
+        "statistics": column_statistics(*described),
+    }
     if source.before is not None:
         found.certificate["replayed"] = True
         about |= _promised(source.before, len(described.rows))

@@ -198,7 +198,7 @@ def train(
         WrongUse: the table can't be read, or an option names what is not in it.
     """
     from onnxlet.convert.train.preparing import Options
-    from onnxlet.convert.train.training import ModelDestination
+    from onnxlet.convert.train.refit import ModelDestination
     from onnxlet.convert.train.training import train as train_directory
 
     try:

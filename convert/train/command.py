@@ -109,7 +109,8 @@ def train(
     """
     from onnxlet.convert.train.columns import choices_text, read_choices
     from onnxlet.convert.train.preparing import Options, inspect_table
-    from onnxlet.convert.train.training import ModelDestination, summary_lines, train
+    from onnxlet.convert.train.refit import ModelDestination
+    from onnxlet.convert.train.training import summary_lines, train
 
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)

@@ -130,7 +130,7 @@ def errors_of(answers: Array, y: Array, classes: Array | None) -> Array:
     Answers are as `answers_of` gives them; classes are their labels in order, None in regression.
     """
     if classes is None:
-        return np.abs(answers - y)
+        return np.asarray(np.abs(answers - y))
     return np.asarray(1.0 - answers[np.arange(len(y)), np.searchsorted(classes, y)])
 
 

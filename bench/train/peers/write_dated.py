@@ -12,8 +12,9 @@ import statsmodels.api as sm
 
 def co2() -> pd.DataFrame:
     """Carbon dioxide above Mauna Loa, weekly."""
-    frame = sm.datasets.co2.load_pandas().data.dropna()
-    return frame.assign(day=frame.index.strftime("%Y-%m-%d"))[["day", "co2"]]
+    frame: pd.DataFrame = sm.datasets.co2.load_pandas().data.dropna()
+    days = pd.Series(frame.index, frame.index).dt.strftime("%Y-%m-%d")
+    return pd.DataFrame({"day": days, "co2": frame["co2"]})
 
 
 def sunspots() -> pd.DataFrame:
@@ -21,7 +22,7 @@ def sunspots() -> pd.DataFrame:
     frame = sm.datasets.sunspots.load_pandas().data
     sun, day = frame["SUNACTIVITY"], [f"{year:.0f}-07-01" for year in frame["YEAR"]]
     made = pd.DataFrame({"day": day, "last": sun.shift(1), "before": sun.shift(11), "spots": sun})
-    return made[11:]
+    return made.iloc[11:]
 
 
 def elnino() -> pd.DataFrame:
@@ -31,16 +32,16 @@ def elnino() -> pd.DataFrame:
     long = frame.melt("YEAR", value_name="temperature")
     months_of = long["variable"].map(months)
     long["day"] = [f"{y:.0f}-{m:02d}-15" for y, m in zip(long["YEAR"], months_of, strict=True)]
-    known = long[long["temperature"] > 0]  # -99.99 stands for none
-    return known.sort_values("day")[["day", "temperature"]]
+    known: pd.DataFrame = long[long["temperature"] > 0]  # -99.99 stands for none
+    return known.sort_values("day").filter(["day", "temperature"])
 
 
 def quarterly(name: str, target: str) -> pd.DataFrame:
     """A table of an economy, one column to be predicted from the others of its quarter."""
-    frame = getattr(sm.datasets, name).load_pandas().data
+    frame: pd.DataFrame = getattr(sm.datasets, name).load_pandas().data
     days = [f"{y:.0f}-{3 * q - 1:02.0f}-15" for y, q in frame[["year", "quarter"]].to_numpy()]
     others = [each for each in frame if each not in ("year", "quarter", target)]
-    return frame.assign(day=days)[["day", *others, target]]
+    return frame.assign(day=days).filter(["day", *others, target])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import pytest
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.fits import cluster_fits, local_fits
 from onnxlet.convert.train.preparing import Options
-from onnxlet.convert.train.training import ModelDestination, train
+from onnxlet.convert.train.refit import ModelDestination
+from onnxlet.convert.train.training import train
 from onnxlet.convert.train.trials import Job
 from tests.convert.helpers import quiet
 from tests.convert.train import candidates as made

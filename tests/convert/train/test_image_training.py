@@ -21,7 +21,8 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import voting
 from onnxlet.convert.train.preparing import Options, inspect_table
-from onnxlet.convert.train.training import ModelDestination, Trained, train
+from onnxlet.convert.train.refit import ModelDestination
+from onnxlet.convert.train.training import Trained, train
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import quiet, served

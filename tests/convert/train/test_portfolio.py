@@ -250,7 +250,7 @@ def history(rows: int = 240) -> Made:
     X["size"] = random.normal(size=rows)
     y = np.arange(rows) / 5 - 4 * (X["size"] > 0) + random.normal(size=rows) / 3
     columns = [column("day", "date", rows)._replace(format="%Y-%m-%d")]
-    return Made(X, [*columns, column("size", "number", rows)], {"regression": y.to_numpy()})
+    return Made(X, [*columns, column("size", "number", rows)], {"regression": np.asarray(y)})
 
 
 def test_what_goes_on_with_a_trend_is_tried_of_histories_and_is_served(tmp_path: Path) -> None:

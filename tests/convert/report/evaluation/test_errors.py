@@ -131,16 +131,18 @@ def test_over_time_the_first_and_the_last_fifth_are_counted_apart(kind: str) -> 
     limit, size = sorted(earlier)[90], len(given.y_test) // 5
     if kind == "regression":
         off = np.abs(given.y_test - given.estimator.predict(given.X_test))
-        worth = lambda part: np.sqrt(np.mean(off[part] ** 2))  # noqa: E731 - of one task
     else:
         shares = given.estimator.predict_proba(given.X_test)
         right = np.searchsorted(given.estimator.classes_, given.y_test)
         off = 1 - shares[np.arange(len(right)), right]
-        worth = lambda part: roc_auc_score(right[part], shares[part, 1])  # noqa: E731 - of one task
     for name, part in (("first", slice(size)), ("last", slice(-size, None))):
+        if kind == "regression":
+            worth = np.sqrt(np.mean(off[part] ** 2))
+        else:
+            worth = roc_auc_score(right[part], shares[part, 1])
         assert found[name] == {
             "rows": size,
-            "value": pytest.approx(worth(part), rel=1e-5),
+            "value": pytest.approx(worth, rel=1e-5),
             "coverage": pytest.approx(np.mean(off[part] <= limit)),
         }
     assert found["asked"] == 0.9
