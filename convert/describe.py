@@ -156,5 +156,6 @@ def _line(text: str) -> str:
 
 
 def _got(value: object) -> str:
-    table = isinstance(value, dict)
-    return shortened(f"a table with {', '.join(map(repr, value))}" if table else repr(value), 100)
+    if isinstance(value, dict):
+        return shortened(f"a table with {', '.join(map(repr, value))}", 100)
+    return shortened(repr(value), 100)

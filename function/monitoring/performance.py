@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function.monitoring import realised
 from onnxlet.function.monitoring.readers import Labels, NumberAnswers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
@@ -142,6 +143,7 @@ class Performance:
     """
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = {name: manifest.get(name) for name in ("estimate", "conformal")}
         self._reader = _reader(manifest)
         self._lock = threading.Lock()
         self._rows, self._regions = Blocks(), Blocks()
@@ -217,19 +219,26 @@ class Performance:
     def report(self) -> dict[str, Any] | None:
         """The window's figures, and the total's as `total`; None until a block of truths has come.
 
+        `tests` says whether the window's are worse than the build promised, by more than chance.
         ROC AUC is the window's only, and of two classes only: elsewhere it would take each row.
         """
         with self._lock:
             if not self._total[0].rows:
                 return None
-            window = self._figures(self._halves)
-            return window | {"total": self._figures([self._total])}
+            window, large = self._figures(self._halves)
+            total, _ = self._figures([self._total])
+        tests = realised.tests(self._manifest, window, large)
+        return window | {"tests": tests, "total": total}
 
-    def _figures(self, parts: Sequence[tuple[Sums, CoverageSums]]) -> dict[str, Any]:
+    def _figures(
+        self, parts: Sequence[tuple[Sums, CoverageSums]]
+    ) -> tuple[dict[str, Any], Sequence[int]]:
+        """The figures, and the counts of large errors."""
         sums, coverages = zip(*parts, strict=True)
         found = self._reader.figures(sums)
-        estimated = found.pop("estimated")
-        return found | {"coverage": CoverageSums.figures(coverages), "estimated": estimated}
+        estimated, large = found.pop("estimated"), found.pop("large", ())
+        found |= {"coverage": CoverageSums.figures(coverages), "estimated": estimated}
+        return found, large
 
 
 def _own(part: Any) -> dict[str, Any]:
