@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from onnxlet.convert.problems import Problem, close_to, refuse
-from onnxlet.convert.tables.toml_file import read_toml
-from onnxlet.function.errors import shortened
+from onnxlet.convert.tables.toml_file import got, read_toml
 from onnxlet.function.inputs.columns import normalized
 
 OPTION = "--describe"
@@ -56,10 +54,9 @@ def read_descriptions(
         WrongUse: with all that is wrong: the file can't be read, it names what is no column, or a
             unit or text is empty, too long or does not print.
     """
-    if unit is not None:
-        place = "--unit"
-        refuse([Problem(why, "Such as --unit EUR.") for why in _faults(place, "unit", unit)], place)
-    said = Described() if unit is None else Described(unit=_line(unit))
+    wrong = _fault("unit", unit) if unit is not None else ""
+    refuse([Problem(f"--unit: {wrong}", "Such as --unit EUR.")] if wrong else [], "--unit")
+    said = Described(unit and _line(unit))
     return Descriptions(said) if path is None else _File(path, columns, target).read(said)
 
 
@@ -83,24 +80,18 @@ class _File:
             self._wrong("target", f"the unit is '{target.unit}', and --unit is '{said.unit}'")
         columns = self.found.get("columns", {})
         if not isinstance(columns, dict):
-            self._wrong("columns", f"expected a table [columns], got {_got(columns)}")
+            self._wrong("columns", f"expected a table [columns], got {got(columns)}")
             columns = {}
-        described = dict(self._columns(columns))
-        refuse(self.problems, self.place)
-        return Descriptions(Described(said.unit or target.unit, target.text), described)
-
-    def _columns(self, columns: Mapping[str, Any]) -> Iterator[tuple[str, Described]]:
-        written = dict[str, str]()  # in the file, by the column's own name
+        described, written = dict[str, Described](), dict[str, str]()
         for key, value in columns.items():
-            described = self._described(key, value)
-            name = self._known(key)
-            if name is None:
-                continue
+            found, name = self._described(key, value), self._known(key)
             if name in written:
                 self._wrong(key, f"'{key}' and '{written[name]}' are the one column '{name}'")
-            written[name] = key
-            if described != Described():
-                yield name, described
+            if name is not None:
+                described[name], written[name] = found, key
+        refuse(self.problems, self.place)
+        kept = {name: one for name, one in described.items() if one != Described()}
+        return Descriptions(Described(said.unit or target.unit, target.text), kept)
 
     def _known(self, key: str) -> str | None:
         """The column that a name in the file is of; None, with a problem noted, where none is."""
@@ -116,46 +107,40 @@ class _File:
 
     def _described(self, key: str, value: object) -> Described:
         if not isinstance(value, dict):
-            self._wrong(key, f"'{key}': expected a table, got {_got(value)}", EXAMPLE)
+            self._wrong(key, f"'{key}': expected a table, got {got(value)}", EXAMPLE)
             return Described()
         for member in sorted(value.keys() - LONGEST.keys()):
             hint = close_to(member, list(LONGEST)) + " A name with a dot is put in quotes."
             self._wrong(key, f"'{key}': expected unit and text, got '{member}'", hint.strip())
-        kept = {member: value[member] for member in LONGEST if member in value}
-        faults = [why for m, text in kept.items() for why in _faults(f"'{key}'", m, text)]
-        for why in faults:
-            self._wrong(key, why)
-        return Described() if faults else Described(**{m: _line(t) for m, t in kept.items()})
+        kept = dict[str, str]()
+        for member in [member for member in LONGEST if member in value]:
+            if wrong := _fault(member, value[member]):
+                self._wrong(key, f"'{key}': {wrong}")
+            else:
+                kept[member] = _line(value[member])
+        return Described(**kept)
 
     def _wrong(self, key: str, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(f"{self.place}{self._at(key)}: {message}", hint))
-
-    def _at(self, key: str) -> str:
-        """Where a key stands, which the parser does not report; "" where that is not certain."""
-        quoted = "|".join(re.escape(f"{q}{key}{q}") for q in ('"', "'", ""))
+        """Note a problem, with the line of its key where that is certain: no parser has it."""
+        quoted = "|".join(re.escape(f"{quote}{key}{quote}") for quote in ('"', "'", ""))
         begins = re.compile(rf"\s*(?:\[\s*)?(?:columns\s*\.\s*)?(?:{quoted})\s*[=.\]]")
         at = [number for number, line in enumerate(self.lines, 1) if begins.match(line)]
-        return f", line {at[0]}" if len(at) == 1 else ""
+        line = f", line {at[0]}" if len(at) == 1 else ""
+        self.problems.append(Problem(f"{self.place}{line}: {message}", hint))
 
 
-def _faults(place: str, member: str, text: object) -> list[str]:
-    """What is wrong with a unit or a text."""
+def _fault(member: str, text: object) -> str:
+    """What is wrong with a unit or a text; "" if nothing."""
     most = LONGEST[member]
-    expected = f"{place}: expected as its {member} a line of 1 to {most} characters"
+    expected = f"expected as its {member} a line of 1 to {most} characters"
     if not isinstance(text, str):
-        return [f"{expected} in quotes, got {_got(text)}"]
+        return f"{expected} in quotes, got {got(text)}"
     line = _line(text)
     if not 1 <= len(line) <= most:
-        return [f"{expected}, got {len(line)}"]
-    return [] if line.isprintable() else [f"{expected}, got some that don't print: {line!r}"]
+        return f"{expected}, got {len(line)}"
+    return "" if line.isprintable() else f"{expected}, got some that don't print: {line!r}"
 
 
 def _line(text: str) -> str:
     """A text on one line, with single spaces."""
     return " ".join(text.split())
-
-
-def _got(value: object) -> str:
-    if isinstance(value, dict):
-        return shortened(f"a table with {', '.join(map(repr, value))}", 100)
-    return shortened(repr(value), 100)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.tables.rows_file import no_rights
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import WrongUse, shortened
 
 WHERE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
@@ -40,3 +40,10 @@ def read_toml(path: Path, option: str, example: str, where_from: str = "") -> di
         where = WHERE.search(said)
         place = f"'{path}', {where[1]}" if where else f"'{path}'"
         raise WrongUse(f"{option}: {place}: no TOML: {WHERE.sub('', said)}", example) from error
+
+
+def got(value: object) -> str:
+    """A value of such a file, for messages."""
+    if isinstance(value, dict):
+        return shortened(f"a table with {', '.join(map(repr, value))}", 100)
+    return shortened(repr(value), 100)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, refuse
-from onnxlet.convert.tables.toml_file import read_toml
+from onnxlet.convert.tables.toml_file import got, read_toml
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.kind import SAID
 from onnxlet.convert.train.kinds.leaks import copies, goes_with, leaks
@@ -254,17 +254,13 @@ def _wrong(path: Path, found: dict[str, Any]) -> list[Problem]:
     ]
     table = found.get(TABLE)
     if not isinstance(table, dict):
-        got = "none" if table is None else repr(table)[:40]
-        return [*problems, Problem(f"{place}: expected a table [{TABLE}], got {got}", EXAMPLE)]
+        said = "none" if table is None else got(table)
+        return [*problems, Problem(f"{place}: expected a table [{TABLE}], got {said}", EXAMPLE)]
     return problems + [
         Problem(
-            f"{place}: '{name}': expected the name of a kind in quotes, got {_got(kind)}",
+            f"{place}: '{name}': expected the name of a kind in quotes, got {got(kind)}",
             f"Kinds are {', '.join((*KINDS, OUT))}. A name with a dot is put in quotes.",
         )
         for name, kind in table.items()
         if not isinstance(kind, str)
     ]
-
-
-def _got(value: object) -> str:
-    return f"a table with {', '.join(map(repr, value))}" if isinstance(value, dict) else repr(value)

@@ -6,7 +6,7 @@ chance only once in 1 / CHANCE reports; those of realised performance as often a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ from onnxlet.function.messages import Reply, Request, json_reply
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring import realised, sentences, two_samples
 from onnxlet.function.monitoring.layout import Feature, Layout
+from onnxlet.function.monitoring.sentences import KS, MISSING, UNSEEN
 from onnxlet.function.monitoring.two_samples import CHANCE
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures
 
@@ -26,16 +27,8 @@ if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
 
 OUTER = 0.5  # of the window's rows in the two outermost bins of a column that alarms
-PSI, KS, CHI_SQUARE = "population stability index", "Kolmogorov-Smirnov", "chi-square"
-MISSING, UNSEEN = "missing", "unseen"
+PSI, CHI_SQUARE = "population stability index", "chi-square"
 ABOVE, BELOW = "above", "below"
-SENTENCES: Mapping[str, Callable[[sentences.Feature], str]] = {
-    PSI: sentences.Feature.most_moved,
-    KS: sentences.Feature.farthest,
-    CHI_SQUARE: sentences.Feature.most_moved,
-    MISSING: sentences.Feature.missing,
-    UNSEEN: sentences.Feature.unseen,
-}
 AGAIN = "Build it again, with at least 20 held-out rows."
 
 
@@ -119,11 +112,12 @@ def _entry(
     if figures.window.rows >= BLOCK_ROWS:
         chance = CHANCE / (4 * len(layout.features))  # each has at most four tests
         about["tests"] = [each._asdict() for each in _tests(feature, reference, window, chance)]
-        kind = kinds.get(feature.entry.get("column", ""), "")
-        said = sentences.Feature(feature.entry, kind, reference, window)
-        for test in about["tests"]:
-            if test["alarmed"]:
-                test["sentence"] = SENTENCES[test["statistic"]](said)
+    kind = kinds.get(about.get("column", ""), "")
+    for test in about["tests"]:
+        if test["alarmed"]:
+            test["sentence"] = sentences.of_feature(
+                test["statistic"], feature.entry, kind, reference, window
+            )
     return about
 
 

@@ -151,6 +151,7 @@ def test_only_none_is_0_percent_and_only_all_are_100(part: int, whole: int, text
         (-0.5, "-0.5"),
         (0.0, "0"),
         (0.00001234, "1.234e-05"),
+        (0.000123456, "0.000123456"),
         (3e20, "3e+20"),
     ],
 )
@@ -161,8 +162,11 @@ def test_numbers_are_written_to_be_read(value: float, text: str) -> None:
 def test_long_names_are_cut() -> None:
     entry = {"column": "x" * 10_000, "measure": "value", "categories": ["y" * 80]}
     counts = np.array([5, 95, 0])
-    said = sentences.Feature(entry, "string", counts, counts[[1, 0, 2]])
-    assert len(said.most_moved()) < 250
-    assert said.most_moved().endswith("yyy'; at build 5 % were.")
-    assert said.unseen().startswith("5 % of recent rows have a xxx")
-    assert said.unseen().endswith(" is not the one counted at build; at build 95 % had.")
+    index = sentences.of_feature(
+        "population stability index", entry, "string", counts, counts[[1, 0, 2]]
+    )
+    assert len(index) < 250
+    assert index.endswith("yyy'; at build 5 % were.")
+    unseen = sentences.of_feature("unseen", entry, "string", counts, counts[[1, 0, 2]])
+    assert unseen.startswith("5 % of recent rows have a xxx")
+    assert unseen.endswith(" is not the one counted at build; at build 95 % had.")
