@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from onnxlet.convert.problems import Problem, close_to, refuse
 from onnxlet.convert.tables.toml_file import got, read_toml
 from onnxlet.function.inputs.columns import normalized
+from onnxlet.function.json_text import without_none
 
 OPTION = "--describe"
 LONGEST = {"unit": 20, "text": 300}  # characters
@@ -33,6 +35,25 @@ class Descriptions:
 
     target: Described = Described()
     columns: Mapping[str, Described] = field(default_factory=dict)  # by the column's own name
+
+    def within(self, signature: Mapping[str, Any]) -> dict[str, Any]:
+        """A manifest's signature with units and descriptions of its columns and prediction."""
+
+        def said(entry: Mapping[str, Any], of: Described | None) -> dict[str, Any]:
+            about = {"unit": of.unit, "description": of.text} if of else {}
+            return {**entry, **without_none(about)}
+
+        def described(tensor: Mapping[str, Any]) -> dict[str, Any]:
+            if "columns" in tensor:
+                return {**tensor, "columns": [described(each) for each in tensor["columns"]]}
+            return said(tensor, self.columns.get(tensor["name"]))
+
+        targets = {"prediction": self.target, "std": Described(self.target.unit)}
+        return {
+            **signature,
+            "inputs": [described(tensor) for tensor in signature["inputs"]],
+            "outputs": [said(each, targets.get(each["name"])) for each in signature["outputs"]],
+        }
 
 
 def read_descriptions(

@@ -23,6 +23,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest, summary
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import drift
+from onnxlet.function.monitoring.sentences import KS
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.edge.service.drifting import calm, drifted
@@ -127,7 +128,7 @@ def test_the_figures_are_those_of_the_route(client: Client) -> None:
     assert len(by_name["onnxlet_drift_value"]) == len(tests)
     assert len(by_name["onnxlet_drift_alarmed"]) == len(report["alarms"])
     assert at(found, "onnxlet_drift_alarmed", model="iris", column="x0", output="",
-              measure="value", statistic=drift.KS) == 1  # fmt: skip
+              measure="value", statistic=KS) == 1  # fmt: skip
     for name in ("accuracy", "precision", "recall", "f1", "roc_auc"):
         of = {"model": "iris", "metric": name}
         assert at(found, "onnxlet_estimated_performance", **of) == report["estimated"][name]
