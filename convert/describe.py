@@ -39,21 +39,16 @@ class Descriptions:
     def within(self, signature: Mapping[str, Any]) -> dict[str, Any]:
         """A manifest's signature with units and descriptions of its columns and prediction."""
 
-        def said(entry: Mapping[str, Any], of: Described | None) -> dict[str, Any]:
-            about = {"unit": of.unit, "description": of.text} if of else {}
-            return {**entry, **without_none(about)}
+        def said(entry: Mapping[str, Any], known: Mapping[str, Described]) -> dict[str, Any]:
+            if "columns" in entry:
+                return {**entry, "columns": [said(each, known) for each in entry["columns"]]}
+            of = known.get(entry["name"], Described())
+            return {**entry, **without_none({"unit": of.unit, "description": of.text})}
 
-        def described(tensor: Mapping[str, Any]) -> dict[str, Any]:
-            if "columns" in tensor:
-                return {**tensor, "columns": [described(each) for each in tensor["columns"]]}
-            return said(tensor, self.columns.get(tensor["name"]))
-
-        targets = {"prediction": self.target, "std": Described(self.target.unit)}
-        return {
-            **signature,
-            "inputs": [described(tensor) for tensor in signature["inputs"]],
-            "outputs": [said(each, targets.get(each["name"])) for each in signature["outputs"]],
-        }
+        answers = {"prediction": self.target, "std": Described(self.target.unit)}
+        inputs = [said(each, self.columns) for each in signature["inputs"]]
+        outputs = [said(each, answers) for each in signature["outputs"]]
+        return {**signature, "inputs": inputs, "outputs": outputs}
 
 
 def read_descriptions(

@@ -225,20 +225,14 @@ class Performance:
         with self._lock:
             if not self._total[0].rows:
                 return None
-            window, large = self._figures(self._halves)
-            total, _ = self._figures([self._total])
-        tests = realised.tests(self._manifest, window, large)
-        return window | {"tests": tests, "total": total}
+            window, total = self._figures(self._halves), self._figures([self._total])
+        return window | {"tests": realised.tests(self._manifest, window), "total": total}
 
-    def _figures(
-        self, parts: Sequence[tuple[Sums, CoverageSums]]
-    ) -> tuple[dict[str, Any], Sequence[int]]:
-        """The figures, and the counts of large errors."""
+    def _figures(self, parts: Sequence[tuple[Sums, CoverageSums]]) -> dict[str, Any]:
         sums, coverages = zip(*parts, strict=True)
         found = self._reader.figures(sums)
-        estimated, large = found.pop("estimated"), found.pop("large", ())
-        found |= {"coverage": CoverageSums.figures(coverages), "estimated": estimated}
-        return found, large
+        estimated = found.pop("estimated")
+        return found | {"coverage": CoverageSums.figures(coverages), "estimated": estimated}
 
 
 def _own(part: Any) -> dict[str, Any]:

@@ -286,7 +286,10 @@ class NumberAnswers:
             "mean_absolute_error": float(absolute.mean()),
             "root_mean_squared_error": float(np.sqrt(squared).mean()),
             "beyond": sum(part.beyond for part in parts),
-            "large": np.sum([part.large for part in parts], axis=0).tolist(),
+            "large_errors": [
+                {"above": edge, "rows": sum(int(part.large[n]) for part in parts)}
+                for n, edge in enumerate(self._large.tolist())
+            ],
             "estimated": {"rows": rows, **estimate.of(self.estimate, [bins])}
             if self.estimate
             else None,

@@ -9,7 +9,7 @@ them, as many truths lie outside as Fisher's test has it for k - 1 of n.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -23,22 +23,19 @@ ACCURACY, ERRORS, COVERAGE = "accuracy", "share of large errors", "coverage"
 ROUNDING = 1e-6  # of a sum of hits, so that it is no row more or less
 
 
-def tests(
-    manifest: Mapping[str, Any], figures: Mapping[str, Any], large: Sequence[int]
-) -> list[dict[str, Any]]:
+def tests(manifest: Mapping[str, Any], figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The tests of a window's figures, each with a `sentence` where it alarms.
 
-    All together alarm by chance in at most CHANCE of such windows. `large` counts the truths whose
-    error is above each of the edges in the manifest's `estimate`. What a manifest has no figures
+    All together alarm by chance in at most CHANCE of such windows. What a manifest has no figures
     of is not tested.
     """
     estimate, conformal = manifest.get("estimate") or {}, table_of(manifest) or {}
-    of_labels = "accuracy" in estimate.get("held_out", {})
+    of_labels, errors = "accuracy" in estimate.get("held_out", {}), figures.get("large_errors", ())
     coverages = [each for each in figures["coverage"] if conformal and "others" not in each]
-    chance = CHANCE / max(1, of_labels + len(large) + len(coverages))
+    chance = CHANCE / max(1, of_labels + len(errors) + len(coverages))
     found = [_accuracy(estimate, figures, chance)] if of_labels else []
-    if large:
-        of_errors = list(_errors(estimate, figures, large, chance))
+    if errors:
+        of_errors = list(_errors(estimate, figures, chance))
         found.append(max(of_errors, key=lambda test: test["value"] - test["threshold"]))
     return found + [_coverage(conformal["rows"], each, chance) for each in coverages]
 
@@ -47,22 +44,24 @@ def _accuracy(
     estimate: Mapping[str, Any], figures: Mapping[str, Any], chance: float
 ) -> dict[str, Any]:
     rows, held_out, was = figures["rows"], estimate["rows"], estimate["held_out"]["accuracy"]
-    wrong, wrong_then = round(rows * (1 - figures["accuracy"])), round(held_out * (1 - was))
-    said = f"{percent(rows - wrong, rows)} of {rows:,} recent answers were right; "
-    said += f"at build {percent(held_out - wrong_then, held_out)} of {held_out:,} were."
-    return _test(ACCURACY, (wrong_then, held_out), (wrong, rows), chance, said)
+    right, right_then = round(rows * figures["accuracy"]), round(held_out * was)
+    said = f"{percent(right, rows)} of {rows:,} recent answers were right; "
+    said += f"at build {percent(right_then, held_out)} of {held_out:,} were."
+    wrong = (held_out - right_then, held_out), (rows - right, rows)
+    return _test(ACCURACY, *wrong, chance, said)
 
 
 def _errors(
-    estimate: Mapping[str, Any], figures: Mapping[str, Any], large: Sequence[int], chance: float
+    estimate: Mapping[str, Any], figures: Mapping[str, Any], chance: float
 ) -> Iterator[dict[str, Any]]:
-    rows, held_out, edges = figures["rows"], estimate["rows"], estimate["large_errors"]
+    rows, held_out = figures["rows"], estimate["rows"]
     mean, was = figures["mean_absolute_error"], estimate["held_out"]["mean_absolute_error"]
-    for edge, then, now in zip(edges["above"], edges["rows"], large, strict=True):
+    for then, each in zip(estimate["large_errors"]["rows"], figures["large_errors"], strict=True):
         said = f"The mean absolute error of {rows:,} recent truths is {number(mean, 3)}; at build "
-        said += f"it was {number(was, 3)}. {percent(now, rows)} of the errors are above "
-        said += f"{number(edge, 3)}; at build {percent(then, held_out)} were."
-        yield _test(ERRORS, (then, held_out), (now, rows), chance, said if mean > was else "")
+        said += f"it was {number(was, 3)}. {percent(each['rows'], rows)} of the errors are above "
+        said += f"{number(each['above'], 3)}; at build {percent(then, held_out)} were."
+        worse = said if mean > was else ""
+        yield _test(ERRORS, (then, held_out), (each["rows"], rows), chance, worse)
 
 
 def _coverage(scores: int, figures: Mapping[str, Any], chance: float) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def _names(entry: Mapping[str, Any]) -> tuple[str, str]:
     name += f" number {entry['index'] + 1}" if "index" in entry else ""
     measure = entry["measure"].replace("_", " ")
     counted = COUNTED.get(entry["measure"], f"values of {measure} of {{}}").format(name)
-    if "output" in entry and name == "prediction":
-        counted = "answers"
+    if entry.get("output") == "prediction":
+        counted = name.replace("prediction", "answers")
     return counted, name if measure in ("value", "label") else measure
 
 

@@ -11,7 +11,7 @@ from onnxlet.folders import VERSION
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.inputs import json_body
-from onnxlet.function.inputs.columns import Column, Output
+from onnxlet.function.inputs.columns import Column, Input, Output
 from onnxlet.function.inputs.tensors import RAW
 from onnxlet.function.messages import (
     Failure,
@@ -160,14 +160,8 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
         "name": model.name,
         "versions": [str(version) for version in service.repository.versions(model.name)],
         "platform": "onnxruntime_onnx",
-        "inputs": [
-            _tensor(each.name, each.type, each.shape, columns.get(each.name))
-            for each in signature.inputs
-        ],
-        "outputs": [
-            _tensor(each.name, model.output_types[each.name], each.shape, each)
-            for each in signature.outputs
-        ],
+        "inputs": [_tensor(e, e.type, columns.get(e.name)) for e in signature.inputs],
+        "outputs": [_tensor(e, model.output_types[e.name], e) for e in signature.outputs],
     }
     parameters = {
         "classes": model.classes,
@@ -178,12 +172,10 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
     return json_text.without_none(form)
 
 
-def _tensor(
-    name: str, kind: str, shape: Sequence[int], of: Column | Output | None
-) -> dict[str, Any]:
+def _tensor(each: Input | Output, kind: str, of: Column | Output | None) -> dict[str, Any]:
     """A tensor, with what is said of the column or output that it is."""
     said = json_text.without_none({"unit": of.unit, "description": of.description}) if of else {}
-    tensor = {"name": name, "datatype": BY_TYPE[kind], "shape": shape}
+    tensor = {"name": each.name, "datatype": BY_TYPE[kind], "shape": each.shape}
     return tensor | ({"parameters": said} if said else {})
 
 

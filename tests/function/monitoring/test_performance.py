@@ -252,6 +252,7 @@ def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
         "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(truth, answered)),
         "root_mean_squared_error": pytest.approx(metrics.root_mean_squared_error(truth, answered)),
         "beyond": 0,
+        "large_errors": [],
         "coverage": [],
         "estimated": None,
     }

@@ -81,7 +81,8 @@ def test_errors_like_those_of_the_build_alarm_by_chance_as_often_as_said(
         errors = TAILS[tail](random, truths)
         edges = manifest["estimate"]["large_errors"]["above"]  # type: ignore[index]
         figures = {"rows": truths, "mean_absolute_error": errors.mean(), "coverage": []}
-        tests = realised.tests(manifest, figures, [int((errors > e).sum()) for e in edges])
+        figures["large_errors"] = [{"above": e, "rows": int((errors > e).sum())} for e in edges]
+        tests = realised.tests(manifest, figures)
         alarms += any(test["alarmed"] for test in tests)
 
     assert alarms / WINDOWS <= MOST
@@ -101,7 +102,7 @@ def test_coverage_alarms_by_chance_as_often_as_said(
         reach = np.sort(random.random(held_out))[rank - 1]
         hits = float((random.random(truths) <= reach).mean())
         figures = {"rows": 0, "coverage": [{"asked": asked, "realised": hits, "rows": truths}]}
-        [test] = realised.tests({"conformal": table}, figures, ())
+        [test] = realised.tests({"conformal": table}, figures)
         alarms += test["alarmed"]
 
     assert CHANCE / 4 < alarms / WINDOWS <= MOST  # it has power, too
@@ -118,7 +119,7 @@ def test_accuracy_alarms_by_chance_as_often_as_said(
     alarms = 0
     for accuracy, right in zip(then.tolist(), now.tolist(), strict=True):
         manifest = {"estimate": {"rows": held_out, "held_out": {"accuracy": accuracy}}}
-        [test] = realised.tests(manifest, figures_of_a_classifier(right, truths), ())
+        [test] = realised.tests(manifest, figures_of_a_classifier(right, truths))
         alarms += test["alarmed"]
 
     assert CHANCE / 8 < alarms / WINDOWS <= MOST
@@ -156,14 +157,14 @@ def test_thresholds_are_those_of_scipy() -> None:
     """Of 200 held-out answers 20 are wrong: how many of 400 have to be, for one in 1 / CHANCE."""
     manifest = {"estimate": {"rows": 200, "held_out": {"accuracy": 0.9}}}
     alarmed = [
-        realised.tests(manifest, figures_of_a_classifier(400 - wrong, 400), ())[0]["alarmed"]
+        realised.tests(manifest, figures_of_a_classifier(400 - wrong, 400))[0]["alarmed"]
         for wrong in range(401)
     ]
     slow = [
         hypergeom(600, 20 + wrong, 400).sf(wrong - 1) <= CHANCE_PER_REPORT for wrong in range(401)
     ]
     assert alarmed == slow
-    [test] = realised.tests(manifest, figures_of_a_classifier(400 - slow.index(True), 400), ())
+    [test] = realised.tests(manifest, figures_of_a_classifier(400 - slow.index(True), 400))
     assert test["threshold"] == pytest.approx(1 - (slow.index(True) - 1) / 400)
     assert test["sentence"].endswith("of 400 recent answers were right; at build 90 % of 200 were.")
 
@@ -186,6 +187,6 @@ def test_what_is_better_or_not_promised_is_calm() -> None:
     manifest = built_on(held_out)
     del manifest["estimate"]["large_errors"]  # as versions before have it
     del manifest["conformal"]
-    assert realised.tests(manifest, {"rows": 400, "coverage": []}, ()) == []
+    assert realised.tests(manifest, {"rows": 400, "coverage": []}) == []
     mixed = {"asked": 0.7, "realised": 0.1, "rows": 400, "others": True}
-    assert realised.tests(built_on(held_out), {"rows": 400, "coverage": [mixed]}, ()) == []
+    assert realised.tests(built_on(held_out), {"rows": 400, "coverage": [mixed]}) == []
