@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.convert.describe import read_descriptions
 from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
@@ -153,6 +154,9 @@ def proven(
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     manifest = _with_ignored(manifest, source, inputs)
+    if source.descriptions is not None:
+        signature = source.descriptions.within(manifest["signature"])
+        manifest = {**manifest, "signature": signature}
     accepted = replace(found.attempt, manifest=manifest)
     model = accepted.model.with_manifest(manifest)
     refuse_other_answers(model, found.state, rows, own)
@@ -191,6 +195,20 @@ PROMISED = ("metrics", "reference", "estimate", "conformal")
 def _promised(before: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """What holds of answers to rows that no model has seen, as it was measured before the refit."""
     return {**{key: before[key] for key in PROMISED if key in before}, "refitted": {"rows": rows}}
+
+
+def described(source: Source, describe: Path | None, unit: str | None) -> Source:
+    """A source with what a file and `--unit` say of its target and columns, where they are given.
+
+    WrongUse where they name what it has not.
+    """
+    if describe is None and unit is None:
+        return source
+    keys, images = known_keys(source.estimator, source.X_train), takes_images(source.estimator)
+    inputs, _ = read_inputs(as_pandas(source.X_test), keys=keys, images=images)
+    target = source.target or getattr(source.y_test, "name", None) or ""
+    columns = [column.name for column in inputs.columns]
+    return replace(source, descriptions=read_descriptions(describe, unit, columns, str(target)))
 
 
 def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:

@@ -15,11 +15,13 @@ try:
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import (
         decimal_option,
+        describe_option,
         images_option,
         models_option,
         progress,
         report,
         sheet_option,
+        unit_option,
     )
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
@@ -83,6 +85,8 @@ def main() -> None:
     "--sensitive", multiple=True, metavar="COL",
     help="Report, and compare the groups of this column in it; can be given again.",
 )  # fmt: skip
+@unit_option
+@describe_option
 @breaking_option
 def build(
     source: str,
@@ -98,6 +102,8 @@ def build(
     without: tuple[str, ...],
     reported: bool,
     sensitive: tuple[str, ...],
+    unit: str | None,
+    describe: Path | None,
     breaking: bool,
 ) -> None:
     """Convert a fitted estimator, and compare its answers with the estimator's.
@@ -108,6 +114,7 @@ def build(
     Prefer .skops: the others run code when they are read, so open only your own.
     """
     from onnxlet.convert.build import build as build_model
+    from onnxlet.convert.build import described
     from onnxlet.convert.directory.model_directory import check_name
     from onnxlet.convert.reference.image_columns import images_root, with_images_beside
     from onnxlet.convert.sources.mlflow_folder import is_mlflow
@@ -121,7 +128,7 @@ def build(
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
     how = HowRead(sheet, decimal)
     loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
-    loaded = replace(loaded, without=without)
+    loaded = described(replace(loaded, without=without), describe, unit)
     with progress() as shown:
         beside = None
         if reported or sensitive:

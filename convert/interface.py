@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.build import build as build_directory
+from onnxlet.convert.build import described
 from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
@@ -123,6 +124,8 @@ def build(
     without: Sequence[str] = (),
     with_report: bool = False,
     sensitive: Sequence[str] = (),
+    unit: str | None = None,
+    describe: str | Path | None = None,
     report: Report = print,
 ) -> ProvenModel:
     """Convert a fitted estimator, prove that its answers stay the same, and write a version.
@@ -140,15 +143,18 @@ def build(
         without: outputs to leave out, such as `std`, where they can't be met.
         with_report: write report.html, report.md and report.json beside it; needs y_test.
         sensitive: columns by whose groups such a report compares.
+        unit: of what is predicted, such as "EUR".
+        describe: a file of TOML with units and descriptions of the target and of columns.
         report: called with a line of progress at a time.
 
     Raises:
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
-        WrongUse: the name can't be one, or the folder is none.
+        WrongUse: the name can't be one, the folder is none, or `describe` is not to be had.
     """
     source = Source(model, X_test, y_test, X_train, without=tuple(without))
     try:
         check_name(name, "name")
+        source = described(source, None if describe is None else Path(describe), unit)
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
             beside = None

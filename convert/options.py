@@ -24,6 +24,16 @@ images_option = click.option(
     " read.",
 )  # fmt: skip
 
+unit_option = click.option(
+    "--unit",
+    metavar="UNIT",
+    help="Of what is predicted, such as EUR: reports and the page have it.",
+)
+describe_option = click.option(
+    "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
+    help="Units and descriptions of the target and of columns.",
+)  # fmt: skip
+
 sheet_option = click.option(
     "--sheet", default="", metavar="SHEET",
     help="Of a workbook the sheet, or cells of it as Sheet2!B3:F200, instead of its first table.",

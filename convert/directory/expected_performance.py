@@ -23,6 +23,7 @@ FEWEST_ROWS = 50
 STEP_ROWS = 5  # a step of the calibration map holds so many rows, at least
 MOST_STEPS, ALL_STEPS = 20, 120  # of one class, and of all together
 MOST_CLASSES = 20
+LARGE = (0.5, 0.8, 0.95)  # of the errors lie below each edge, above which they count as large
 ALIKE = 0.9  # of the rows whose largest score is that of the class which is answered
 
 
@@ -33,8 +34,9 @@ def expected_performance(
 
     Of answers to held-out rows, by output name, and what is right, of shape (rows,). For a
     classifier it has `rows`, `of` (the output), `classes` (for each `edges` and `calibrated`) and
-    `held_out`; for a regressor `rows`, `edges`, `absolute_error` and `held_out`. None where there
-    is no y_test of such a form, there are too few rows, or the model answers several outputs.
+    `held_out`; for a regressor `rows`, `edges`, `absolute_error`, `held_out`, and `large_errors`:
+    edges, and how many `rows` have an error above each. None where there is no y_test of such a
+    form, there are too few rows, or the model answers several outputs.
     """
     if y_test is None or task.name not in ("classification", "regression"):
         return None
@@ -145,4 +147,13 @@ def _regression(y: Array, got: Array) -> dict[str, Any] | None:
         "edges": edges,
         "absolute_error": means.tolist(),
         "held_out": {"mean_absolute_error": float(errors.mean())},
+        "large_errors": _large(np.sort(errors)),
     }
+
+
+def _large(ordered: Array) -> dict[str, list[Any]]:
+    """Edges that shares of LARGE lie below, where STEP_ROWS errors at least lie above."""
+    starts = [ordered.searchsorted(ordered[int(len(ordered) * s) - 1], "right") for s in LARGE]
+    kept = [at for at in dict.fromkeys(map(int, starts)) if len(ordered) - at >= STEP_ROWS]
+    edges = [between(float(ordered[at - 1]), float(ordered[at])) for at in kept]
+    return {"above": edges, "rows": [len(ordered) - at for at in kept]}

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.mlflow_folder import (
@@ -56,6 +57,7 @@ class Source:
     # The manifest of the same model before it was fitted on X_test, too, with what was measured on
     # these rows while it had not seen them. None where the estimator has not seen them.
     before: Mapping[str, Any] | None = None
+    descriptions: Descriptions | None = None  # what is said of the target and of columns
 
 
 def load_source(

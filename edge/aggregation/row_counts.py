@@ -63,7 +63,8 @@ def add_up(parts: Sequence[RowCounts]) -> RowCounts:
         reduce(add, (each.seen for each in blocks)),
         reduce(add, (Counter(each.asked) for each in blocks)),
     )
-    found = Figures(since, total, window, dict(refused), tuple(history[-HISTORY:]))
+    latest, waiting = tuple(history[-HISTORY:]), block.seen.rows
+    found = Figures(since, total, window, dict(refused), latest, waiting)
     return RowCounts(found, pieces, block)
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 OLDEST_SECONDS = 60.0  # of a report: what came of predictions may be new although no row is
 KINDS = ("estimated", "held_out", "realised")  # of performance
 MOST_ALARMS = 5
-LONGEST_NAME = 200  # characters of a column's name, or an output's
+LONGEST_NAME = 100  # characters of a column's name, or an output's
+LONGEST_SENTENCE = 250  # characters of an alarm's
 # What performance is measured by, in the order of a report.
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
 # A test: the indices of its feature and statistic, value and threshold, and whether it alarms.
@@ -35,12 +36,13 @@ ROW = np.dtype("u2, u1, f8, f8, ?")
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What a report of `GET /models/N/drift` says of the model as a whole, in at most 5 kB of JSON.
+    """What a report of `GET /models/N/drift` says of the model as a whole, in at most 8 kB of JSON.
 
     `alarms` has the clearest MOST_ALARMS, `alarm_count` says how many there are; `refused` is the
     number of rows and requests without an answer.
     """
-    found = {key: report[key] for key in ("model", "version", "since", "rows", "window")}
+    kept = ("model", "version", "since", "rows", "window", "waiting")
+    found = {key: report[key] for key in kept}
     found["refused"] = sum(report["refused"].values())
     found["alarm_count"] = len(report["alarms"])
     found["alarms"] = [_alarm(each) for each in report["alarms"][:MOST_ALARMS]]
@@ -69,6 +71,7 @@ def main_metric(figures: Mapping[str, Any]) -> str | None:
 
 def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
     names = {key: alarm[key][:LONGEST_NAME] for key in ("column", "output") if key in alarm}
+    names["sentence"] = alarm["sentence"][:LONGEST_SENTENCE]
     return {**alarm, **names} | {key: _short(alarm[key]) for key in ("value", "threshold")}
 
 
@@ -89,7 +92,7 @@ class Test(NamedTuple):
 
 
 class Tests:
-    """The tests of a report's `columns` and `predictions`, in few bytes each."""
+    """The tests of a report's `columns`, `predictions` and truths, in few bytes each."""
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
         pairs = [(number, test) for number, each in enumerate(entries) for test in each["tests"]]
@@ -133,6 +136,8 @@ def digest(report: Mapping[str, Any], with_tests: bool = True) -> Digest:
     LookupError, TypeError, ValueError or AttributeError is raised where it has another form.
     """
     entries = (*report["columns"], *report["predictions"]) if with_tests else ()
+    if with_tests and report["realised"]:
+        entries += ({"output": "prediction", "measure": "realised", **report["realised"]},)
     estimated = report["estimated"] or {}
     figures = (estimated, estimated.get("held_out") or {}, report["realised"] or {})
     performance = {

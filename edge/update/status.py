@@ -17,6 +17,7 @@ from onnxlet.edge.update.setup import make_setup
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.repository import versions_in
+from onnxlet.function.monitoring.watch import BLOCK_ROWS
 
 ANSWER_SECONDS = 5.0
 MOST_SHOWN = 3  # alarms in a line
@@ -135,20 +136,18 @@ def drift_line(found: Mapping[str, Any]) -> str:
 
 
 def _state(found: Mapping[str, Any]) -> str:
-    if not found["window"]:
-        return "not enough rows yet"
-    rows, count = f"the last {found['window']:,} rows", found["alarm_count"]
-    if not count:
+    window, count = found["window"], found["alarm_count"]
+    rows = f"the last {window:,} rows" if window else "what came of predictions"
+    if count:
+        said = list(dict.fromkeys(each["sentence"] for each in found["alarms"]))[:MOST_SHOWN]
+        more = count - sum(each["sentence"] in said for each in found["alarms"])
+        said += [f"And {more} more."] * (more > 0)
+        return f"{count} alarm{'s' * (count > 1)} in {rows}: {' '.join(said).removesuffix('.')}"
+    if window:
         return f"calm in {rows}"
-    named = [f"{_place(each)} ({each['statistic']})" for each in found["alarms"][:MOST_SHOWN]]
-    more = f" and {count - len(named)} more" if count > len(named) else ""
-    return f"{count} alarm{'s' * (count > 1)} in {rows}: {', '.join(named)}{more}"
-
-
-def _place(alarm: Mapping[str, Any]) -> str:
-    """A column by its name; an answer by that word, too, since a column may be called alike."""
-    index = f"[{alarm['index']}]" if "index" in alarm else ""
-    return f"answer {alarm['output']}{index}" if "output" in alarm else str(alarm["column"])
+    if (waiting := found["waiting"]) is None:
+        return "not enough rows yet"
+    return f"{waiting} row{'s' * (waiting != 1)} so far: figures from {BLOCK_ROWS} on"
 
 
 def _expected(found: Mapping[str, Any]) -> str:

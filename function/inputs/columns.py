@@ -59,6 +59,8 @@ class Column:
     # The sizes of a nested list, where a cell is one; a name for each that varies. Sizes of one
     # name are equal in a row. () where a cell is one value.
     cell: tuple[int | str, ...] = ()
+    unit: str | None = None  # of its numbers, as whoever built the model says
+    description: str | None = None  # likewise, what it is
 
     def takes(self, text: str) -> bool:
         """Whether a text is a date of the column's form."""
@@ -73,6 +75,8 @@ class Output(NamedTuple):
     name: str
     type: OutputType
     shape: tuple[int, ...]
+    unit: str | None = None  # as whoever built the model says
+    description: str | None = None  # likewise
 
 
 class Input(NamedTuple):

@@ -219,7 +219,9 @@ class Signature:
             columns += own
             inputs.append(_input(tensor, own))
         outputs = [
-            Output(entry["name"], entry["type"], tuple(entry["shape"]))
+            Output(**{key: entry[key] for key in Output._fields if key in entry})._replace(
+                shape=tuple(entry["shape"])
+            )
             for entry in manifest["signature"]["outputs"]
         ]
         graph = manifest["graph"]

@@ -1,7 +1,7 @@
 """`GET /models/N/drift`: what came in and went out, against the model's reference statistics.
 
 Both are samples: thresholds come from both sizes, and all tests of a report together alarm by
-chance only once in 1 / CHANCE reports.
+chance only once in 1 / CHANCE reports; those of realised performance as often again.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotServed
 from onnxlet.function.messages import Reply, Request, json_reply
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import two_samples
+from onnxlet.function.monitoring import realised, sentences, two_samples
 from onnxlet.function.monitoring.layout import Feature, Layout
+from onnxlet.function.monitoring.sentences import KS, MISSING, UNSEEN
+from onnxlet.function.monitoring.two_samples import CHANCE
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
 
-CHANCE = 0.0003
 OUTER = 0.5  # of the window's rows in the two outermost bins of a column that alarms
-PSI, KS, CHI_SQUARE = "population stability index", "Kolmogorov-Smirnov", "chi-square"
-MISSING, UNSEEN = "missing", "unseen"
+PSI, CHI_SQUARE = "population stability index", "chi-square"
 ABOVE, BELOW = "above", "below"
 AGAIN = "Build it again, with at least 20 held-out rows."
 
@@ -65,15 +65,19 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
     if watch is None or figures is None:
         return None
     found = report(model, watch.layout, figures)
-    if service.performance is not None and not service.watches.keys:  # truths have blocks of rows
-        found["realised"] = service.performance.report(model)
+    if service.watches.keys:  # who asks, too, would learn how much others ask at this moment
+        found["waiting"] = None
+    elif service.performance and (came := service.performance.report(model)):  # in blocks of rows
+        of_truths = {"output": "prediction", "measure": realised.MEASURE, **came}
+        found |= {"realised": came, "alarms": _alarms([of_truths]) + found["alarms"]}
     return found
 
 
 def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
     """What a watch has counted, compared; the same wherever the counts come from."""
     about = layout.about
-    entries = [_entry(feature, layout, figures) for feature in layout.features]
+    kinds = {column.name: column.type for column in model.signature.columns}
+    entries = [_entry(feature, layout, figures, kinds) for feature in layout.features]
     columns = [entry for entry in entries if "column" in entry]
     return {
         "model": model.name,
@@ -81,6 +85,7 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
         "since": _moment(figures.since),
         "rows": figures.total.rows,
         "window": figures.window.rows,
+        "waiting": figures.waiting,
         "refused": dict(figures.refused),
         "reference": {key: about[key] for key in ("source", "rows", "held_out")},
         "alarms": _alarms(entries),
@@ -92,7 +97,9 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
     }
 
 
-def _entry(feature: Feature, layout: Layout, figures: Figures) -> dict[str, Any]:
+def _entry(
+    feature: Feature, layout: Layout, figures: Figures, kinds: Mapping[str, str]
+) -> dict[str, Any]:
     about = {key: value for key, value in feature.entry.items() if key not in ("counts", MISSING)}
     reference = np.array([*feature.entry["counts"], feature.entry[MISSING]])
     window = figures.window.counts[feature.bins].astype(np.int64)
@@ -105,6 +112,12 @@ def _entry(feature: Feature, layout: Layout, figures: Figures) -> dict[str, Any]
     if figures.window.rows >= BLOCK_ROWS:
         chance = CHANCE / (4 * len(layout.features))  # each has at most four tests
         about["tests"] = [each._asdict() for each in _tests(feature, reference, window, chance)]
+    kind = kinds.get(about.get("column", ""), "")
+    for test in about["tests"]:
+        if test["alarmed"]:
+            test["sentence"] = sentences.of_feature(
+                test["statistic"], feature.entry, kind, reference, window
+            )
     return about
 
 
@@ -149,7 +162,7 @@ def _share(
 
 
 def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The tests that alarm: of columns, then of answers, the clearest first."""
+    """The tests that alarm, with a sentence each: of columns, then of answers, clearest first."""
     found = []
     for entry in entries:
         for test in entry["tests"]:
@@ -157,7 +170,7 @@ def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 where = entry.get("column", entry.get("output"))
                 about = {"column": where, "measure": entry["measure"]}
                 about |= {key: entry[key] for key in ("output", "index") if key in entry}
-                about |= {key: test[key] for key in ("statistic", "value", "threshold", "side")}
+                about |= {key: value for key, value in test.items() if key != "alarmed"}
                 found.append(about)
     return sorted(found, key=_rank)
 

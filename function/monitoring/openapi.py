@@ -11,6 +11,7 @@ SHARES: Schema = {
     "description": "of the rows in each bin; the last are missing values",
 }
 TEST: Schema = forms.record(
+    {"sentence": forms.TEXT},
     statistic=forms.TEXT,
     value=NUMBER,
     threshold=NUMBER,
@@ -38,6 +39,7 @@ ALARM: Schema = forms.record(
     statistic=forms.TEXT,
     value=NUMBER,
     threshold=NUMBER,
+    sentence={**forms.TEXT, "description": "the alarm in plain English"},
 )
 FIGURES: Schema = {
     "type": "object",
@@ -49,6 +51,10 @@ DRIFT: Schema = forms.record(
     since={"type": "string", "format": "date-time"},
     rows=forms.COUNT,
     window=forms.COUNT,
+    waiting={
+        **forms.or_null(forms.COUNT),
+        "description": "rows that are in no figure yet; null where keys that predict read this",
+    },
     refused={"type": "object", "additionalProperties": forms.COUNT},
     reference=forms.record(source=forms.TEXT, rows=forms.COUNT, held_out=forms.COUNT),
     alarms=forms.listed(ALARM),

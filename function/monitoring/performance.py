@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function.monitoring import realised
 from onnxlet.function.monitoring.readers import Labels, NumberAnswers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
@@ -163,6 +164,7 @@ class Performance:
     """
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = {name: manifest.get(name) for name in ("estimate", "conformal")}
         self._reader = _reader(manifest)
         self._lock = threading.Lock()
         self._rows, self._regions = Blocks(), Blocks()
@@ -245,13 +247,14 @@ class Performance:
     def report(self) -> dict[str, Any] | None:
         """The window's figures, and the total's as `total`; None until a block of truths has come.
 
+        `tests` says whether the window's are worse than the build promised, by more than chance.
         ROC AUC is the window's only, and of two classes only: elsewhere it would take each row.
         """
         with self._lock:
             if not self._total[0].rows:
                 return None
-            window = self._figures(self._halves)
-            return window | {"total": self._figures([self._total])}
+            window, total = self._figures(self._halves), self._figures([self._total])
+        return window | {"tests": realised.tests(self._manifest, window), "total": total}
 
     def _figures(self, parts: Sequence[tuple[Sums, CoverageSums]]) -> dict[str, Any]:
         sums, coverages = zip(*parts, strict=True)

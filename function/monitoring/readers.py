@@ -216,13 +216,15 @@ class NumberRows(NamedTuple):
     error: Array  # prediction less truth, float64, of shape (rows, outputs); at most the bounds
     beyond: Array  # whether one was larger, of shape (rows,)
     bins: Array  # of the prediction in the manifest's `estimate`, int64, of shape (rows,)
+    large: Array  # whether the error is above each edge of the `estimate`, of shape (rows, edges)
 
 
 class NumberSums:
     """Sums over rows, whose number does not change their size."""
 
-    def __init__(self, size: int, bins: int) -> None:
+    def __init__(self, size: int, bins: int, edges: int) -> None:
         self.rows = self.beyond = 0  # in all; those that count with a smaller error than they had
+        self.large = np.zeros(edges, np.int64)  # whose error is above each edge
         self.errors = np.zeros((2, size))  # absolute and squared, of each output
         self.bins = np.zeros(bins, np.int64)  # rows in each bin of the prediction
 
@@ -232,6 +234,7 @@ class NumberSums:
         self.beyond += int(rows.beyond.sum())
         self.errors += np.abs(rows.error).sum(axis=0), np.square(rows.error).sum(axis=0)
         self.bins += np.bincount(rows.bins, minlength=len(self.bins))
+        self.large += rows.large.sum(axis=0)
 
 
 class NumberAnswers:
@@ -247,6 +250,7 @@ class NumberAnswers:
         # The manifest's, as far as it is of one output; else empty.
         self.estimate: Mapping[str, Any] = entry if entry is not None and outputs == 1 else {}
         self._edges = np.array(self.estimate.get("edges", ()), np.float64)
+        self._large = np.array(self.estimate.get("large_errors", {}).get("above", ()), np.float64)
         held_out = self.estimate.get("held_out", {}).get("mean_absolute_error", 0.0)
         usual = np.full(outputs, held_out)
         for each in features:
@@ -264,11 +268,13 @@ class NumberAnswers:
             error = answered - truth
         beyond = (np.abs(error) > self._bounds).max(axis=1)
         error = error.clip(-self._bounds, self._bounds)
-        return NumberRows(error, beyond, np.searchsorted(self._edges, answered[:, 0]))
+        large = np.abs(error[:, :1]) > self._large
+        return NumberRows(error, beyond, np.searchsorted(self._edges, answered[:, 0]), large)
 
     def sums(self, room: int = 0) -> NumberSums:
         """New ones; nothing is ranked, so that they need no room for rows."""
-        return NumberSums(self.size, len(self.estimate.get("absolute_error", [0.0])))
+        bins = len(self.estimate.get("absolute_error", [0.0]))
+        return NumberSums(self.size, bins, len(self._large))
 
     def figures(self, parts: Sequence[NumberSums]) -> dict[str, Any]:
         """The figures over all rows of some sums; of several outputs their means."""
@@ -280,6 +286,10 @@ class NumberAnswers:
             "mean_absolute_error": float(absolute.mean()),
             "root_mean_squared_error": float(np.sqrt(squared).mean()),
             "beyond": sum(part.beyond for part in parts),
+            "large_errors": [
+                {"above": edge, "rows": sum(int(part.large[n]) for part in parts)}
+                for n, edge in enumerate(self._large.tolist())
+            ],
             "estimated": {"rows": rows, **estimate.of(self.estimate, [bins])}
             if self.estimate
             else None,

@@ -18,6 +18,8 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 
+# How often all tests of one report together alarm by chance; those on truths as often again.
+CHANCE = 0.0003
 EXPECTED = 5  # rows of each bin in each sample, at least
 VANISHING = 1e-17  # of a sum: less than rounding
 ROUNDING = 1e-9  # relative, of probabilities: those that are equal count as equal

@@ -95,6 +95,7 @@ class Figures(NamedTuple):
     # Rows that got no answer, by the reason; requests of other errors by their kind.
     refused: Mapping[str, int]
     history: Sequence[Half] = ()  # of earlier halves of windows, the latest HISTORY of them
+    waiting: int = 0  # rows that are in no block yet
 
 
 class Piece(NamedTuple):
@@ -239,7 +240,7 @@ class Watch:
         window = self._older + self._newer
         refused = {} if self._keys else dict(self._refused)
         history = tuple(self._history)
-        return Figures(self._since, self._total, window, refused, history)
+        return Figures(self._since, self._total, window, refused, history, self.waiting)
 
     def pieces(self) -> tuple[Figures, Sequence[Piece]]:
         """The figures, and what they are of: older and newer half; last what is in no block yet.

@@ -85,8 +85,17 @@ IGNORED: Schema = {"description": "the model drops this column: any value, or no
 
 def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Schema:
     """What a column takes; `about` has typical values."""
-    if not column.required:
-        return dict(IGNORED)
+    return _said(_column(column, about), column) if column.required else dict(IGNORED)
+
+
+def _said(schema: Schema, of: Column | Output) -> Schema:
+    """A schema with what the model's builder says of a column or an answer, and of its unit."""
+    unit = f"in {of.unit}" if of.unit else None
+    words = ", ".join(filter(None, (of.description, unit, schema.get("description"))))
+    return {**schema, "description": words} if words else schema
+
+
+def _column(column: Column, about: Mapping[str, Any] | None) -> Schema:
     schema = dict(TYPES[column.type])
     if column.cell:
         return _list_schema(column, schema)
@@ -163,7 +172,7 @@ def answer(model: Model) -> Schema:
         "version": {"type": "integer"},
     }
     for output in model.signature.outputs:
-        entry = output_schema(output, model)
+        entry = _said(output_schema(output, model), output)
         members[output.name] = forms.listed(forms.or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}

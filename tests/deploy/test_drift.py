@@ -202,6 +202,7 @@ def test_an_answer_is_called_one_though_a_column_has_its_name(log: Any, models: 
     _, moved = log(FAR)
     report = report_of(moved, models)
     alarm = {"measure": "value", "statistic": "missing", "value": 0.3, "threshold": 0.1}
+    alarm["sentence"] = "30 % of recent rows have no prediction."
     of_output = {**alarm, "column": "prediction", "output": "prediction"}
     alarms = [{**alarm, "column": "prediction"}, of_output, {**of_output, "index": 1}]
     text = list(in_words({**report, "alarms": alarms}))

@@ -51,7 +51,13 @@ def feature(number: int, index: int | None = None, **about: Any) -> dict[str, An
 
 def report(*columns: dict[str, Any], **more: Any) -> dict[str, Any]:
     alarms = [
-        {"column": each["column"], "measure": each["measure"], **test}
+        {
+            "column": each["column"],
+            "measure": each["measure"],
+            **{name: each[name] for name in ("index",) if name in each},
+            **test,
+            "sentence": f"Many recent values of {each['column']} are new.",
+        }
         for each in columns
         for test in each["tests"]
         if test["alarmed"]
@@ -62,6 +68,7 @@ def report(*columns: dict[str, Any], **more: Any) -> dict[str, Any]:
         "since": "2026-01-02T03:04:05+00:00",
         "rows": 12_345,
         "window": 1500,
+        "waiting": 0,
         "refused": {},
         "reference": {"source": "X_train", "rows": 3000, "held_out": 750},
         "alarms": sorted(alarms, key=lambda alarm: -alarm["value"]),

@@ -261,3 +261,24 @@ def test_a_column_of_pictures_without_tiles_is_a_bar(open_page: Open, site: str)
 
     assert page.inner_text("#pushes .value") == "+35.0\u202f%"
     assert page.query_selector(".heat") is None
+
+
+def test_units_and_descriptions_stand_beside_fields_and_answers(open_page: Open, site: str) -> None:
+    area: dict[str, Any] = {"name": "Area", "type": "float64", "shape": [-1, 1], "unit": "m\u00b2"}
+    area |= {"description": f"Living area {MARKED}", "nullable": True}
+    said = {"unit": "EUR", "description": "What it was sold for"}
+    output = {"name": "prediction", "type": "float64", "shape": [-1], **said}
+    signature = {"inputs": [area], "outputs": [output]}
+    model = {"task": "regression", "signature": signature, "coverage": 0.95}
+    typical = {"Area": {"median": 80.0, "quantiles": [20.0, 80.0, 200.0]}}
+    answer = {"prediction": [12500.5], "interval": [[11000, 14000]]}
+    page, _ = opened(open_page, site, {**model, "typical": typical}, answer)
+    predict(page)
+    keep_screenshot(page, "units")
+
+    assert page.inner_text("label[for=field-0]").split() == ["Area", "in", "m\u00b2", "optional"]
+    assert page.inner_text("#hint-0") == f"Living area {MARKED} \u00b7 mostly 20 to 200"
+    assert page.inner_text("#prediction").endswith("\u00a0EUR")
+    assert "What it was sold for" in page.inner_text("#reply")
+    assert page.inner_text(".band b").endswith("14\u202f000\u00a0EUR")
+    assert violations(page) == []

@@ -91,7 +91,11 @@ def test_alarms_come_first_in_words(open_page: Open, drifted: str) -> None:
     lines = page.eval_on_selector_all(".alarms li", "all => all.map(li => li.textContent)")
     names = [re.split(r"[:(]", line)[0].strip() for line in lines]
     assert names == list(dict.fromkeys(alarm["column"] for alarm in found["alarms"]))
-    assert lines[0].startswith("Age: population stability index ")
+    for line, name in zip(lines, names, strict=True):
+        said = [alarm["sentence"] for alarm in found["alarms"] if alarm["column"] == name]
+        assert f": {' '.join(dict.fromkeys(said))} (" in line
+    assert re.match(r"Age: \S+ % of recent values of Age are above \d+; at build", lines[0])
+    assert "(population stability index " in lines[0]
     assert any(line.startswith("probabilities (answer, confidence): ") for line in lines)
     job = next(line for line in lines if line.startswith("Job"))
     unseen = next(a for a in found["alarms"] if a["statistic"] == "unseen")
@@ -226,7 +230,11 @@ def test_realised_performance(open_page: Open, site: str) -> None:
         coverage=[{"asked": 0.9, "realised": 0.905, "rows": 200}],
     )
     estimated = performance(held_out=performance(rows=750), history=[], doubtful=["量"])
-    answer_with(page, report(feature(1), realised=realised, estimated=estimated))
+    said = "68 % of 400 recent truths lie in their interval or set; 90 % was asked for."
+    alarm: dict[str, Any] = {"column": "prediction", "output": "prediction", "measure": "realised"}
+    alarm |= {"statistic": "coverage 0.9", "value": 0.68, "threshold": 0.865, "sentence": said}
+    found = report(feature(1), realised=realised, estimated=estimated)
+    answer_with(page, {**found, "alarms": [alarm]})
     open_panel(page)
     keep_screenshot(page, "drift-realised")
 
@@ -246,7 +254,9 @@ def test_realised_performance(open_page: Open, site: str) -> None:
         [["rows", "", "asked", "met"], ["200 rows", "90.0%", "90.5%"]],
     ]
     assert page.query_selector(".line") is None  # there is one point only
-    assert "No alarm: nothing differs by more than chance explains." in page.inner_text("#drift")
+    assert page.inner_text(".alarms li") == (
+        f"What came of predictions: {said} (coverage, 0.9 asked for, 0.68, below 0.865)"
+    )
     assert violations(page) == []
     assert "the build has seen no such rows, by 量." in page.inner_text("#drift")
 
@@ -304,7 +314,8 @@ def test_a_share_that_fell_is_below_its_threshold(open_page: Open, site: str) ->
     open_panel(page)
 
     words = "share of missing values 0.0\u202f%, below 2.0\u202f%"
-    assert page.inner_text(".alarms li") == f"column 1 (length of the text): {words}"
+    said = "Many recent values of column 1 are new."
+    assert page.inner_text(".alarms li") == f"column 1 (length of the text): {said} ({words})"
     assert page.inner_text(".feature .tests") == words
 
 
@@ -357,9 +368,12 @@ def test_where_nothing_is_counted_yet(open_page: Open, site: str) -> None:
     keep_screenshot(page, "drift-empty")
 
     assert page.inner_text("#drift > div:last-child") == (
-        "Nothing is counted yet. Figures are of 100 rows or more, "
-        "so that none is of anybody\u2019s row."
+        "0 rows so far: figures from 100 on, so that none is of anybody\u2019s row."
     )
+    found = report(rows=0, window=0, waiting=None)
+    answer_with(page, found)
+    page.click("#refresh")
+    page.wait_for_selector("text=Nothing to show yet: figures are of 100 rows or more")
     assert page.inner_text("#since").startswith("0 rows since 20")
     assert violations(page) == []
 

@@ -64,6 +64,8 @@ def test_the_figures(models: Path, tmp_path: Path) -> None:
         assert got["rows"] == shown["rows"] == 20
         assert got["estimated"] == pytest.approx(shown["estimated"], rel=1e-3)
         errors = ("mean_absolute_error", "root_mean_squared_error")
+        assert got.get("tests") == shown.get("tests")
+        assert got["large_errors"] == shown["large_errors"]
         assert [got[each] for each in errors] == pytest.approx([shown[e] for e in errors], rel=1e-3)
 
 

@@ -176,8 +176,8 @@ def in_words(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"  alarms: {len(report['alarms']) or 'none'}"
     for alarm in report["alarms"]:
         yield (
-            f"    {_named(alarm)}: {alarm['statistic']} {alarm['value']:.4g}, "
-            f"expected {_side(alarm)} {alarm['threshold']:.4g}"
+            f"    {_named(alarm)}: {alarm['sentence']} ({alarm['statistic']} "
+            f"{alarm['value']:.4g}, expected {_side(alarm)} {alarm['threshold']:.4g})"
         )
     entries = [*report["columns"], *report["predictions"]]
     moved = sorted((entry for entry in entries if entry["tests"]), key=_psi, reverse=True)

@@ -16,7 +16,8 @@ function showAnswer(model, answer) {
   byId("reply").replaceChildren(el("div", { class: "body" },
     el("h2", { class: "kicker" }, KICKERS[model.task] || (writes(model) ? "Text" : "Prediction")),
     el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
-    exact ? el("p", { class: "exact" }, exact) : null, inFull(model, answer)),
+    exact ? el("p", { class: "exact" }, exact) : null,
+    answerOf(model).description ? el("p", { class: "quiet" }, answerOf(model).description) : null, inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
   reserve(model);
   say(`${model.name}: ${text} ${more}`);
@@ -52,9 +53,9 @@ function headline(model, answer) {
     return [String(value), typeof share === "number" ? percent(share) : "", score];
   }
   if (typeof value === "string") return [value, "", answer.score ? `score ${short(answer.score[0], 4)}` : ""];
-  const text = short(value);
+  const text = inUnit(short(value));
   const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
-  return [text, spread, signed(String(value)) === text ? "" : `exactly ${value}`];
+  return [text, spread, signed(String(value)) === short(value) ? "" : `exactly ${value}`];
 }
 
 /** Of nested lists, the outermost first. */

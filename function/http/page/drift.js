@@ -43,16 +43,18 @@ function driftParts(found) {
   byId("since").textContent = `${plural(found.rows, "row")} since ${moment(found.since)}. ` +
     (found.window ? `The latest ${grouped(String(found.window))} are compared with ${grouped(String(rows))} ${SOURCES[source] || source}, their answers with those to ${plural(held, "held-out row")}.` : "");
   if (!found.window) {
-    say("Nothing is counted yet.");
-    return [el("p", {}, `Nothing is counted yet. Figures are of ${LEAST_ROWS} rows or more, so that none is of anybody\u2019s row.`), refusals(found)];
+    const soFar = found.waiting === null ? `Nothing to show yet: figures are of ${LEAST_ROWS} rows or more`
+      : `${plural(found.waiting, "row")} so far: figures from ${LEAST_ROWS} on`;
+    say(soFar);
+    return [found.alarms.length ? alarms(found, []) : null, el("p", {}, `${soFar}, so that none is of anybody\u2019s row.`), realised(found.realised), refusals(found)];
   }
   const entries = [...found.predictions, ...found.columns];
-  const rank = (entry) => found.alarms.findIndex(({ column, measure }) => column === nameOf(entry) && measure === entry.measure);
+  const rank = (entry) => found.alarms.findIndex((alarm) => keyOf(alarm) === keyOf(entry));
   const alarmed = entries.filter(({ tests }) => tests.some((test) => test.alarmed)).sort((a, b) => rank(a) - rank(b));
   const others = entries.filter((entry) => !alarmed.includes(entry));
   const folds = alarmed.map((entry, index) => feature(entry, index < OPEN_AT_FIRST));
-  say(alarmed.length ? `Alarms: ${alarmed.map(nameOf).slice(0, 3).join(", ")}` : "No alarm");
-  return [alarms(alarmed, folds), expected(found), realised(found.realised),
+  say(found.alarms.length ? `Alarms: ${found.alarms[0].sentence}` : "No alarm");
+  return [alarms(found, folds), expected(found), realised(found.realised),
     el("h3", {}, "Each column and each answer, then and now"), el("div", { class: "two" }, folds),
     others.length ? fold("others", `${grouped(String(others.length))} without an alarm`, el("div", { class: "two" }, others.map((entry) => feature(entry)))) : null,
     refusals(found),
@@ -64,8 +66,9 @@ const moment = (text) => `${text.slice(0, 16).replace("T", " ")} UTC`;
 const fold = (of, summary, ...inside) => el("details", { "data-of": of }, el("summary", {}, summary), inside);
 
 /** What a feature is, beside its name. */
-const aboutOf = ({ column, measure, index }) => [column === undefined ? "answer" : "", measure === "value" ? "" : MEASURES[measure] || measure,
+const aboutOf = ({ output, measure, index }) => [output === undefined ? "" : "answer", measure === "value" ? "" : MEASURES[measure] || measure,
   index === undefined ? "" : `number ${index + 1}`].filter(Boolean).join(", ");
+const keyOf = (entry) => JSON.stringify([nameOf(entry), aboutOf(entry)]);
 
 /** A table whose rows begin with their heads. */
 function table(caption, heads, rows, kind = "") {
@@ -76,15 +79,23 @@ function table(caption, heads, rows, kind = "") {
 
 function testText({ statistic, value, threshold, alarmed }) {
   const text = STATISTICS[statistic] ? percent : (number) => short(number, 3);
-  return `${STATISTICS[statistic] || statistic} ${text(value)}, ${alarmed ? "" : "alarm "}${value < threshold && alarmed ? "below" : "above"} ${text(threshold)}`;
+  return `${STATISTICS[statistic] || statistic.replace(/^coverage (.*)/, "coverage, $1 asked for,")} ${text(value)}, ${alarmed ? "" : "alarm "}${value < threshold && alarmed ? "below" : "above"} ${text(threshold)}`;
 }
 
-function alarms(alarmed, folds) {
-  if (!alarmed.length) return el("p", { class: "calm" }, "No alarm: nothing differs by more than chance explains.");
-  const lines = alarmed.map((entry, index) => el("li", {}, el("a", { href: "#drift", onclick: (event) => {
-    event.preventDefault();
-    folds[index].open = true; folds[index].firstChild.focus();
-  } }, el("bdi", {}, nameOf(entry))), aboutOf(entry) ? ` (${aboutOf(entry)})` : "", `: ${entry.tests.filter((test) => test.alarmed).map(testText).join("; ")}`));
+/** A line for each feature: its sentences, then the statistics behind them. */
+function alarms(found, folds) {
+  if (!found.alarms.length) return el("p", { class: "calm" }, "No alarm: nothing differs by more than chance explains.");
+  const groups = new Map();
+  for (const alarm of found.alarms) groups.set(keyOf(alarm), [...groups.get(keyOf(alarm)) || [], alarm]);
+  const lines = [...groups].map(([key, some]) => {
+    const fold = folds.find((each) => each.dataset.of === key), about = fold ? aboutOf(some[0]) : "";
+    const name = fold ? el("a", { href: "#drift", onclick: (event) => {
+      event.preventDefault();
+      fold.open = true; fold.firstChild.focus();
+    } }, el("bdi", {}, nameOf(some[0]))) : "What came of predictions";
+    return el("li", {}, name, about ? ` (${about})` : "", `: ${[...new Set(some.map((alarm) => alarm.sentence))].join(" ")} `,
+      el("span", { class: "quiet" }, `(${some.map((alarm) => testText({ ...alarm, alarmed: true })).join("; ")})`));
+  });
   const listed = (some) => el("ul", { class: "alarms" }, some);
   return [el("h3", {}, "Alarms"), listed(lines.slice(0, MOST_BARS)),
     lines.length > MOST_BARS ? fold("alarms", `${lines.length - MOST_BARS} more`, listed(lines.slice(MOST_BARS))) : null];
@@ -164,7 +175,7 @@ function feature(entry, open = false) {
       bins(`${nameOf(entry)}: share of the rows in each bin`, [entry.categories ? "value" : "range", "", "then", "now"], binLabels(entry), entry.reference, entry.window),
       el("p", { class: "tests" }, entry.tests.map((test, index) => [index ? "; " : "", el(test.alarmed ? "b" : "span", {}, testText(test))])));
   };
-  const made = el("details", { class: "feature", open, ontoggle: draw, "data-of": JSON.stringify([nameOf(entry), about]) },
+  const made = el("details", { class: "feature", open, ontoggle: draw, "data-of": keyOf(entry) },
     el("summary", {}, el("b", {}, el("bdi", {}, nameOf(entry))), about ? ` ${about}` : ""));
   draw();
   return made;

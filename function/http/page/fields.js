@@ -6,10 +6,10 @@ function makeField(column, index) {
   const shared = { id, "aria-describedby": hint, autocomplete: "off", spellcheck: "false" };
   const kind = KINDS.find(([fits]) => fits(column))[1];
   const made = kind(column, shared);
-  const usual = usualText(column);
+  const usual = [column.description, usualText(column)].filter(Boolean).join(" \u00b7 ");
   const note = el("p", { class: "hint", id: hint }, usual);
   const box = el("div", { class: made.broad ? "field broad" : "field" },
-    el("label", { for: id }, column.name, column.nullable ? el("small", {}, "optional") : null), made.parts, note);
+    el("label", { for: id }, column.name, column.unit ? [" ", el("small", {}, `in ${column.unit}`), " "] : null, column.nullable ? el("small", {}, "optional") : null), made.parts, note);
   const mark = (text) => {
     made.control.setAttribute("aria-invalid", text ? "true" : "false");
     note.className = text ? "hint wrong" : "hint";

@@ -8,6 +8,10 @@ function columnsOf(model) {
     .map((column) => ({ ...column, about: (model.typical || {})[column.name] || {} }));
 }
 
+/** What is said of the answer: its unit and description, where the model's builder gave some. */
+const answerOf = (model) => model.signature.outputs.find(({ name }) => name === "prediction") || {};
+const inUnit = (text) => [text, answerOf(state.model).unit].filter(Boolean).join("\u00a0");
+
 function showModel() {
   const model = state.model;
   const columns = columnsOf(model);

@@ -40,7 +40,7 @@ function regions(answer) {
 /** An interval as a band on a scale, with the prediction on it; the words say the same. */
 function band([low, high], value, name, keeps = true) {
   const ends = (end, sign) => typeof end === "number" ? short(end) : `${sign}\u221e`;
-  const words = el("p", {}, `${name}: `, el("b", {}, `${ends(low, "\u2212")} to ${ends(high, "")}`));
+  const words = el("p", {}, `${name}: `, el("b", {}, inUnit(`${ends(low, "\u2212")} to ${ends(high, "")}`)));
   if (![low, high, value].every((each) => typeof each === "number") || !(high > low)) return el("figure", { class: "band" }, words);
   const [from, to] = spanOf(low, high, keeps);
   const at = (number) => 100 * (number - from) / (to - from);

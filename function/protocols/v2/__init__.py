@@ -11,6 +11,7 @@ from onnxlet.folders import VERSION
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.inputs import json_body
+from onnxlet.function.inputs.columns import Column, Input, Output
 from onnxlet.function.inputs.tensors import RAW
 from onnxlet.function.messages import (
     Failure,
@@ -154,15 +155,13 @@ def _model_ready(service: Service, model: Model) -> dict[str, Any]:
 def metadata(service: Service, model: Model) -> dict[str, Any]:
     """What goes into a model and what comes out, and the classes of its probabilities."""
     signature = model.signature
+    columns = {column.name: column for column in signature.columns}
     form: dict[str, Any] = {
         "name": model.name,
         "versions": [str(version) for version in service.repository.versions(model.name)],
         "platform": "onnxruntime_onnx",
-        "inputs": [_tensor(each.name, each.type, each.shape) for each in signature.inputs],
-        "outputs": [
-            _tensor(each.name, model.output_types[each.name], each.shape)
-            for each in signature.outputs
-        ],
+        "inputs": [_tensor(e, e.type, columns.get(e.name)) for e in signature.inputs],
+        "outputs": [_tensor(e, model.output_types[e.name], e) for e in signature.outputs],
     }
     parameters = {
         "classes": model.classes,
@@ -173,8 +172,11 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
     return json_text.without_none(form)
 
 
-def _tensor(name: str, kind: str, shape: Sequence[int]) -> dict[str, Any]:
-    return {"name": name, "datatype": BY_TYPE[kind], "shape": shape}
+def _tensor(each: Input | Output, kind: str, of: Column | Output | None) -> dict[str, Any]:
+    """A tensor, with what is said of the column or output that it is."""
+    said = json_text.without_none({"unit": of.unit, "description": of.description}) if of else {}
+    tensor = {"name": each.name, "datatype": BY_TYPE[kind], "shape": each.shape}
+    return tensor | ({"parameters": said} if said else {})
 
 
 def _index(service: Service, request: Request) -> Reply:

@@ -122,6 +122,23 @@ def test_a_bin_of_errors_holds_many_rows() -> None:
     assert again == pytest.approx(errors.mean())
 
 
+@pytest.mark.parametrize(
+    ("rows", "left"), [(60, [30, 12]), (100, [50, 20, 5]), (1000, [500, 200, 50])]
+)
+def test_large_errors_are_above_those_of_so_many_rows(rows: int, left: list[int]) -> None:
+    random = np.random.default_rng(1)
+    X, errors = np.arange(float(rows))[:, np.newaxis], random.permutation(rows) + 1.0
+    model = DecisionTreeRegressor().fit(X, X[:, 0])
+
+    found = made(model, X, X[:, 0] + errors)["large_errors"]
+
+    assert found["rows"] == left
+    assert [int((errors > edge).sum()) for edge in found["above"]] == left
+    assert not set(found["above"]) & set(errors)  # no edge is a row's
+    tied = made(model, X, X[:, 0] + (errors > rows / 3))["large_errors"]
+    assert tied == {"above": [], "rows": []}
+
+
 ODD_TRUTHS: dict[str, Any] = {
     "missing texts": lambda y: pd.Series(y, dtype="string").mask(np.arange(len(y)) == 3),
     "other texts": lambda y: [f"not {label}" for label in y],

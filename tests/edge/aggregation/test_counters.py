@@ -208,6 +208,7 @@ def test_rows_of_a_block_that_is_not_full_are_shown_by_nobody(workers: Workers) 
     for worker in workers.all:
         worker.predict([FLOWER] * 60)
     assert [worker.drift()["rows"] for worker in workers.all] == [0, 0, 0]
+    assert [worker.drift()["waiting"] for worker in workers.all] == [180, 180, 180]
     workers.all[0].predict([FLOWER] * 40)
     assert [worker.drift()["rows"] for worker in workers.all] == [100, 100, 100]
 

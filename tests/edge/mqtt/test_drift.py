@@ -80,7 +80,8 @@ def test_readings_are_counted_and_their_drift_is_retained(
 
     found = latest(peer, iris)
     assert list(found) == [
-        "model", "version", "since", "rows", "window", "refused", "alarm_count", "alarms",
+        "model", "version", "since", "rows", "window", "waiting", "refused", "alarm_count",
+        "alarms",
         "estimated", "realised",
     ]  # fmt: skip
     assert found["alarm_count"] > 0

@@ -23,6 +23,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest, summary
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import drift
+from onnxlet.function.monitoring.sentences import KS
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.edge.service.drifting import calm, drifted
@@ -127,7 +128,7 @@ def test_the_figures_are_those_of_the_route(client: Client) -> None:
     assert len(by_name["onnxlet_drift_value"]) == len(tests)
     assert len(by_name["onnxlet_drift_alarmed"]) == len(report["alarms"])
     assert at(found, "onnxlet_drift_alarmed", model="iris", column="x0", output="",
-              measure="value", statistic=drift.KS) == 1  # fmt: skip
+              measure="value", statistic=KS) == 1  # fmt: skip
     for name in ("accuracy", "precision", "recall", "f1", "roc_auc"):
         of = {"model": "iris", "metric": name}
         assert at(found, "onnxlet_estimated_performance", **of) == report["estimated"][name]
@@ -153,8 +154,10 @@ def test_off_there_is_none_of_it(models: Path) -> None:
 
 REPORT: Mapping[str, Any] = {
     "model": "m", "version": 1, "since": "2026-11-27T00:00:00+00:00", "rows": 3, "window": 3,
-    "refused": {}, "alarms": [], "estimated": None,
-    "realised": {"rows": 9, "accuracy": 0.5, "roc_auc": None, "estimated": {"accuracy": 0.6}},
+    "waiting": 0, "refused": {}, "alarms": [], "estimated": None,
+    "realised": {"rows": 9, "accuracy": 0.5, "roc_auc": None, "estimated": {"accuracy": 0.6},
+        "tests": [{"statistic": "coverage 0.9", "value": 0.68, "threshold": 0.86, "side": "below",
+            "alarmed": True, "sentence": "68 % lie in their interval."}]},
     "columns": [{"column": "prediction", "measure": "value", "tests": [
         {"statistic": "missing", "value": 0.0, "threshold": 0.1, "alarmed": False}]}],
     "predictions": [
@@ -187,8 +190,11 @@ def test_a_column_that_is_called_as_an_output_and_outputs_of_many_numbers_stay_a
     found = samples(text_of(REPORT))
     labels = [dict(labels) for name, labels in found if name == "onnxlet_drift_value"]
     assert sorted((each["column"], each["output"]) for each in labels) == [
-        ("", "prediction[0]"), ("", "prediction[1]"), ("prediction", ""),
+        ("", "prediction"), ("", "prediction[0]"), ("", "prediction[1]"), ("prediction", ""),
     ]  # fmt: skip
+    [alarmed] = [dict(labels) for name, labels in found if name == "onnxlet_drift_alarmed"]
+    about = {"model": "m", "column": "", "output": "prediction", "measure": "realised"}
+    assert alarmed == {**about, "statistic": "coverage 0.9"}
 
 
 def test_what_came_of_predictions_stands_beside_what_was_expected() -> None:
@@ -320,7 +326,7 @@ def test_little_is_kept_of_a_report_of_two_hundred_columns(wide: Path, with_test
     [made] = DriftReports(with_tests).of(service)
 
     of_report = [
-        {name: value for name, value in test.items() if name != "side"}
+        {name: value for name, value in test.items() if name not in ("side", "sentence")}
         for e in report["columns"] + report["predictions"]
         for test in e["tests"]
     ]
@@ -350,6 +356,10 @@ def test_a_summary_is_short_whatever_the_report_holds(client: Client) -> None:
     ]
     assert found["estimated"]["accuracy"] == pytest.approx(report["estimated"]["accuracy"], 1e-4)
     assert "history" not in found["estimated"]
-    long = [{**each, "column": "列" * 10_000} for each in report["alarms"] * 50]
-    assert len(str(summary({**report, "alarms": long})).encode()) < 5000
+    name = "列" * 10_000
+    long = [{**each, "column": name, "sentence": name} for each in report["alarms"] * 50]
+    found = summary(
+        {**report, "alarms": long, "estimated": {**found["estimated"], "doubtful": [name] * 9}}
+    )
+    assert len(str(found).encode()) < 8000
     assert summary(REPORT)["realised"] == {"rows": 9, "accuracy": 0.5, "roc_auc": None}

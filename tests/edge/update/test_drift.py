@@ -66,7 +66,7 @@ def lines_of_drift(paths: DevicePaths) -> list[str]:
 
 def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePaths) -> None:
     client = serve()
-    assert lines_of_drift(paths) == ["drift of iris: not enough rows yet"]
+    assert lines_of_drift(paths) == ["drift of iris: 0 rows so far: figures from 100 on"]
     assert client.post("/models/iris/predict", calm()).status == 200
     [line] = lines_of_drift(paths)
     assert line.startswith("drift of iris: calm in the last 750 rows; expected accuracy 0.9")
@@ -82,20 +82,17 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
             break
     of_answers = {each["output"] for each in report["alarms"] if "output" in each}
     assert of_answers <= {"prediction", "probabilities"}
-    first = [
-        f"{'answer ' * ('output' in each)}{each['column']} ({each['statistic']})"
-        for each in report["alarms"]
-    ]
-    assert len(first) > 3
+    said = list(dict.fromkeys(each["sentence"] for each in report["alarms"][:5]))[:3]
+    count = len(report["alarms"])
+    assert count > 3
     assert WORKERS or report["rows"] == 3000, "one process sees all rows, and is not late"
     [line] = lines_of_drift(paths)
-    assert line.startswith(
-        f"drift of iris: {len(first)} alarms in the last {report['window']:,} rows: "
-        f"{', '.join(first[:3])} and {len(first) - 3} more; expected accuracy "
-    )
+    rows = f"the last {report['window']:,} rows"
+    assert line.startswith(f"drift of iris: {count} alarms in {rows}: {' '.join(said)} And ")
+    assert " more; expected accuracy " in line
     found = json.loads(status(paths, "--json")[1])["drift"]
     assert list(found) == ["iris"]
-    assert (found["iris"]["rows"], found["iris"]["alarm_count"]) == (report["rows"], len(first))
+    assert (found["iris"]["rows"], found["iris"]["alarm_count"]) == (report["rows"], count)
 
 
 def _report(client: Client) -> Any:
@@ -106,7 +103,7 @@ def test_where_keys_are_set_it_asks_with_the_secret(
     serve: Serve, paths: DevicePaths, tmp_path: Path
 ) -> None:
     serve(ONNXLET_API_KEYS=f"ci:{DIGEST}")
-    assert lines_of_drift(paths) == ["drift of iris: not enough rows yet"]
+    assert lines_of_drift(paths) == ["drift of iris: 0 rows so far: figures from 100 on"]
     assert (tmp_path / "log").read_text() == "", "what a device asks itself is in no log"
     for file in paths.state.iterdir():
         file.unlink()
@@ -157,7 +154,7 @@ def test_a_service_that_hangs_is_asked_once(
 
 
 FOUND: dict[str, Any] = {
-    "model": "m", "window": 1500, "alarm_count": 0, "alarms": [], "estimated": None,
+    "model": "m", "window": 1500, "waiting": 7, "alarm_count": 0, "alarms": [], "estimated": None,
     "realised": None,
 }  # fmt: skip
 
@@ -167,26 +164,22 @@ FOUND: dict[str, Any] = {
     [
         ({}, "calm in the last 1,500 rows"),
         (
-            {"alarm_count": 1, "alarms": [{"column": "area", "statistic": "missing"}]},
-            "1 alarm in the last 1,500 rows: area (missing)",
+            {"alarm_count": 1, "alarms": [{"sentence": "9 % have no area."}]},
+            "1 alarm in the last 1,500 rows: 9 % have no area",
         ),
         (
             {
-                "alarm_count": 3,
-                "alarms": [
-                    {"column": "prediction", "statistic": "missing"},
-                    {"column": "prediction", "output": "prediction", "statistic": "unseen"},
-                    {
-                        "column": "prediction",
-                        "output": "prediction",
-                        "index": 1,
-                        "statistic": "missing",
-                    },
-                ],
+                "alarm_count": 9,
+                "alarms": [{"sentence": text} for text in ("A.", "B.", "A.", "C.", "D.")],
             },
-            "3 alarms in the last 1,500 rows: prediction (missing), answer prediction (unseen), "
-            "answer prediction[1] (missing)",
+            "9 alarms in the last 1,500 rows: A. B. C. And 5 more",
         ),
+        (
+            {"window": 0, "alarm_count": 1, "alarms": [{"sentence": "68 % were right."}]},
+            "1 alarm in what came of predictions: 68 % were right",
+        ),
+        ({"window": 0, "waiting": 1}, "1 row so far: figures from 100 on"),
+        ({"window": 0, "waiting": None}, "not enough rows yet"),
         (
             {
                 "estimated": {

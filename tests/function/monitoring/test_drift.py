@@ -124,10 +124,11 @@ def test_the_route(client: Any) -> None:
     got = client.get("/models/customers/drift?version=1").json()
 
     assert (before["rows"], few["rows"], got["rows"]) == (0, 0, 1500)
+    assert (before["waiting"], few["waiting"], got["waiting"]) == (0, 99, 1)
     assert before["alarms"] == few["alarms"] == got["alarms"] == []
     assert set(got) == {
-        *("model", "version", "since", "rows", "window", "refused", "reference", "alarms"),
-        *("columns", "predictions", "estimated", "realised", "left_out"),
+        *("model", "version", "since", "rows", "window", "waiting", "refused", "reference"),
+        *("alarms", "columns", "predictions", "estimated", "realised", "left_out"),
     }
     assert [entry["column"] for entry in got["columns"]] == [*NUMBERS, *TEXTS]
     plan = next(entry for entry in got["columns"] if entry["column"] == "plan")

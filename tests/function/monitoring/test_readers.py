@@ -47,6 +47,7 @@ def test_all_rows_of_a_block_but_one_give_nothing_of_that_one(flask_client: Make
 
     assert read(client) == before
     assert read(client)["rows"] == 0
+    assert read(client)["waiting"] is None
 
 
 @pytest.mark.parametrize("at_once", [1, 20, 300])
