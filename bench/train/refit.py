@@ -61,18 +61,11 @@ def shown(found: Sequence[Mapping[str, Any]]) -> str:
     """A table of what was measured, and how often less was covered than was asked."""
     rows = [
         row(each["table"], each["model"], *(_cell(each[key]) for key in ("before", "refit", "cv")),
-            f"{each['error']:.3f}", f"{each['width']:.3f}")
+            f"{each['error']:.3f}", "" if each["cv"] is None else f"{each['width']:.3f}")
         for each in found
     ]  # fmt: skip
-    head = [
-        "table",
-        "model",
-        "as measured",
-        "fitted on all",
-        "CV+",
-        "error, of all ÷ measured",
-        "width, CV+ ÷ ours",
-    ]
+    head = ["table", "model", "as measured", "fitted on all", "CV+"]
+    head += ["error, of all ÷ measured", "width, CV+ ÷ ours"]
     low = min(each["refit"][0] for each in found)
     said = f"The lowest coverage after a refit is {low:.3f}, of {COVERAGE} asked."
     return f"{table(head, rows)}\n{said}\n"
