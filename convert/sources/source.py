@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.mlflow_folder import (
@@ -52,6 +53,7 @@ class Source:
     without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
     left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
     decimal: str = ""  # "point" or "comma" in its file, where that could not go without saying
+    descriptions: Descriptions | None = None  # what is said of the target and of columns
 
 
 def load_source(

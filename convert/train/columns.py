@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, refuse
-from onnxlet.convert.tables.rows_file import no_rights
+from onnxlet.convert.tables.toml_file import read_toml
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.kind import SAID
 from onnxlet.convert.train.kinds.leaks import copies, goes_with, leaks
@@ -31,14 +30,12 @@ from onnxlet.convert.train.kinds.registry import (
     guessed,
 )
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import WrongUse
 
 OUT = "out"  # what the user says of a column that is left out, whatever it is
 WHY_WIDTH = 72
 NAME_WIDTH = 28
 TABLE = "columns"
 BARE = re.compile(r"[A-Za-z0-9_-]+")
-WHERE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 EXAMPLE = 'Expected lines such as: age = "number", below a line [columns]. --dry-run writes one.'
 FORMS = ",\n# ".join(kind.form_said for kind in KINDS.values() if kind.form_said)
 HEAD = f"""\
@@ -218,20 +215,7 @@ def read_choices(path: Path) -> dict[str, str]:
     Raises:
         WrongUse: there is no such file, or it is no TOML of this form; with all that is wrong.
     """
-    try:
-        found = tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise WrongUse(
-            f"--columns: there is no file '{path}'", "--dry-run writes one for these columns."
-        ) from error
-    except IsADirectoryError as error:
-        raise WrongUse(f"--columns: '{path}' is a folder", "Name a file of TOML in it.") from error
-    except PermissionError as error:
-        raise no_rights(path, "--columns") from error
-    except UnicodeDecodeError as error:
-        raise WrongUse(f"--columns: '{path}' is not in UTF-8", "Save it in UTF-8.") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _no_toml(path, error) from error
+    found = read_toml(path, "--columns", EXAMPLE, "--dry-run writes one for these columns.")
     refuse(_wrong(path, found), f"--columns '{path}'")
     return dict(found[TABLE])
 
@@ -259,13 +243,6 @@ def _quoted(text: str) -> str:
 
 def _comment(why: str) -> str:
     return "".join(char for char in " ".join(why.split()) if char.isprintable())
-
-
-def _no_toml(path: Path, error: Exception) -> WrongUse:
-    said = str(error)
-    where = WHERE.search(said)
-    place = f"'{path}', {where[1]}" if where else f"'{path}'"
-    return WrongUse(f"--columns: {place}: no TOML: {WHERE.sub('', said)}", EXAMPLE)
 
 
 def _wrong(path: Path, found: dict[str, Any]) -> list[Problem]:
