@@ -37,6 +37,8 @@ from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
 from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED, score
+from onnxlet.convert.metrics.positive import named as named_label
+from onnxlet.convert.metrics.positive import positive_of, wrong_positive
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import (
@@ -45,6 +47,7 @@ from onnxlet.convert.parity.search import (
     refuse_other_answers,
     refuse_what_has_no_converter,
 )
+from onnxlet.convert.problems import refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.diagnosis import notes
@@ -61,6 +64,7 @@ from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import GRAPH, Model, load_model
+from onnxlet.function.monitoring.estimate import positive_index
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
 
@@ -108,6 +112,7 @@ def build(
     check_name(name)
     check_folder(folder, name)
     task = leaving_out(task_of(source.estimator), source.without)
+    positive = _positive(source, task)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
     if type(X_test) is np.ndarray:  # BLAS sums in the order of the memory, which no request has
@@ -135,7 +140,7 @@ def build(
         metrics = _metrics(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
-    manifest = _with_ignored(manifest, source, inputs)
+    manifest = {**_with_ignored(manifest, source, inputs), **positive}
     accepted = replace(found.attempt, manifest=manifest)
     model = accepted.model.with_manifest(manifest)
     refuse_other_answers(model, found.state, rows, own)
@@ -182,6 +187,22 @@ def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> d
         **({"target": target} if target in named else {}),
         **({"decimal": source.decimal} if source.decimal else {}),
     }
+
+
+def _positive(source: Source, task: Task) -> dict[str, Any]:
+    """The manifest's `positive`: the label that rates are of, where two are there; else nothing.
+
+    An estimator's own positive label is its second, which goes without saying. WrongUse where the
+    source names one that the estimator does not answer.
+    """
+    classes = [] if task.classes is None or task.several else task.classes
+    if source.positive is not None:
+        refuse(wrong_positive(source.positive, classes, "the estimator"), "--positive")
+        return {"positive": named_label(source.positive, classes)}
+    if len(classes) != 2:
+        return {}
+    found, _ = positive_of(classes, (1, 1))
+    return {"positive": found} if found != classes[1] else {}
 
 
 def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:
@@ -240,7 +261,8 @@ def _monitored(
 ) -> dict[str, Any]:
     """What a server measures drift and expected performance by, and makes intervals of."""
     # Of a y_test that is not what the model could answer nothing is expected.
-    estimate = None if metrics is None else expected_performance(task, answers, y_test)
+    positive = positive_index(model.manifest)
+    estimate = None if metrics is None else expected_performance(task, answers, y_test, positive)
     steps = sum(2 * len(each["calibrated"]) for each in (estimate or {}).get("classes", ()))
     made = {
         "reference": reference_statistics(

@@ -80,6 +80,10 @@ def main() -> None:
     help="Write a report beside the model; the held-out rows need their true answers.",
 )  # fmt: skip
 @click.option(
+    "--positive", metavar="LABEL",
+    help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the second.",
+)  # fmt: skip
+@click.option(
     "--sensitive", multiple=True, metavar="COL",
     help="Report, and compare the groups of this column in it; can be given again.",
 )  # fmt: skip
@@ -97,6 +101,7 @@ def build(
     keep_background: int | None,
     without: tuple[str, ...],
     reported: bool,
+    positive: str | None,
     sensitive: tuple[str, ...],
     breaking: bool,
 ) -> None:
@@ -121,7 +126,7 @@ def build(
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
     how = HowRead(sheet, decimal)
     loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
-    loaded = replace(loaded, without=without)
+    loaded = replace(loaded, without=without, positive=positive)
     with progress() as shown:
         beside = None
         if reported or sensitive:

@@ -122,6 +122,7 @@ def build(
     breaking: bool = False,
     without: Sequence[str] = (),
     with_report: bool = False,
+    positive: Any = None,
     sensitive: Sequence[str] = (),
     report: Report = print,
 ) -> ProvenModel:
@@ -139,6 +140,8 @@ def build(
         breaking: clients of the version that is served need not go on with this one.
         without: outputs to leave out, such as `std`, where they can't be met.
         with_report: write report.html, report.md and report.json beside it; needs y_test.
+        positive: of two labels the one that recall and the like are of; without it the one that
+            says yes, such as ja, True or 1, or the second.
         sensitive: columns by whose groups such a report compares.
         report: called with a line of progress at a time.
 
@@ -146,7 +149,7 @@ def build(
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
         WrongUse: the name can't be one, or the folder is none.
     """
-    source = Source(model, X_test, y_test, X_train, without=tuple(without))
+    source = Source(model, X_test, y_test, X_train, without=tuple(without), positive=positive)
     try:
         check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
@@ -187,8 +190,9 @@ def train(
             from made-up ones.
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
-        options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, split, task, columns (kinds by name), seed, trials, small, test, augment,
+        options: those of `convert.train.preparing.Options`: seconds, metric, positive (of two
+            labels the one that recall and the like are of), sensitive, group, time, split, task,
+            columns (kinds by name), seed, trials, small, test, augment,
             scheduler, sheet (of a workbook, or cells of it), decimal and images_from (the folder
             outside of which no text in `data` opens an image; without it the table's own, or the
             working directory for a frame).

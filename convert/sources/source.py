@@ -53,6 +53,7 @@ class Source:
     without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
     left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
     decimal: str = ""  # "point" or "comma" in its file, where that could not go without saying
+    positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
 
 

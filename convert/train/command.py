@@ -50,6 +50,10 @@ from onnxlet.function.errors import WrongUse
     help="Instead of what the target looks like.",
 )  # fmt: skip
 @click.option(
+    "--positive", metavar="LABEL",
+    help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the rarer.",
+)  # fmt: skip
+@click.option(
     "--columns", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
     help="What columns are to be taken for; --dry-run writes such a file.",
 )  # fmt: skip

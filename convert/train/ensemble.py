@@ -99,7 +99,7 @@ class Combined:
     """One estimator, fitted on all training rows."""
 
     estimator: Any  # a pipeline, or several that vote by their weights
-    # Of the second class's probability, where not the likeliest is answered.
+    # Of the positive class's probability, where not the likeliest is answered.
     threshold: float | None
 
 
@@ -111,7 +111,7 @@ def combine(
     chosen = threshold_of(weighted, y, task, metric)
     if chosen is None:
         return Combined(estimator, None)
-    return Combined(answering_from(chosen, estimator, X, y), chosen)
+    return Combined(answering_from(chosen, estimator, X, y, metric.positive), chosen)
 
 
 def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> float | None:
@@ -119,8 +119,9 @@ def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> flo
     answers = out_of_fold(weighted)
     if task != "binary" or metric.needs == "probabilities" or answers is None:
         return None
-    known = np.isfinite(answers[:, 1])
-    return best_threshold(y[known] == np.unique(y)[1], answers[known, 1], metric)
+    of = answers[:, metric.positive]
+    known = np.isfinite(of)
+    return best_threshold(y[known] == np.unique(y)[metric.positive], of[known], metric)
 
 
 def voting(
@@ -139,15 +140,17 @@ def voting(
         return weighted_mean(parts, X, y, task)
 
 
-def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) -> Any:
-    """A fitted estimator of two classes that answers the second from a probability on.
+def answering_from(
+    threshold: float, estimator: Any, X: pd.DataFrame, y: Array, positive: int
+) -> Any:
+    """A fitted estimator of two classes that answers one of them from its probability on.
 
     Of the rows that it was fitted on nothing is learned.
     """
     classifier = FixedThresholdClassifier(
         FrozenEstimator(estimator),
         threshold=threshold,
-        pos_label=estimator.classes_[1],
+        pos_label=estimator.classes_[positive],
         response_method="predict_proba",
     )
     return classifier.fit(X, y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,12 @@ from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.rows_file import HowRead
-from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
+from onnxlet.convert.train.columns import (
+    columns_lines,
+    recognise_columns,
+    typed_columns,
+    wrong_choices,
+)
 from onnxlet.convert.train.dated import dated
 from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
@@ -23,7 +28,14 @@ from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
 from onnxlet.convert.train.splits import Splits, same_images, split, times_of
 from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
-from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
+from onnxlet.convert.train.target import (
+    LEAST_ROWS,
+    TASKS,
+    Target,
+    read_target,
+    wrong_for_target,
+    wrong_target,
+)
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import normalized
@@ -40,6 +52,7 @@ class Options:
     time: str | None = None  # column in whose order rows are split
     split: str = "auto"  # "random" splits at random what seems to be a history, too
     task: str | None = None  # binary, multiclass or regression; None is inferred
+    positive: Any = None  # of two labels the one that rates are of; None is inferred
     columns: Mapping[str, str] = field(default_factory=dict)  # kinds by name, not to be guessed
     seed: int = 0  # of everything that is drawn
     trials: int | None = None  # candidates that are tried, not as many as the seconds allow
@@ -120,7 +133,7 @@ def inspect_table(
     table = rows_of(
         data, target, options.seed, report, images_from=options.images_from, how=options.how_read
     )
-    _check_named([str(name) for name in table.frame.columns], target, options)
+    refuse(_wrong_options(table.frame, target, options), "the options")
     wanted = dict(options.columns)
     tested = None
     if options.test is not None:
@@ -128,8 +141,7 @@ def inspect_table(
     without = [name for name in (target, options.group, options.time) if name is not None]
     known = with_hashes(table, tested, wanted, without, options.augment, report)
     frame, before = known.frame, known.before
-    found = read_target(frame, target, options.task)
-    metric_named(options.metric, found.task)  # before columns are looked at, which takes a while
+    found = read_target(frame, target, options.task, options.positive)
     if known.images:
         same, said = same_images(found.frame[list(known.images)])
         if same is not None:
@@ -221,6 +233,7 @@ def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared
     WrongUse where the metric is none of the task's; Refusal where there are too few rows.
     """
     metric = metric_named(options.metric, table.target.task)
+    metric = metric._replace(positive=table.target.positive_index)
     _check_scored(metric, table)
     X, notes = typed_columns(table.frame, table.columns, table.images)
     frame, y, task = table.frame, table.target.y, table.target.task
@@ -272,8 +285,9 @@ def _check_scored(metric: Metric, table: InspectedTable) -> None:
         )
 
 
-def _check_named(names: Sequence[str], target: str, options: Options) -> None:
-    """Refuse names that no column has, all at once."""
+def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[Problem]:
+    """Everything that is wrong with the options for a table, before its columns are looked at."""
+    names = [str(name) for name in frame.columns]
     named = [("--sensitive", column) for column in options.sensitive]
     named += [
         (option, column)
@@ -293,4 +307,9 @@ def _check_named(names: Sequence[str], target: str, options: Options) -> None:
         problems.append(
             Problem("--group and --time: expected one of them: rows are split by groups or by time")
         )
-    refuse(list(dict.fromkeys(problems)), "the options")
+    problems += wrong_choices(options.columns, [name for name in names if name != target])
+    if target in names and (options.task is None or options.task in TASKS):
+        problems += wrong_for_target(
+            frame[target], target, options.task, options.metric, options.positive
+        )
+    return list(dict.fromkeys(problems))

@@ -28,7 +28,9 @@ class Scorer(NamedTuple):
     """
 
     metric: Metric
-    truth: Array  # of these rows (n,): values, or the positions of labels among the classes
+    # Of these rows (n,): values, or the positions of labels among the classes; of two classes 1 for
+    # the positive one.
+    truth: Array
     classes: Array  # positions of all labels; empty in regression
     folds: list[slice]  # which of these rows are of each fold
     repeats: float  # how often a row is in a fold
@@ -86,7 +88,12 @@ class Scorer(NamedTuple):
         return self.sign * np.array(found, np.float64)
 
     def _needed(self, answers: Array) -> Array:
-        """Probabilities as the labels that they stand for, where the metric is of labels."""
+        """Probabilities as the labels that they stand for, where the metric is of labels.
+
+        Of two classes the positive one comes last.
+        """
+        if len(self.classes) == 2 and self.metric.positive == 0:
+            answers = answers[:, ::-1]
         if self.metric.needs == "probabilities" or not len(self.classes):
             return answers
         if len(self.classes) > 2:
@@ -105,6 +112,8 @@ def scorer(
     `y` are the targets of all training rows (n,), `classes` labels in order, None in regression.
     """
     truth = y if classes is None else np.searchsorted(classes, y)
+    if classes is not None and len(classes) == 2:
+        truth = (truth == metric.positive).astype(np.intp)
     valid = [positions for _, positions in folds]
     ends = np.cumsum([len(positions) for positions in valid])
     together = np.concatenate(valid)

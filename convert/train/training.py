@@ -148,10 +148,11 @@ def _built(
     prepared: Prepared, combined: Combined, to: ModelDestination, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
-    table = prepared.table
+    table, learnt = prepared.table, prepared.train_part[1]
     source = Source(
         combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
         left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
+        positive=table.target.positive if len(np.unique(learnt)) == 2 else None,
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
 
@@ -261,7 +262,7 @@ def _refitted(
     estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
     if combined.threshold is None or len(estimator.classes_) < 2:
         return estimator
-    return answering_from(combined.threshold, estimator, X, y)
+    return answering_from(combined.threshold, estimator, X, y, prepared.metric.positive)
 
 
 def _linear(

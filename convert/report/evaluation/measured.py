@@ -34,7 +34,7 @@ class Measured:
     task: str | None = None  # binary, multiclass or regression; None is read from the model
     target: str | None = None  # the name of what is answered
     described: str | None = None  # the estimator in one line; None is made of its parts' names
-    positive: Any = None  # the class that rates are of; None is the second of two
+    positive: Any = None  # the class that rates are of; None is the manifest's, or the second
     X_train: Any = None  # the rows that it was fitted on
     y_train: Any = None  # their answers
     # Refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
