@@ -195,7 +195,8 @@ def train(
             columns (kinds by name), seed, trials, small, test, augment,
             scheduler, sheet (of a workbook, or cells of it), decimal and images_from (the folder
             outside of which no text in `data` opens an image; without it the table's own, or the
-            working directory for a frame).
+            working directory for a frame), unit (of the target) and describe (a file of units and
+            descriptions).
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.

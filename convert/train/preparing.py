@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.describe import Descriptions, read_descriptions
 from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.columns import (
     columns_lines,
@@ -65,6 +67,8 @@ class Options:
     images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
     sheet: str = ""  # of workbooks, or cells of one; "" is the first table
     decimal: str | None = None  # "point" or "comma", where files of CSV leave it open
+    unit: str | None = None  # of the target, such as EUR
+    describe: str | Path | None = None  # a file of TOML: units and texts of target and columns
 
     def by_known_names(self) -> Options:
         """These, with the names of columns as tables have them once they are read."""
@@ -75,6 +79,11 @@ class Options:
             time=self.time and normalized(self.time),
             columns={normalized(name): kind for name, kind in self.columns.items()},
         )
+
+    def descriptions(self, columns: Sequence[str], target: str) -> Descriptions:
+        """What is said of the target and of columns; WrongUse with all that is wrong with it."""
+        path = None if self.describe is None else Path(self.describe)
+        return read_descriptions(path, self.unit, columns, target)
 
     @property
     def how_read(self) -> HowRead:
@@ -91,9 +100,11 @@ class InspectedTable:
     target_name: str
     columns: list[TableColumn]
     notes: list[str]  # what was counted and guessed, for the report
+    places: Places  # where each of these rows stands; of a test set of its own in that
     held_out: int = 0  # so many last rows are those of `Options.test`
     images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
     decimal: str = ""  # as `RawRows.decimal`
+    descriptions: Descriptions | None = None  # what the user says of target and columns
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,7 @@ def inspect_table(
         data, target, options.seed, report, images_from=options.images_from, how=options.how_read
     )
     refuse(_wrong_options(table.frame, target, options), "the options")
+    descriptions = options.descriptions([str(name) for name in table.frame.columns], target)
     wanted = dict(options.columns)
     tested = None
     if options.test is not None:
@@ -170,9 +182,11 @@ def inspect_table(
             "has them, as --column photo=image does.",
         )
     notes = [*table.notes, *known.notes, *found.notes, *alike]
+    places = known.places if found.kept is None else known.places.at(found.kept)
     return InspectedTable(
-        found.frame, found, target, columns, notes, held_out, known.images, table.decimal
-    )
+        found.frame, found, target, columns, notes, places, held_out, known.images, table.decimal,
+        descriptions,
+    )  # fmt: skip
 
 
 def spellings(column: pd.Series[Any], name: str) -> list[str]:
@@ -312,4 +326,8 @@ def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[P
         problems += wrong_for_target(
             frame[target], target, options.task, options.metric, options.positive
         )
+    try:
+        options.descriptions(names, target)
+    except WrongUse as error:
+        problems.append(Problem(error.message, error.hint))
     return list(dict.fromkeys(problems))

@@ -19,9 +19,8 @@ from onnxlet.convert.errors import BreakingChange, Refusal, shortened
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
-from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
-from onnxlet.convert.report.files import read_findings, report_files
+from onnxlet.convert.report.files import files_of, read_findings
 from onnxlet.convert.report.form.findings import (
     Augmentation,
     AugmentationGain,
@@ -31,7 +30,7 @@ from onnxlet.convert.report.form.findings import (
     from_json,
 )
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
-from onnxlet.convert.report.sections.scores import answer
+from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.ensemble import (
     Combined,
@@ -153,6 +152,7 @@ def _built(
         combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
         left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
         positive=table.target.positive if len(np.unique(learnt)) == 2 else None,
+        descriptions=table.descriptions,
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
 
@@ -168,7 +168,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     found = read_findings(built.directory) if reported else None
     if found is not None:
         # With plain spaces: not every terminal has those that no line breaks at.
-        yield answer(from_json(found)).replace("\u00a0", " ").replace("\u202f", " ")
+        for line in answers(from_json(found)):
+            yield line.replace("\u00a0", " ").replace("\u202f", " ")
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
@@ -244,13 +245,15 @@ def report_of(
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
             columns=[
-                Column(**{part.name: getattr(one, part.name) for part in fields(Column)})
+                Column(**{p.name: getattr(one, p.name, None) for p in fields(Column)})
                 for one in table.columns
             ],
+            descriptions=table.descriptions,
             split=prepared.splits.how, notes=[*table.notes],
             rows=len(table.frame), seed=options.seed,
+            places=table.places.at(prepared.splits.test), decimal=table.decimal,
         )  # fmt: skip
-        return report_files(findings(measured))
+        return files_of(measured)
 
     return ReportFiles(made, report)
 

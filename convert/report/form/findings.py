@@ -39,6 +39,8 @@ class Column:
     used: bool
     missing: int  # rows
     distinct: int
+    unit: str | None = None  # as its owner writes it
+    description: str | None = None  # likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +260,8 @@ class Findings:
     task: str  # binary, multiclass or regression
     outputs: int | None = None
     target: str | None = None
+    unit: str | None = None  # of the target, as its owner writes it
+    description: str | None = None  # likewise
     positive: Any = None  # the label that rates are of
     classes: list[Any] | None = None
     origin: str | None = None  # the command that it comes from
@@ -276,6 +280,8 @@ class Findings:
     learning: Learning | None = None
     worst: list[WorstRow] | None = None
     worst_error: str | None = None  # what the error of the worst rows is
+    worst_unit: str | None = None  # line, row, ...: what the places of the worst rows count
+    worst_file: str | None = None  # the name of the file that they stand in
     search: Search | None = None
     fairness: list[Fairness] | None = None
     parity: Parity | None = None
