@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from onnxlet.convert.metrics.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import METRICS, Array, Metric
 
 USUAL = 0.5  # the threshold where a metric does not gain by another
+SURE = 2.0  # standard errors, beyond which a difference is clear
 PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is
 
 
@@ -62,6 +63,16 @@ class Scorer(NamedTuple):
         parts = self._parts()
         one, other = self._needed(first), self._needed(second)
         return self._mean(self._each(one, parts) - self._each(other, parts))
+
+    def clearly_better(self, first: Array, second: Array) -> bool:
+        """Whether the first answers are better by more than noise, which paired parts show.
+
+        A few rows that are far off decide about squares of errors, and hide what is so of all
+        others: numbers may be better by their absolute errors instead.
+        """
+        metrics = [self.metric, *([] if len(self.classes) else [METRICS["mae"]])]
+        found = [self._replace(metric=metric).difference(first, second) for metric in metrics]
+        return not all(each.mean <= SURE * each.error for each in found)
 
     def _parts(self) -> list[NDArray[np.intp]]:
         if len(self.folds) > 1:

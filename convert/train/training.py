@@ -29,6 +29,7 @@ from onnxlet.convert.report.form.findings import (
     Search,
     from_json,
 )
+from onnxlet.convert.report.form.findings import PassedOver as ReportedPassedOver
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.sources.source import Source
@@ -41,6 +42,7 @@ from onnxlet.convert.train.ensemble import (
     out_of_fold,
     threshold_of,
     voting,
+    why_linear,
 )
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
@@ -106,6 +108,8 @@ def train(
     prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
     tried, task = _in_turn(searched), prepared.table.target.task
+    if why := why_linear(searched, prepared.metric):
+        report(f"note: {why}")
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
@@ -163,6 +167,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     name = built.directory.parent.name
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
+    if why := why_linear(trained.searched, trained.prepared.metric):
+        yield why
     # Where it failed, what may lie there is the report of an earlier training.
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
@@ -279,7 +285,7 @@ def _linear(
     if not found:
         return {}
     linear: Weighted = [(found[0], 1.0)]
-    if len(chosen) == 1 and chosen[0][0].number == found[0].number:
+    if [trial.candidate.family for trial, _ in chosen] == ["linear"]:
         return None
     (X, y), task = prepared.train_part, prepared.table.target.task
     estimator = voting(linear, X, y, task, prepared.metric, seed)
@@ -308,6 +314,10 @@ def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: O
         ],
         ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
         augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
+        passed_over=None if (passed := searched.passed_over) is None else ReportedPassedOver(
+            name=named(passed.weights), score=passed.score, served=searched.weights[0][0].score,
+            gain=passed.gain, error=passed.error,
+        ),
     )  # fmt: skip
 
 

@@ -196,6 +196,17 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedOver:
+    """What is not served, as the linear model is about as good; scores are of the same folds."""
+
+    name: str
+    score: float | None
+    served: float | None  # the linear model's score
+    gain: float | None  # over it, positive
+    error: float | None  # the gain's standard error
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """What a training has tried."""
 
@@ -206,6 +217,7 @@ class Search:
     trials: list[Trial]
     ensemble: list[EnsembleMember] | None = None
     augmentation: Augmentation | None = None
+    passed_over: PassedOver | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
