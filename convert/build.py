@@ -7,14 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.describe import read_descriptions
+from onnxlet.convert.about import (
+    TRAINED,
+    DescribedRows,
+    described_rows,
+    metrics_of,
+    monitored,
+    positive_member,
+    promised,
+    with_ignored,
+)
 from onnxlet.convert.directory.background import background_file
-from onnxlet.convert.directory.conformal import conformal_table
-from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.items import (
     NO_EXPLANATIONS,
@@ -32,13 +39,13 @@ from onnxlet.convert.directory.model_directory import (
     sha256,
     write_version,
 )
-from onnxlet.convert.directory.reference_statistics import column_statistics, reference_statistics
+from onnxlet.convert.directory.reference_statistics import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
 from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.manifest import versions
-from onnxlet.convert.metrics.manifest import SCORED, score
+from onnxlet.convert.metrics.manifest import SCORED
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import (
@@ -48,15 +55,15 @@ from onnxlet.convert.parity.search import (
     refuse_what_has_no_converter,
 )
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
+from onnxlet.convert.reference.answers import leaving_out, task_of
 from onnxlet.convert.reference.diagnosis import notes
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
-from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.row_forms import as_pandas, known_keys, no_table
+from onnxlet.convert.reference.row_forms import as_pandas, known_keys
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
@@ -66,7 +73,6 @@ from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
 
-TRAINED = "X_train"
 Beside = Callable[[Model], dict[str, bytes]]
 
 
@@ -78,14 +84,6 @@ class Built:
     version: int
     new: bool  # False where the highest version was these very bytes already
     manifest: dict[str, Any]  # as written
-
-
-class Described(NamedTuple):
-    """The rows that statistics and backgrounds are made of."""
-
-    columns: Sequence[InputColumn]
-    rows: list[Cells]  # in signature order
-    of: str  # X_train or X_test
 
 
 def build(
@@ -125,6 +123,7 @@ def proven(
     check_name(name)
     check_folder(folder, name)
     task = leaving_out(task_of(source.estimator), source.without)
+    positive = positive_member(source, task)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
     if type(X_test) is np.ndarray:  # BLAS sums in the order of the memory, which no request has
@@ -140,20 +139,20 @@ def proven(
     strict = any(hasattr(part, "X_dtypes_") for part in parts_of(source.estimator))
     reference = Reference(source.estimator, task, replace(inputs, strict=strict))
     rows, answers = held_out_rows(source, given, reference, X)
-    own, metrics = answers, _metrics(source, task, answers)
+    own, metrics = answers, metrics_of(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
-    described = _described_rows(source, inputs, rows)
+    described = described_rows(source, inputs, rows)
     columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):
         report(note)
     found = _found(reference, columns, rows, described, these, report)
     if found.state.reference.wide:  # scores are those of the answers that were compared with
         answers = found.state.reference.answers(inputs.rows(X))
-        metrics = _metrics(source, task, answers)
+        metrics = metrics_of(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
-    manifest = _with_ignored(manifest, source, inputs)
+    manifest = {**with_ignored(manifest, source, inputs), **positive}
     if source.descriptions is not None:
         signature = source.descriptions.within(manifest["signature"])
         manifest = {**manifest, "signature": signature}
@@ -166,10 +165,10 @@ def proven(
     }
     if source.before is not None:
         found.certificate["replayed"] = True
-        about |= _promised(source.before, len(described.rows))
+        about |= promised(source.before, len(described.rows))
     else:
         about["metrics"] = metrics
-        about |= _monitored(model, described, rows, task, answers, source, metrics)
+        about |= monitored(model, described, rows, task, answers, source, metrics)
     summary = source.estimator if isinstance(source.estimator, Summary) else None
     background = None
     if summary is None:
@@ -189,47 +188,6 @@ def proven(
     return files
 
 
-PROMISED = ("metrics", "reference", "estimate", "conformal")
-
-
-def _promised(before: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    """What holds of answers to rows that no model has seen, as it was measured before the refit."""
-    return {**{key: before[key] for key in PROMISED if key in before}, "refitted": {"rows": rows}}
-
-
-def described(source: Source, describe: Path | None, unit: str | None) -> Source:
-    """A source with what a file and `--unit` say of its target and columns, where they are given.
-
-    WrongUse where they name what it has not.
-    """
-    if describe is None and unit is None:
-        return source
-    keys, images = known_keys(source.estimator, source.X_train), takes_images(source.estimator)
-    inputs, _ = read_inputs(as_pandas(source.X_test), keys=keys, images=images)
-    target = source.target or getattr(source.y_test, "name", None) or ""
-    columns = [column.name for column in inputs.columns]
-    return replace(source, descriptions=read_descriptions(describe, unit, columns, str(target)))
-
-
-def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
-    """A manifest that names what stands beside the columns in the user's own table."""
-    y_test = source.y_test
-    of_answers = getattr(y_test, "columns", None)  # of several outputs
-    target = source.target or (getattr(y_test, "name", None) if of_answers is None else None)
-    beside = [*source.left_out, *([target] if of_answers is None else of_answers)]
-    known = {column.name for column in inputs.columns}
-    named = list(dict.fromkeys(n for n in beside if isinstance(n, str) and n not in known))
-    if not inputs.frame or not named:
-        return manifest
-    signature = {**manifest["signature"], "ignored": named}
-    return {
-        **manifest,
-        "signature": signature,
-        **({"target": target} if target in named else {}),
-        **({"decimal": source.decimal} if source.decimal else {}),
-    }
-
-
 @contextmanager
 def loaded(name: str, files: Mapping[str, bytes]) -> Iterator[Model]:
     """A model, loaded as a server will load it: from its files, which are there meanwhile."""
@@ -245,7 +203,7 @@ def _found(
     reference: Reference,
     columns: Sequence[Column],
     rows: Sequence[Cells],
-    described: Described,
+    described: DescribedRows,
     these: str,
     report: Report,
 ) -> EqualConversion:
@@ -264,58 +222,6 @@ def _found(
     if few := few_judges(found.certificate):
         report(f"note: judged by {few}")
     return found
-
-
-def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:
-    count = len(answers["prediction"])
-    if source.y_test is not None and np.shape(source.y_test)[:1] != (count,):
-        raise Refusal(
-            f"y_test: expected {count} values, as many as X_test has rows, "
-            f"got the shape {np.shape(source.y_test)}",
-            "Return the answers of X_test's own rows, in their order.",
-        )
-    return score(task, answers, source.y_test)
-
-
-def _monitored(
-    model: Model,
-    described: Described,
-    rows: Sequence[Cells],
-    task: Task,
-    answers: Answers,
-    source: Source,
-    metrics: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """What a server measures drift and expected performance by, and makes intervals of."""
-    y_test = source.y_test
-    # Of a y_test that is not what the model could answer nothing is expected.
-    estimate = None if metrics is None else expected_performance(task, answers, y_test)
-    steps = sum(2 * len(each["calibrated"]) for each in (estimate or {}).get("classes", ()))
-    made = {
-        "reference": reference_statistics(
-            model, described.rows, described.of, rows, answers, steps
-        ),
-        "estimate": estimate,
-        "conformal": conformal_table(task, answers, y_test, source.by_time),
-    }
-    return {name: member for name, member in made.items() if member is not None}
-
-
-def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Described:
-    """The training rows where there are some, else the held-out ones."""
-    if source.X_train is None:
-        return Described(inputs.columns, rows, "X_test")
-    keys = {column.name: column.type for column in inputs.columns}
-    trained, X = read_inputs(source.X_train, TRAINED, keys, any(c.image for c in inputs.columns))
-    if trained.form == "dictionaries" != inputs.form:
-        raise no_table(source.X_train, TRAINED)
-    names = [column.name for column in inputs.columns]
-    if [column.name for column in trained.columns] != names:
-        raise Refusal(
-            "X_train has other columns than X_test",
-            "Return both in the same form, with the same columns in the same order.",
-        )
-    return Described(trained.columns, trained.rows(X), TRAINED)
 
 
 def _files(

@@ -82,6 +82,10 @@ def main() -> None:
     help="Write a report beside the model; the held-out rows need their true answers.",
 )  # fmt: skip
 @click.option(
+    "--positive", metavar="LABEL",
+    help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the second.",
+)  # fmt: skip
+@click.option(
     "--sensitive", multiple=True, metavar="COL",
     help="Report, and compare the groups of this column in it; can be given again.",
 )  # fmt: skip
@@ -101,6 +105,7 @@ def build(
     keep_background: int | None,
     without: tuple[str, ...],
     reported: bool,
+    positive: str | None,
     sensitive: tuple[str, ...],
     unit: str | None,
     describe: Path | None,
@@ -113,8 +118,8 @@ def build(
     model folder of MLflow's, with --data or with the input example in it.
     Prefer .skops: the others run code when they are read, so open only your own.
     """
+    from onnxlet.convert.about import described
     from onnxlet.convert.build import build as build_model
-    from onnxlet.convert.build import described
     from onnxlet.convert.directory.model_directory import check_name
     from onnxlet.convert.reference.image_columns import images_root, with_images_beside
     from onnxlet.convert.sources.mlflow_folder import is_mlflow
@@ -128,7 +133,7 @@ def build(
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
     how = HowRead(sheet, decimal)
     loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
-    loaded = described(replace(loaded, without=without), describe, unit)
+    loaded = described(replace(loaded, without=without, positive=positive), describe, unit)
     with progress() as shown:
         beside = None
         if reported or sensitive:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from onnxlet.convert.about import described
 from onnxlet.convert.build import build as build_directory
-from onnxlet.convert.build import described
 from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
@@ -123,6 +123,7 @@ def build(
     breaking: bool = False,
     without: Sequence[str] = (),
     with_report: bool = False,
+    positive: Any = None,
     sensitive: Sequence[str] = (),
     unit: str | None = None,
     describe: str | Path | None = None,
@@ -142,6 +143,8 @@ def build(
         breaking: clients of the version that is served need not go on with this one.
         without: outputs to leave out, such as `std`, where they can't be met.
         with_report: write report.html, report.md and report.json beside it; needs y_test.
+        positive: of two labels the one that recall and the like are of; without it the one that
+            says yes, such as ja, True or 1, or the second.
         sensitive: columns by whose groups such a report compares.
         unit: of what is predicted, such as "EUR".
         describe: a file of TOML with units and descriptions of the target and of columns.
@@ -151,7 +154,7 @@ def build(
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
         WrongUse: the name can't be one, the folder is none, or `describe` is not to be had.
     """
-    source = Source(model, X_test, y_test, X_train, without=tuple(without))
+    source = Source(model, X_test, y_test, X_train, without=tuple(without), positive=positive)
     try:
         check_name(name, "name")
         source = described(source, None if describe is None else Path(describe), unit)
@@ -193,11 +196,13 @@ def train(
             from made-up ones.
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
-        options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, split, refit, task, columns (kinds by name), seed, trials, small, test, augment,
+        options: those of `convert.train.preparing.Options`: seconds, metric, positive (of two
+            labels the one that recall and the like are of), sensitive, group, time, split,
+            refit, task, columns (kinds by name), seed, trials, small, test, augment,
             scheduler, sheet (of a workbook, or cells of it), decimal and images_from (the folder
             outside of which no text in `data` opens an image; without it the table's own, or the
-            working directory for a frame).
+            working directory for a frame), unit (of the target) and describe (a file of units and
+            descriptions).
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.

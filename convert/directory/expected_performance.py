@@ -28,7 +28,7 @@ ALIKE = 0.9  # of the rows whose largest score is that of the class which is ans
 
 
 def expected_performance(
-    task: Task, answers: Mapping[str, Array], y_test: Any
+    task: Task, answers: Mapping[str, Array], y_test: Any, positive: int = 1
 ) -> dict[str, Any] | None:
     """What `onnxlet.function.monitoring.estimate` computes expected performance from.
 
@@ -36,7 +36,8 @@ def expected_performance(
     classifier it has `rows`, `of` (the output), `classes` (for each `edges` and `calibrated`) and
     `held_out`; for a regressor `rows`, `edges`, `absolute_error`, `held_out`, and `large_errors`:
     edges, and how many `rows` have an error above each. None where there is no y_test of such a
-    form, there are too few rows, or the model answers several outputs.
+    form, there are too few rows, or the model answers several outputs. Of two classes, figures on
+    held-out rows are of the one with the index `positive`.
     """
     if y_test is None or task.name not in ("classification", "regression"):
         return None
@@ -48,11 +49,11 @@ def expected_performance(
     of = next((name for name in ("probabilities", "score") if name in answers), None)
     if task.classes is None or of is None or not 2 <= len(task.classes) <= MOST_CLASSES:
         return None
-    return _classification(task.classes, of, answers[of], y, got)
+    return _classification(task.classes, of, answers[of], y, got, positive)
 
 
 def _classification(
-    classes: Sequence[Any], of: str, scores: Array, y: Array, got: Array
+    classes: Sequence[Any], of: str, scores: Array, y: Array, got: Array, positive: int
 ) -> dict[str, Any] | None:
     scores = np.asarray(scores, np.float64).reshape(len(y), -1)
     counted = list(range(len(classes))) if len(classes) > 2 else [1]
@@ -70,7 +71,7 @@ def _classification(
         right = np.array([label == classes[number] for label in labels], np.float64)
         edges, calibrated = calibration(column, right, most)
         made.append({"edges": edges, "calibrated": calibrated})
-    held_out = _held_out(classes, y, got, columns)
+    held_out = _held_out(classes, y, got, columns, positive)
     return {"rows": len(y), "of": of, "classes": made, "held_out": held_out}
 
 
@@ -82,15 +83,20 @@ def _are_of_classes(scores: Array, classes: Sequence[Any], got: Array) -> bool:
 
 
 def _held_out(
-    classes: Sequence[Any], y: Array, got: Array, columns: Array
+    classes: Sequence[Any], y: Array, got: Array, columns: Array, positive: int
 ) -> dict[str, float | None]:
     """Performance on held-out rows, by the names of `estimate.classification`."""
     known = list(range(len(classes)))
     number = {label: n for n, label in enumerate(classes)}
     truth = np.array([number.get(label, -1) for label in y.tolist()])
     answered = np.array([number.get(label, -1) for label in got.tolist()])
-    chosen = [1] if len(known) == 2 else known
-    how = {"labels": chosen, "average": "macro", "zero_division": 0.0}
+    chosen = [1] if len(known) == 2 else known  # that have a column
+    rated = [positive] if len(known) == 2 else known
+    how = {
+        "labels": rated,
+        "average": "macro",
+        "zero_division": 0.0,
+    }
     areas = [
         metrics.roc_auc_score(truth == n, column)
         for n, column in zip(chosen, columns.T, strict=True)

@@ -27,14 +27,15 @@ class Metric(NamedTuple):
     in_full: Mapping[str, str]  # as reports say it, by task: those that have it
     greater_is_better: bool
     needs: Literal["prediction", "probabilities"]  # labels or values (n,), or (n, classes)
-    # Of y (n,), answers, and the labels in order. ValueError where these rows have none, such as
-    # ROC AUC of rows of one class.
+    # Of y (n,), answers, and the labels in order, of two the positive one last. ValueError where
+    # these rows have none, such as ROC AUC of rows of one class.
     score: Score
     # Of how many rows are true positives, false positives, false negatives and true negatives, for
     # metrics of two classes whose best threshold is seldom 0.5; None for all others.
     at: Callable[[Counts, Counts, Counts, Counts], Counts] | None = None
     ranks: bool = False  # of two classes it is of the order of the rows: a decision function does
     several: bool = False  # it is defined for several outputs
+    positive: int = 1  # the index of two labels in order that rates, and thresholds, are of
 
     @property
     def tasks(self) -> tuple[str, ...]:

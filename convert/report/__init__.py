@@ -7,4 +7,5 @@ beside the model, and none belongs to it: the manifest does not list them, bundl
 from onnxlet.function.models.model import PAGE, PAGE_HASH, REPORT
 
 JSON, HTML, MARKDOWN = f"{REPORT}json", PAGE, f"{REPORT}md"
-FILES = (JSON, PAGE_HASH, HTML, MARKDOWN)
+TEST_ROWS = f"{REPORT}csv"  # with their answers: somebody's data, as golden rows are
+FILES = (JSON, PAGE_HASH, HTML, MARKDOWN, TEST_ROWS)

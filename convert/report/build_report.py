@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from onnxlet.convert.progress import Report
-from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.files import report_files
+from onnxlet.convert.report.files import files_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -33,7 +32,7 @@ def report_of(
 
     def made(model: Model) -> dict[str, bytes]:
         report("measuring for the report")
-        return report_files(findings(measured_build(source, model, sensitive)))
+        return files_of(measured_build(source, model, sensitive))
 
     return made
 
@@ -42,6 +41,6 @@ def measured_build(source: Source, model: Model, sensitive: Sequence[str] = ()) 
     """What is known of a model that is built: no version yet, no answers of its training rows."""
     return Measured(
         model.name, model, source.estimator, source.X_test, source.y_test,
-        target=source.target, X_train=source.X_train,
+        target=source.target, X_train=source.X_train, descriptions=source.descriptions,
         sensitive={name: source.X_test[name].to_numpy() for name in sensitive},
     )  # fmt: skip

@@ -9,7 +9,11 @@ from typing import Any
 
 from onnxlet.convert.directory.model_directory import replace_files, sha256
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import HTML, JSON, MARKDOWN
+from onnxlet.convert.report import HTML, JSON, MARKDOWN, TEST_ROWS
+from onnxlet.convert.report.evaluation.answered_rows import answered_rows
+from onnxlet.convert.report.evaluation.evaluate import findings_of
+from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.form.findings import FORMAT, from_json
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError
@@ -17,8 +21,19 @@ from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import PAGE_HASH
 
 
+def files_of(measured: Measured) -> dict[str, bytes]:
+    """The report in each of its forms, and the test rows' answers, by file name.
+
+    Raises Refusal where the model's answers can't be right or wrong, or y_test is not what it
+    answers.
+    """
+    case = answer_test_rows(measured)
+    rows = answered_rows(case)
+    return {**report_files(findings_of(case)), **({} if rows is None else {TEST_ROWS: rows})}
+
+
 def report_files(found: Mapping[str, Any]) -> dict[str, bytes]:
-    """The report in each of its forms, by file name, in UTF-8, of plain JSON without NaN.
+    """The findings in each of their forms, by file name, in UTF-8, of plain JSON without NaN.
 
     They are the same for the same findings.
     """

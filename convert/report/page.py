@@ -15,7 +15,7 @@ from onnxlet.convert.report import sections
 from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import declarations
-from onnxlet.convert.report.sections.section import MOST_ROWS
+from onnxlet.convert.report.sections.section import MOST_ROWS, described
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,9 +47,10 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     filters = (
-        wording.cell, wording.code, wording.count, wording.escaped, wording.few, wording.headed,
-        wording.interval, wording.listed, wording.name, wording.number, wording.plural,
-        wording.quoted, wording.seconds, wording.share, wording.size, wording.table, wording.text,
+        described, wording.cell, wording.code, wording.count, wording.escaped, wording.few,
+        wording.headed, wording.interval, wording.listed, wording.name, wording.number,
+        wording.plural, wording.quoted, wording.seconds, wording.share, wording.size, wording.table,
+        wording.text,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in filters}
     # Templates call what a section's module has.

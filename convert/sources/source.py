@@ -57,6 +57,7 @@ class Source:
     # The manifest of the same model before it was fitted on X_test, too, with what was measured on
     # these rows while it had not seen them. None where the estimator has not seen them.
     before: Mapping[str, Any] | None = None
+    positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
 
 

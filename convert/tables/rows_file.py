@@ -112,6 +112,11 @@ class Opened:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
         return form_of(self.open, f"{self.what}: '{self.name}'", self.limits)
 
+    @property
+    def sheet_row(self) -> int | None:
+        """The row of its sheet, from 1, that a workbook is read from; None of any other file."""
+        return self._taken.top if self._taken else None
+
     def notes(self) -> list[str]:
         """What a user has to know of how it is read."""
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []

@@ -36,6 +36,7 @@ class Taken(NamedTuple):
 
     content: bytes  # plain CSV
     where: str  # in words, such as "the sheet 'Sales', rows 3 to 200"
+    top: int  # the sheet's row, from 1, that is the first of the content
 
 
 def is_workbook(file: IO[bytes]) -> bool:
@@ -93,7 +94,7 @@ def taken_from(content: bytes, sheet: str, place: str, limits: Limits = LIMITS) 
     where = f"the sheet '{name}', rows {top} to {top + len(table) - 1}"
     if len(names) > 1:
         where += f"; others are {listed([other for other in names if other != name])}"
-    return Taken(written.getvalue().encode(), where)
+    return Taken(written.getvalue().encode(), where, top)
 
 
 def _check_size(content: bytes, place: str, limits: Limits) -> None:

@@ -184,8 +184,20 @@ def _wrong_kinds(
     problems = list[Problem]()
     for name, text in said.items():
         kind, _, form = text.partition(" ")
-        if name not in seen:
-            hint = close_to(name, list(seen))
+        if wrong := wrong_choices({name: text}, list(seen)):
+            problems += wrong
+        elif kind in USED and (why := _cannot_be(seen[name], guesses[name], kind, form)):
+            problems.append(Problem(f"--columns: '{name}' can't be a {kind}: {why[0]}", why[1]))
+    return problems
+
+
+def wrong_choices(said: Mapping[str, str], names: Sequence[str]) -> list[Problem]:
+    """What is wrong with kinds by column, as far as the names of a table's columns say."""
+    problems = list[Problem]()
+    for name, text in said.items():
+        kind, _, form = text.partition(" ")
+        if name not in names:
+            hint = close_to(name, names)
             problems.append(Problem(f"--columns: there is no column '{name}'", hint))
         elif kind not in (*KINDS, OUT) or (form and (kind == OUT or not KINDS[kind].form_said)):
             problems.append(
@@ -195,8 +207,6 @@ def _wrong_kinds(
                     "A date may have a form: 'date %d.%m.%Y'.",
                 )
             )
-        elif kind in USED and (why := _cannot_be(seen[name], guesses[name], kind, form)):
-            problems.append(Problem(f"--columns: '{name}' can't be a {kind}: {why[0]}", why[1]))
     return problems
 
 

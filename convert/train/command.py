@@ -50,6 +50,15 @@ from onnxlet.function.errors import WrongUse
     help="Instead of what the target looks like.",
 )  # fmt: skip
 @click.option(
+    "--positive", metavar="LABEL",
+    help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the rarer.",
+)  # fmt: skip
+@click.option("--unit", metavar="UNIT", help="The target's, such as EUR, for report and clients.")
+@click.option(
+    "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
+    help="Units and descriptions of target and columns, for report and clients.",
+)  # fmt: skip
+@click.option(
     "--columns", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
     help="What columns are to be taken for; --dry-run writes such a file.",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.scoring import Scorer, best_threshold
-from onnxlet.convert.train.trials import Trial
+from onnxlet.convert.train.trials import Searched, Trial
 
 MOST = 5  # different ones
 STEPS = 25  # of which each adds one once more
@@ -99,7 +99,7 @@ class Combined:
     """One estimator, fitted on all training rows."""
 
     estimator: Any  # a pipeline, or several that vote by their weights
-    # Of the second class's probability, where not the likeliest is answered.
+    # Of the positive class's probability, where not the likeliest is answered.
     threshold: float | None
 
 
@@ -123,7 +123,7 @@ def fitted(
     estimator = voting(weighted, X, y, task, metric, seed)
     if threshold is None:
         return Combined(estimator, None)
-    return Combined(answering_from(threshold, estimator, X, y), threshold)
+    return Combined(answering_from(threshold, estimator, X, y, metric.positive), threshold)
 
 
 def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> float | None:
@@ -131,8 +131,9 @@ def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> flo
     answers = out_of_fold(weighted)
     if task != "binary" or metric.needs == "probabilities" or answers is None:
         return None
-    known = np.isfinite(answers[:, 1])
-    return best_threshold(y[known] == np.unique(y)[1], answers[known, 1], metric)
+    of = answers[:, metric.positive]
+    known = np.isfinite(of)
+    return best_threshold(y[known] == np.unique(y)[metric.positive], of[known], metric)
 
 
 def voting(
@@ -151,15 +152,17 @@ def voting(
         return weighted_mean(parts, X, y, task)
 
 
-def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) -> Any:
-    """A fitted estimator of two classes that answers the second from a probability on.
+def answering_from(
+    threshold: float, estimator: Any, X: pd.DataFrame, y: Array, positive: int
+) -> Any:
+    """A fitted estimator of two classes that answers one of them from its probability on.
 
     Of the rows that it was fitted on nothing is learned.
     """
     classifier = FixedThresholdClassifier(
         FrozenEstimator(estimator),
         threshold=threshold,
-        pos_label=estimator.classes_[1],
+        pos_label=estimator.classes_[positive],
         response_method="predict_proba",
     )
     return classifier.fit(X, y)
@@ -170,6 +173,18 @@ def named(weighted: Weighted) -> str:
     if len(weighted) == 1:
         return weighted[0][0].candidate.name
     return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
+
+
+def why_linear(searched: Searched, metric: Metric) -> str:
+    """Why a linear model is served, and what the other would have had; "" where that is served."""
+    if (passed := searched.passed_over) is None:
+        return ""
+    [(linear, _)] = searched.weights
+    return (
+        f"{linear.candidate.name} is served, {metric.title} {linear.score:.5g} over the folds: "
+        f"{named(passed.weights)} has {passed.score:.5g}, which is not clearly better "
+        f"(by {passed.gain:.2g} ± {passed.error:.2g})"
+    )
 
 
 def out_of_fold(weighted: Weighted) -> Array | None:

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.describe import Descriptions, read_descriptions
 from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import HowRead
-from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
+from onnxlet.convert.train.columns import (
+    columns_lines,
+    recognise_columns,
+    typed_columns,
+    wrong_choices,
+)
 from onnxlet.convert.train.dated import dated
 from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
@@ -23,7 +30,14 @@ from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
 from onnxlet.convert.train.splits import Splits, same_images, split, times_of
 from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
-from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
+from onnxlet.convert.train.target import (
+    LEAST_ROWS,
+    TASKS,
+    Target,
+    read_target,
+    wrong_for_target,
+    wrong_target,
+)
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import normalized
@@ -40,6 +54,7 @@ class Options:
     time: str | None = None  # column in whose order rows are split
     split: str = "auto"  # "random" splits at random what seems to be a history, too
     task: str | None = None  # binary, multiclass or regression; None is inferred
+    positive: Any = None  # of two labels the one that rates are of; None is inferred
     columns: Mapping[str, str] = field(default_factory=dict)  # kinds by name, not to be guessed
     seed: int = 0  # of everything that is drawn
     trials: int | None = None  # candidates that are tried, not as many as the seconds allow
@@ -53,6 +68,8 @@ class Options:
     images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
     sheet: str = ""  # of workbooks, or cells of one; "" is the first table
     decimal: str | None = None  # "point" or "comma", where files of CSV leave it open
+    unit: str | None = None  # of the target, such as EUR
+    describe: str | Path | None = None  # a file of TOML: units and texts of target and columns
 
     def by_known_names(self) -> Options:
         """These, with the names of columns as tables have them once they are read."""
@@ -63,6 +80,11 @@ class Options:
             time=self.time and normalized(self.time),
             columns={normalized(name): kind for name, kind in self.columns.items()},
         )
+
+    def descriptions(self, columns: Sequence[str], target: str) -> Descriptions:
+        """What is said of the target and of columns; WrongUse with all that is wrong with it."""
+        path = None if self.describe is None else Path(self.describe)
+        return read_descriptions(path, self.unit, columns, target)
 
     @property
     def how_read(self) -> HowRead:
@@ -79,9 +101,11 @@ class InspectedTable:
     target_name: str
     columns: list[TableColumn]
     notes: list[str]  # what was counted and guessed, for the report
+    places: Places  # where each of these rows stands; of a test set of its own in that
     held_out: int = 0  # so many last rows are those of `Options.test`
     images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
     decimal: str = ""  # as `RawRows.decimal`
+    descriptions: Descriptions | None = None  # what the user says of target and columns
 
 
 @dataclass(frozen=True)
@@ -126,7 +150,8 @@ def inspect_table(
     table = rows_of(
         data, target, options.seed, report, images_from=options.images_from, how=options.how_read
     )
-    _check_named([str(name) for name in table.frame.columns], target, options)
+    refuse(_wrong_options(table.frame, target, options), "the options")
+    descriptions = options.descriptions([str(name) for name in table.frame.columns], target)
     wanted = dict(options.columns)
     tested = None
     if options.test is not None:
@@ -134,8 +159,7 @@ def inspect_table(
     without = [name for name in (target, options.group, options.time) if name is not None]
     known = with_hashes(table, tested, wanted, without, options.augment, report)
     frame, before = known.frame, known.before
-    found = read_target(frame, target, options.task)
-    metric_named(options.metric, found.task)  # before columns are looked at, which takes a while
+    found = read_target(frame, target, options.task, options.positive)
     if known.images:
         same, said = same_images(found.frame[list(known.images)])
         if same is not None:
@@ -164,9 +188,11 @@ def inspect_table(
             "has them, as --column photo=image does.",
         )
     notes = [*table.notes, *known.notes, *found.notes, *alike]
+    places = known.places if found.kept is None else known.places.at(found.kept)
     return InspectedTable(
-        found.frame, found, target, columns, notes, held_out, known.images, table.decimal
-    )
+        found.frame, found, target, columns, notes, places, held_out, known.images, table.decimal,
+        descriptions,
+    )  # fmt: skip
 
 
 def spellings(column: pd.Series[Any], name: str) -> list[str]:
@@ -227,6 +253,7 @@ def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared
     WrongUse where the metric is none of the task's; Refusal where there are too few rows.
     """
     metric = metric_named(options.metric, table.target.task)
+    metric = metric._replace(positive=table.target.positive_index)
     _check_scored(metric, table)
     X, notes = typed_columns(table.frame, table.columns, table.images)
     frame, y, task = table.frame, table.target.y, table.target.task
@@ -278,8 +305,9 @@ def _check_scored(metric: Metric, table: InspectedTable) -> None:
         )
 
 
-def _check_named(names: Sequence[str], target: str, options: Options) -> None:
-    """Refuse names that no column has, all at once."""
+def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[Problem]:
+    """Everything that is wrong with the options for a table, before its columns are looked at."""
+    names = [str(name) for name in frame.columns]
     named = [("--sensitive", column) for column in options.sensitive]
     named += [
         (option, column)
@@ -299,4 +327,13 @@ def _check_named(names: Sequence[str], target: str, options: Options) -> None:
         problems.append(
             Problem("--group and --time: expected one of them: rows are split by groups or by time")
         )
-    refuse(list(dict.fromkeys(problems)), "the options")
+    problems += wrong_choices(options.columns, [name for name in names if name != target])
+    if target in names and (options.task is None or options.task in TASKS):
+        problems += wrong_for_target(
+            frame[target], target, options.task, options.metric, options.positive
+        )
+    try:
+        options.descriptions(names, target)
+    except WrongUse as error:
+        problems.append(Problem(error.message, error.hint))
+    return list(dict.fromkeys(problems))

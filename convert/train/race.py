@@ -16,7 +16,7 @@ import numpy as np
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.train.fits import Fits
-from onnxlet.convert.train.scoring import Scorer, scorer
+from onnxlet.convert.train.scoring import SURE, Scorer, scorer
 from onnxlet.convert.train.trials import Candidate, Job, Rung, TrainingData, Trial, part_of
 from onnxlet.function.errors import WrongUse
 
@@ -28,7 +28,6 @@ FIRST = 0.15  # of all seconds, that a candidate's first fit may take
 AT_LEAST = 3.0  # seconds that every fit may take
 SLOWER = 3.0  # times what was predicted, that a fit may take
 TO_TRY = 0.4  # of the time left, for first fits
-SURE = 2.0  # standard errors by which a loser is behind
 REACH = 0.1  # of the best one's lead over the constant: who is nearer may help an ensemble
 
 

@@ -49,7 +49,7 @@ class Served:
     unrefitted: str | None = None
 
 
-def proven_files(
+def model_files(
     prepared: Prepared,
     combined: Combined,
     to: ModelDestination,
@@ -61,12 +61,13 @@ def proven_files(
     `before` is the manifest of the model as it was measured, where this one was fitted on all rows.
     """
     X_test, y_test = prepared.test_part
-    table = prepared.table
+    table, learnt = prepared.table, prepared.train_part[1]
     X_train, _ = prepared.train_part if before is None else prepared.all_parts
     source = Source(
         combined.estimator, X_test, y_test, X_train, target=table.target_name,
         left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
-        by_time=prepared.splits.by_time, before=before,
+        positive=table.target.positive if len(np.unique(learnt)) == 2 else None,
+        descriptions=table.descriptions, by_time=prepared.splits.by_time, before=before,
     )  # fmt: skip
     return proven(source, to.name, to.folder, report, to.keep_background)
 
@@ -83,7 +84,7 @@ def refitted(
     manifest = json_text.loads(before.files["manifest.json"])
     try:
         again = _fitted_again(prepared, chosen, before.combined, options, report)
-        return Served(again, proven_files(prepared, again, to, report, manifest))
+        return Served(again, model_files(prepared, again, to, report, manifest))
     except NotRefitted as kept:
         why = str(kept)
     except Refusal as refusal:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from onnxlet.convert.metrics.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import METRICS, Array, Metric
 
 USUAL = 0.5  # the threshold where a metric does not gain by another
+SURE = 2.0  # standard errors, beyond which a difference is clear
 PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is
 
 
@@ -28,7 +29,9 @@ class Scorer(NamedTuple):
     """
 
     metric: Metric
-    truth: Array  # of these rows (n,): values, or the positions of labels among the classes
+    # Of these rows (n,): values, or the positions of labels among the classes; of two classes 1 for
+    # the positive one.
+    truth: Array
     classes: Array  # positions of all labels; empty in regression
     folds: list[slice]  # which of these rows are of each fold
     repeats: float  # how often a row is in a fold
@@ -61,6 +64,16 @@ class Scorer(NamedTuple):
         one, other = self._needed(first), self._needed(second)
         return self._mean(self._each(one, parts) - self._each(other, parts))
 
+    def clearly_better(self, first: Array, second: Array) -> bool:
+        """Whether the first answers are better by more than noise, which paired parts show.
+
+        A few rows that are far off decide about squares of errors, and hide what is so of all
+        others: numbers may be better by their absolute errors instead.
+        """
+        metrics = [self.metric, *([] if len(self.classes) else [METRICS["mae"]])]
+        found = [self._replace(metric=metric).difference(first, second) for metric in metrics]
+        return not all(each.mean <= SURE * each.error for each in found)
+
     def _parts(self) -> list[NDArray[np.intp]]:
         if len(self.folds) > 1:
             return [np.arange(fold.start, fold.stop) for fold in self.folds]
@@ -86,7 +99,12 @@ class Scorer(NamedTuple):
         return self.sign * np.array(found, np.float64)
 
     def _needed(self, answers: Array) -> Array:
-        """Probabilities as the labels that they stand for, where the metric is of labels."""
+        """Probabilities as the labels that they stand for, where the metric is of labels.
+
+        Of two classes the positive one comes last.
+        """
+        if len(self.classes) == 2 and self.metric.positive == 0:
+            answers = answers[:, ::-1]
         if self.metric.needs == "probabilities" or not len(self.classes):
             return answers
         if len(self.classes) > 2:
@@ -105,6 +123,8 @@ def scorer(
     `y` are the targets of all training rows (n,), `classes` labels in order, None in regression.
     """
     truth = y if classes is None else np.searchsorted(classes, y)
+    if classes is not None and len(classes) == 2:
+        truth = (truth == metric.positive).astype(np.intp)
     valid = [positions for _, positions in folds]
     ends = np.cumsum([len(positions) for positions in valid])
     together = np.concatenate(valid)

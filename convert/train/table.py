@@ -19,6 +19,7 @@ from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
+from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import (
     BY_ITSELF,
     ELSEWHERE,
@@ -49,6 +50,9 @@ LABELLED = (
 IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
+ReadRows = tuple[pd.DataFrame, int, Places]  # with positions for an index; how many came, and where
+
+
 class RawRows(NamedTuple):
     """Rows as they were given."""
 
@@ -56,6 +60,7 @@ class RawRows(NamedTuple):
     notes: list[str]  # what the reader guessed, sampled or found odd
     root: Path | None  # the folder that images named in the rows are read from, if any may be
     name: str  # of where they come from, for messages
+    places: Places  # where each row stands
     decimal: str = ""  # "point" or "comma" in a file whose fields commas don't separate
 
 
@@ -81,7 +86,7 @@ def read_table(
     with opened(source, what, limits, how) as file:
         try:
             parquet = file.parquet
-            frame, rows = (
+            frame, rows, places = (
                 _read_parquet(file, seed, what) if parquet else _read_other(file, seed, note, what)
             )
         except OnnxletError:
@@ -105,7 +110,8 @@ def read_table(
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
-    return RawRows(frame, notes, here, source, decimal)
+    places = places.at(frame.index.to_numpy())
+    return RawRows(frame.reset_index(drop=True), notes, here, source, places, decimal)
 
 
 def _decimal(form: CsvForm, how: HowRead) -> str:
@@ -114,16 +120,16 @@ def _decimal(form: CsvForm, how: HowRead) -> str:
     return {"": "", ".": "point", ",": "comma"}[said] if form.layout.separator != "," else ""
 
 
-def _read_other(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+def _read_other(file: Opened, seed: int, note: Report, what: str) -> ReadRows:
     """Rows of JSON or CSV, or of a workbook."""
     if not file.json:
         return _read_csv(file, seed, note, what)
     frame = json_frame(file)
     parts, count = sampled(iter([frame]), most_rows(len(frame.columns)), seed)
-    return _joined(parts), count
+    return _joined(parts), count, Places.of_rows(np.arange(count), file.name)
 
 
-def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+def _read_csv(file: Opened, seed: int, note: Report, what: str) -> ReadRows:
     form = file.form
     for text in file.notes():
         note(text)
@@ -142,7 +148,7 @@ def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.Data
             frame[name] = texts[name]
     if count and frame.iloc[:, -1].isna().any():
         _note_short_rows(rows, note)
-    return frame, count
+    return frame, count, rows.places(count)
 
 
 def _note_short_rows(rows: CsvRows, note: Report) -> None:
@@ -156,7 +162,7 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
         )
 
 
-def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
+def _read_parquet(file: Opened, seed: int, what: str) -> ReadRows:
     # PyArrow, which only such tables need
     from onnxlet.convert.tables.parquet_file import parquet_parts
 
@@ -165,19 +171,19 @@ def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int
         kept, count = sampled(parts, most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([normalized(str(name)) for name in frame.columns], dtype=object)
-    return frame, count
+    return frame, count, Places.of_rows(np.arange(count), file.name)
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Parts as one table; the list is emptied, so that not all is held twice for long."""
+    """Parts as one table, with their index; the list is emptied: not all is held twice for long."""
     if len(parts) == 1:
-        return parts.pop().reset_index(drop=True)
-    names = list(parts[0].columns)
+        return parts.pop()
+    names, index = list(parts[0].columns), np.concatenate([part.index for part in parts])
     columns: dict[Any, Any] = {}
     for name in names:
         columns[name] = pd.concat([part.pop(name) for part in parts], ignore_index=True)
     parts.clear()
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(columns, copy=False).set_axis(index, axis=0)
 
 
 def _is_mixed(column: pd.Series[Any]) -> bool:
@@ -204,7 +210,7 @@ def sampled(parts: Iterator[pd.DataFrame], most: int, seed: int) -> tuple[list[p
 
     Each row is as likely as any other: it draws a number, and those with the least numbers stay.
     What does not is let go as soon as twice as many rows are held. How the table is cut into parts
-    makes no difference.
+    makes no difference. Their index is the position in the table, from 0.
     """
     random = np.random.default_rng(seed)
     kept: list[tuple[pd.DataFrame, np.ndarray]] = []
@@ -212,6 +218,7 @@ def sampled(parts: Iterator[pd.DataFrame], most: int, seed: int) -> tuple[list[p
     bound = np.inf
     for part in parts:
         draws = random.random(len(part))
+        part.index = pd.RangeIndex(came, came + len(part))
         came += len(part)
         stays = draws < bound
         kept.append((part, draws) if stays.all() else (part[stays], draws[stays]))
@@ -240,6 +247,7 @@ class Read(NamedTuple):
     before: int  # so many are the first
     images: dict[str, ImageColumn]
     notes: list[str]  # of rows that were left out
+    places: Places  # where each row stands, those of the test set in a table of theirs
 
 
 def rows_of(
@@ -259,10 +267,13 @@ def rows_of(
     """
     root = None if images_from is None else images_root(images_from)
     if not isinstance(data, str):
-        return RawRows(_checked_frame(data, seed, what), [], root or Path(), "the frame")
+        frame = _checked_frame(data, seed, what)
+        places = Places.of_rows(frame.index.to_numpy())
+        return RawRows(frame.reset_index(drop=True), [], root or Path(), "the frame", places=places)
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
-        return RawRows(labelled, [], root or Path(data), data)
+        places = Places.of_rows(np.arange(len(labelled)), data)
+        return RawRows(labelled, [], root or Path(data), data, places)
     table = read_table(data, seed, report, what, how=how)
     return table._replace(root=root or table.root)
 
@@ -276,7 +287,7 @@ def _checked_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
     names = [normalized(str(name)) for name in frame.columns]
     check_once(names, f"{what}: the frame")
     [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
-    return kept.reset_index(drop=True).set_axis(names, axis=1)
+    return kept.set_axis(names, axis=1)
 
 
 def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
@@ -312,12 +323,14 @@ def with_hashes(
     if not names:
         frames = [part.frame for part in parts]
         whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-        return Read(whole, len(rows.frame), {}, [])
+        return Read(whole, len(rows.frame), {}, [], _placed([part.places for part in parts]))
+    kept = list[Places]()
     frames, notes, places = [], list[str](), list[str]()
     for part, start in zip(parts, ("DATA: ", "--test: "), strict=False):
         known, lost = rows_with_images(part.frame, names)
         found = {name: located_cells(part.frame[name][known], part.root) for name in names}
         frames.append(part.frame[known].assign(**found))
+        kept.append(part.places.at(np.asarray(known)))
         places += [f"{start}row {row + 1}" for row in np.flatnonzero(known)]
         notes += lost
     for note in notes:
@@ -326,4 +339,10 @@ def with_hashes(
     hashes, images = read_images(
         whole[names], places, said, before * (1 + COPIES * augment), report
     )
-    return Read(whole.assign(**{n: hashes[n] for n in names}), before, images, notes)
+    whole = whole.assign(**{n: hashes[n] for n in names})
+    return Read(whole, before, images, notes, _placed(kept))
+
+
+def _placed(parts: Sequence[Places]) -> Places:
+    """Places of all rows; what they count is what those of the last part, the test set, do."""
+    return parts[-1]._replace(numbers=np.concatenate([part.numbers for part in parts]))

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.metrics.metrics import metric_named
+from onnxlet.convert.metrics.positive import SAID, named, positive_of, wrong_positive
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import NO_HEADER, no_header
@@ -38,10 +40,18 @@ class Target(NamedTuple):
     # is one of few different rows.
     duplicates: Array | None = None
     kept: Array | None = None  # positions that the rows had in the table, int64; None for all
+    positive: Any = None  # the label that rates are of; None where there are not two
+
+    @property
+    def positive_index(self) -> int:
+        """Its index among the labels in order; 1 where there are not two."""
+        return 1 if self.positive is None else np.unique(self.y).tolist().index(self.positive)
 
 
-def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Target:
-    """Take the target out of a table; a task that is None is inferred.
+def read_target(
+    frame: pd.DataFrame, target: str, task: str | None = None, positive: Any = None
+) -> Target:
+    """Take the target out of a table; a task and a positive label that are None are inferred.
 
     WrongUse where it can't be predicted; with all that is wrong with it.
     """
@@ -61,13 +71,45 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     rows = frame.drop(columns=target)
     rows = rows if known.all() else rows[known].reset_index(drop=True)
     y = _labels(values, found)
+    chosen = None
     if found == "binary":
-        notes.append(f"F1, recall and the like are of '{np.unique(y)[1]}', the last in order")
+        chosen, why = _positive(y, positive)
+        notes.append(f"F1, recall and the like are of '{chosen}', {why}")
     if found != "regression":
         notes += _similar_classes(y, target)
     duplicates, said = duplicates_in(rows, y)
     kept = None if known.all() else np.flatnonzero(known)
-    return Target(rows, y, found, notes + said, duplicates, kept)
+    return Target(rows, y, found, notes + said, duplicates, kept, chosen)
+
+
+def _positive(y: Array, said: Any) -> tuple[Any, str]:
+    """The label that rates are of, and why."""
+    labels, counts = np.unique(y, return_counts=True)
+    if said is not None and (label := named(said, labels.tolist())) is not None:
+        return label, SAID
+    return positive_of(labels.tolist(), counts.tolist())
+
+
+def wrong_for_target(
+    column: pd.Series[Any], target: str, task: str | None, metric: str | None, positive: Any
+) -> list[Problem]:
+    """What is wrong with a metric and a positive label for a target, before anything is learnt."""
+    try:
+        values = _values(column, target)[0].dropna()
+        if values.empty:
+            return []  # which is said of the target
+        found = _task(values, target, task)[0]
+    except WrongUse as error:
+        return [Problem(error.message, error.hint)]
+    problems = list[Problem]()
+    try:
+        metric_named(metric, found)
+    except WrongUse as error:
+        problems.append(Problem(error.message, error.hint))
+    if positive is not None:
+        labels = [] if found == "regression" else np.unique(_labels(values, found)).tolist()
+        problems += wrong_positive(positive, labels, f"'{target}'")
+    return problems
 
 
 def wrong_target(names: Sequence[str], target: str, task: str | None) -> list[Problem]:

@@ -18,9 +18,8 @@ from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
-from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
-from onnxlet.convert.report.files import read_findings, report_files
+from onnxlet.convert.report.files import files_of, read_findings
 from onnxlet.convert.report.form.findings import (
     Augmentation,
     AugmentationGain,
@@ -29,8 +28,9 @@ from onnxlet.convert.report.form.findings import (
     Search,
     from_json,
 )
+from onnxlet.convert.report.form.findings import PassedOver as ReportedPassedOver
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
-from onnxlet.convert.report.sections.scores import answer
+from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.train.ensemble import (
     Combined,
     Weighted,
@@ -40,6 +40,7 @@ from onnxlet.convert.train.ensemble import (
     out_of_fold,
     threshold_of,
     voting,
+    why_linear,
 )
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
@@ -51,7 +52,7 @@ from onnxlet.convert.train.refit import (
     ModelDestination,
     Served,
     errors_of,
-    proven_files,
+    model_files,
     refitted,
 )
 from onnxlet.convert.train.search import search
@@ -101,11 +102,13 @@ def train(
     prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
     tried, task = _in_turn(searched), prepared.table.target.task
+    if why := why_linear(searched, prepared.metric):
+        report(f"note: {why}")
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
         try:
-            before = proven_files(prepared, combined, to, report)
+            before = model_files(prepared, combined, to, report)
         except Refusal as refusal:
             if chosen is tried[-1]:
                 raise
@@ -151,12 +154,15 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
     yield f"  learned     {_learned(trained)}"
+    if why := why_linear(trained.searched, trained.prepared.metric):
+        yield why
     # Where it failed, what may lie there is the report of an earlier training.
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
     if found is not None:
         # With plain spaces: not every terminal has those that no line breaks at.
-        yield answer(from_json(found)).replace("\u00a0", " ").replace("\u202f", " ")
+        for line in answers(from_json(found)):
+            yield line.replace("\u00a0", " ").replace("\u202f", " ")
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
@@ -249,14 +255,16 @@ def report_of(
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
             columns=[
-                Column(**{part.name: getattr(one, part.name) for part in fields(Column)})
+                Column(**{p.name: getattr(one, p.name, None) for p in fields(Column)})
                 for one in table.columns
             ],
+            descriptions=table.descriptions,
             split=prepared.splits.how, notes=[*table.notes],
             served=served, unrefitted=unrefitted,
             rows=len(table.frame), seed=options.seed,
+            places=table.places.at(prepared.splits.test), decimal=table.decimal,
         )  # fmt: skip
-        return report_files(findings(measured))
+        return files_of(measured)
 
     return ReportFiles(made, report)
 
@@ -268,7 +276,7 @@ def _fitted_on(
     estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
     if combined.threshold is None or len(estimator.classes_) < 2:
         return estimator
-    return answering_from(combined.threshold, estimator, X, y)
+    return answering_from(combined.threshold, estimator, X, y, prepared.metric.positive)
 
 
 def _linear(
@@ -282,7 +290,7 @@ def _linear(
     if not found:
         return {}
     linear: Weighted = [(found[0], 1.0)]
-    if len(chosen) == 1 and chosen[0][0].number == found[0].number:
+    if [trial.candidate.family for trial, _ in chosen] == ["linear"]:
         return None
     (X, y), task = prepared.train_part, prepared.table.target.task
     estimator = voting(linear, X, y, task, prepared.metric, seed)
@@ -322,6 +330,10 @@ def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: O
         ],
         ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
         augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
+        passed_over=None if (passed := searched.passed_over) is None else ReportedPassedOver(
+            name=named(passed.weights), score=passed.score, served=searched.weights[0][0].score,
+            gain=passed.gain, error=passed.error,
+        ),
     )  # fmt: skip
 
 

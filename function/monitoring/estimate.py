@@ -19,20 +19,29 @@ from onnxlet.function.arrays import Array
 Counts = Sequence[Array]
 
 
+def positive_index(manifest: Mapping[str, Any]) -> int:
+    """Which of a model's two classes precision, recall and F1 are of: without a word the second."""
+    classes = manifest.get("classes") or []
+    return int(not (len(classes) == 2 and classes[0] == manifest.get("positive")))
+
+
 def classification(
-    counts: Counts, calibrated: Sequence[Sequence[float] | Array]
+    counts: Counts, calibrated: Sequence[Sequence[float] | Array], positive: int = 1
 ) -> dict[str, float | None]:
     """Expected accuracy, precision, recall, F1 and ROC AUC, by name.
 
     The counts are for each counted class (of two classes the second one) the rows in each step of
     its calibration map, of shape (2, steps): those answered as another class, then those answered
     as this one. For each of these classes there is the calibrated probability of each step that the
-    class is right. Of more than two classes the figures are means over classes (macro). A share of
-    nothing is 0, as it is in scikit-learn; a ROC AUC without both kinds of rows is None.
+    class is right. Of two classes the figures are of the one with the index `positive`, of more
+    they are means over classes (macro). A share of nothing is 0, as it is in scikit-learn; a ROC
+    AUC without both kinds of rows is None.
     """
     rows = int(counts[0].sum())
     if not rows:
         return dict.fromkeys(("accuracy", "precision", "recall", "f1", "roc_auc"))
+    if len(counts) == 1 and positive == 0:  # the same rows from the other side, by rising score
+        counts, calibrated = [counts[0][::-1, ::-1]], [1 - np.asarray(calibrated[0])[::-1]]
     figures = []
     accurate = 0.0
     for table, shares in zip(counts, calibrated, strict=True):
@@ -83,12 +92,12 @@ def regression(counts: Array, absolute_error: Sequence[float]) -> dict[str, floa
     return {"mean_absolute_error": float(counts @ errors / rows) if rows else None}
 
 
-def of(entry: Mapping[str, Any], counts: Counts) -> dict[str, float | None]:
-    """Expected performance by a manifest's `estimate`.
+def of(entry: Mapping[str, Any], counts: Counts, positive: int = 1) -> dict[str, float | None]:
+    """Expected performance by a manifest's `estimate`, of two classes of the positive one.
 
     The counts are of a classifier for each counted class, of shape (2, steps); of a regressor one
     of shape (bins,) or (1, bins).
     """
     if "classes" in entry:
-        return classification(counts, [each["calibrated"] for each in entry["classes"]])
+        return classification(counts, [e["calibrated"] for e in entry["classes"]], positive)
     return regression(counts[0].ravel(), entry["absolute_error"])

@@ -117,7 +117,7 @@ class Layout:
         self._columns: list[tuple[Key, int]] = []  # of the matrix of numbers: array, position there
         self._texts: dict[Key, Texts] = {}
         self._steps: list[Steps] = []
-        self._estimate = estimate = manifest.get("estimate") or {}
+        self._manifest, estimate = manifest, manifest.get("estimate") or {}
         members = self._lay_out_features(signature, manifest, "classes" in estimate)
         if "classes" in estimate:
             self._lay_out_steps(estimate, manifest["classes"], signature)
@@ -210,7 +210,8 @@ class Layout:
         from onnxlet.function.monitoring import estimate  # rarely needed
 
         found = [np.stack([counts[bins] for bins in spans]) for spans in self.expected]
-        return estimate.of(self._estimate, found)
+        positive = estimate.positive_index(self._manifest)
+        return estimate.of(self._manifest["estimate"], found, positive)
 
     @property
     def dtypes(self) -> list[type[np.generic]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.monitoring import realised
+from onnxlet.function.monitoring.estimate import positive_index
 from onnxlet.function.monitoring.readers import Labels, NumberAnswers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
@@ -143,7 +144,8 @@ def kind_of(manifest: Mapping[str, Any]) -> str:
 def _reader(manifest: Mapping[str, Any]) -> Labels | NumberAnswers:
     estimate = manifest.get("estimate")
     if kind_of(manifest) == "labels":
-        return Labels(manifest.get("classes") or OUTLIER, estimate)
+        positive = positive_index(manifest)
+        return Labels(manifest.get("classes") or OUTLIER, estimate, positive)
     outputs = manifest["signature"]["outputs"]
     shape = next(each["shape"] for each in outputs if each["name"] == "prediction")
     return NumberAnswers(

@@ -46,10 +46,15 @@ def _bins(confidence: Array) -> Array:
 
 
 class Labels:
-    """Reads answers of a classifier, by its classes and the manifest's `estimate`."""
+    """Reads answers of a classifier, by its classes and the manifest's `estimate`.
 
-    def __init__(self, classes: Sequence[Any], entry: Mapping[str, Any] | None) -> None:
-        self.size = len(classes)
+    Of two classes figures are of the one with the index `positive`.
+    """
+
+    def __init__(
+        self, classes: Sequence[Any], entry: Mapping[str, Any] | None, positive: int = 1
+    ) -> None:
+        self.size, self.positive = len(classes), positive
         self._index = {label: index for index, label in enumerate(classes)}
         self.counted = [1] if self.size == 2 else list(range(self.size))  # that are calibrated
         fits = entry is not None and len(entry["classes"]) == len(self.counted)
@@ -79,14 +84,15 @@ class Labels:
     def figures(self, parts: Sequence[LabelSums]) -> dict[str, Any]:
         """The figures over all rows of some sums; None where they are not defined.
 
-        Of two classes precision, recall and F1 are the second one's; of more they are means over
+        Of two classes precision, recall and F1 are the positive one's; of more they are means over
         the classes, as those of `estimate` are; a share of nothing is 0, as it is in scikit-learn.
         `estimated` has `rows` of its own: those that have a probability, or a score.
         """
         rows = sum(part.rows for part in parts)
         found: dict[str, Any] = {"rows": rows, "accuracy": int(_sum(parts, "hits")) / rows}
         if self.size <= MOST_CLASSES:
-            found |= _of_classes(_sum(parts, "confusion"), self.counted)
+            rated = [self.positive] if self.size == 2 else self.counted
+            found |= _of_classes(_sum(parts, "confusion"), rated)
         scores, truths = map(np.concatenate, zip(*(part.ranks for part in parts), strict=True))
         if len(scores) == rows and not np.isnan(scores).any():
             found["roc_auc"] = _roc_auc(scores, truths)
@@ -102,7 +108,7 @@ class Labels:
         counts = [np.sum(tables, axis=0) for tables in zip(*(p.steps for p in parts), strict=True)]
         if not counts or not counts[0].any():
             return None
-        return {"rows": int(counts[0].sum()), **estimate.of(self.estimate, counts)}
+        return {"rows": int(counts[0].sum()), **estimate.of(self.estimate, counts, self.positive)}
 
     def _steps(self, values: Array) -> Array:
         if not self._edges:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _num_samples
 
+from onnxlet.convert.describe import Described, Descriptions
 from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.evaluation.errors import MOST_LABELS, few_labels
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
@@ -34,13 +37,22 @@ def data(case: Evaluation) -> Data:
         unrefitted=measured.unrefitted,
         notes=[*measured.notes],
         target=_target(case),
-        columns=_columns(case) if measured.columns is None else list(measured.columns),
+        columns=_described(
+            _columns(case) if measured.columns is None else measured.columns,
+            measured.descriptions or Descriptions(),
+        ),
     )
 
 
 def _refitted_rows(case: Evaluation) -> int | None:
     served = case.measured.served
     return None if served is None else served.manifest.get("refitted", {}).get("rows")
+
+
+def _described(columns: Sequence[Column], said: Descriptions) -> list[Column]:
+    """With what is said of each."""
+    about = [(one, said.columns.get(one.name, Described())) for one in columns]
+    return [replace(one, unit=each.unit, description=each.text) for one, each in about]
 
 
 def _target(case: Evaluation) -> TargetBins | TargetLabels | None:

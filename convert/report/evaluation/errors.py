@@ -112,13 +112,16 @@ def _by_prediction(predicted: Array, off: Array) -> list[PredictionBin]:
 
 def worst(case: Evaluation) -> tuple[list[WorstRow], str]:
     """The rows that are furthest off, by position in X_test; and what their error is."""
-    off, what = _errors(case)
+    off, what = errors(case)
     first = np.lexsort((case.rows, -off))[:WORST]
-    rows = case.rows[first].tolist()
-    return [WorstRow(row=r, error=short(e)) for r, e in zip(rows, off[first], strict=True)], what
+    places, rows = case.measured.places, case.rows[first]
+    stand = [None] * len(rows) if places is None else places.at(rows).numbers.tolist()
+    each = zip(rows.tolist(), stand, off[first], strict=True)
+    return [WorstRow(row=r, place=p, error=short(e)) for r, p, e in each], what
 
 
-def _errors(case: Evaluation) -> tuple[Array, str]:
+def errors(case: Evaluation) -> tuple[Array, str]:
+    """The error of each test row, float64 (rows,), and what it is."""
     truth, answered = case.truth, case.answered
     if case.task == "regression":
         off = np.abs(truth.values - answered.prediction)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
 from onnxlet.convert.report.evaluation.data import data
 from onnxlet.convert.report.evaluation.errors import confusion, over_time, residuals, worst
-from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, answer_test_rows
 from onnxlet.convert.report.evaluation.fairness import fairness
 from onnxlet.convert.report.evaluation.importance import dependence, importance
 from onnxlet.convert.report.evaluation.learning import Refits, learning
@@ -24,17 +26,26 @@ from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity, as_js
 def findings(measured: Measured) -> dict[str, Any]:
     """Every figure of the report, as plain JSON: what can't be said is None.
 
-    The same data and seed give the same figures, except for the times below `serving`; and where
-    refitting takes longer than `seconds`, for what is left out then. Raises Refusal where the
-    model's answers can't be right or wrong, or y_test is not what it answers.
+    Raises Refusal where the model's answers can't be right or wrong, or y_test is not what it
+    answers.
     """
-    about = answer_test_rows(measured)
+    return findings_of(answer_test_rows(measured))
+
+
+def findings_of(about: Evaluation) -> dict[str, Any]:
+    """Every figure of the report of answered test rows, as plain JSON: what can't be said is None.
+
+    The same data and seed give the same figures, except for the times below `serving`; and where
+    refitting takes longer than `seconds`, for what is left out then.
+    """
+    measured = about.measured
     example = call(about)
     served = serving(about, example.row)  # first: a second process needs memory while it lasts
     found = scores(about)
     important = importance(about)
     refits = Refits(about)
     wrong, error = worst(about)
+    places, said = measured.places, measured.descriptions or Descriptions()
     every = Findings(
         format=FORMAT,
         name=measured.name,
@@ -42,6 +53,8 @@ def findings(measured: Measured) -> dict[str, Any]:
         task=about.task,
         outputs=about.outputs,
         target=measured.target,
+        unit=said.target.unit,
+        description=said.target.text,
         positive=about.positive,
         classes=about.model.classes if about.task != "regression" else None,
         origin=measured.origin,
@@ -65,6 +78,8 @@ def findings(measured: Measured) -> dict[str, Any]:
         learning=learning(about, refits),
         worst=wrong,
         worst_error=error,
+        worst_unit=places and places.unit,
+        worst_file=(places and PurePath(places.file).name) or None,
         search=measured.search,
         fairness=fairness(about, refits),
         parity=parity((measured.served or measured.model).manifest),

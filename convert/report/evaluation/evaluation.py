@@ -266,7 +266,10 @@ def _truth(
         count = int((indices >= len(classes)).sum())
         shown = listed([name(label, 40) for label in labels[len(classes) :]])
         notes.append(f"true labels of test rows that the model never answers: {shown} ({count})")
-    positive = classes.index(measured.positive) if measured.positive in classes else 1
+    said = measured.positive
+    if said is None:
+        said = measured.model.manifest.get("positive")
+    positive = classes.index(said) if said in classes else 1
     return Truth(indices, labels, positive, len(unknown))
 
 

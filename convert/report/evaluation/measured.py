@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.report.form.findings import Column, Search
+from onnxlet.convert.tables.places import Places
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
 
@@ -34,7 +36,7 @@ class Measured:
     task: str | None = None  # binary, multiclass or regression; None is read from the model
     target: str | None = None  # the name of what is answered
     described: str | None = None  # the estimator in one line; None is made of its parts' names
-    positive: Any = None  # the class that rates are of; None is the second of two
+    positive: Any = None  # the class that rates are of; None is the manifest's, or the second
     X_train: Any = None  # the rows that it was fitted on
     y_train: Any = None  # their answers
     # What is served, where that was fitted on X_test as well, once it was measured; None: `model`.
@@ -65,6 +67,10 @@ class Measured:
     columns: Sequence[Column] | None = None  # None is made of X_test
     split: str | None = None  # how test rows were chosen, in a sentence
     notes: Sequence[str] = ()  # what the reader should know of the data
+    descriptions: Descriptions | None = None  # what is said of the target and of columns
     rows: int | None = None  # in the whole table; None is those of X_train and X_test
+    # Where X_test's rows stand in the user's own table; None where only their positions are known.
+    places: Places | None = None
+    decimal: str = ""  # "comma" where that table has decimal commas: the table of test rows, too
     seed: int = 0  # of all samples and draws
     seconds: float = 10.0  # that refitting may take

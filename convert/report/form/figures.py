@@ -192,6 +192,7 @@ class WorstRow:
     """A row by its position in X_test."""
 
     row: int
+    place: int | None = None  # in the user's own table, from 1, where that is known
     error: float
 
 

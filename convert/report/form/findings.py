@@ -40,6 +40,8 @@ class Column:
     used: bool
     missing: int  # rows
     distinct: int
+    unit: str | None = None  # as its owner writes it
+    description: str | None = None  # likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +199,17 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedOver:
+    """What is not served, as the linear model is about as good; scores are of the same folds."""
+
+    name: str
+    score: float | None
+    served: float | None  # the linear model's score
+    gain: float | None  # over it, positive
+    error: float | None  # the gain's standard error
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """What a training has tried."""
 
@@ -207,6 +220,7 @@ class Search:
     trials: list[Trial]
     ensemble: list[EnsembleMember] | None = None
     augmentation: Augmentation | None = None
+    passed_over: PassedOver | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +276,8 @@ class Findings:
     task: str  # binary, multiclass or regression
     outputs: int | None = None
     target: str | None = None
+    unit: str | None = None  # of the target, as its owner writes it
+    description: str | None = None  # likewise
     positive: Any = None  # the label that rates are of
     classes: list[Any] | None = None
     origin: str | None = None  # the command that it comes from
@@ -281,6 +297,8 @@ class Findings:
     learning: Learning | None = None
     worst: list[WorstRow] | None = None
     worst_error: str | None = None  # what the error of the worst rows is
+    worst_unit: str | None = None  # line, row, ...: what the places of the worst rows count
+    worst_file: str | None = None  # the name of the file that they stand in
     search: Search | None = None
     fairness: list[Fairness] | None = None
     parity: Parity | None = None

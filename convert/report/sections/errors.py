@@ -25,7 +25,7 @@ from onnxlet.convert.report.form.wording import (
     plural,
     share,
 )
-from onnxlet.convert.report.sections.section import Section, inside, of_part
+from onnxlet.convert.report.sections.section import Section, in_unit, inside, of_part
 
 MARGINS = (28, 14, 42, 58)
 
@@ -76,7 +76,7 @@ def over_time(about: OverTime, found: Findings) -> str:
 def residuals(within: list[Within], found: Findings) -> str:
     """How far off half and most answers are."""
     parts = [
-        f"{round(100 * each.share)}\u202f% are off by at most {number(each.error)}"
+        f"{round(100 * each.share)}\u202f% are off by at most {number(each.error)}{in_unit(found)}"
         for each in within
     ]
     return f"Of the answers {listed(parts)}."
@@ -102,11 +102,28 @@ def by_prediction(bins: list[PredictionBin], found: Findings) -> str:
 def worst(rows: list[WorstRow], found: Findings) -> str:
     """What the list of the worst rows is for."""
     first = rows[0]
+    most = f"{number(first.error)}{in_unit(found)}, in {place(found, first)}"
     return (
-        f"The largest error is {number(first.error)}, in row {count(first.row)} of the "
-        "test rows, counted from 0: look these up in your own table; often it is the table that is "
-        "wrong."
+        f"The largest error is {most}: look these up in your own table; often it is the table that "
+        "is wrong. All test rows with their answers are in report.csv."
     )
+
+
+def place(found: Findings, row: WorstRow) -> str:
+    """Where a row stands, inside a sentence."""
+    if row.place is None:
+        return f"row {count(row.row)} of the test rows, counted from 0"
+    of = f" of {name(found.worst_file, 60)}" if found.worst_file else ", counted from 1"
+    unit, _, rest = (found.worst_unit or "row").partition(" ")
+    return f"{unit} {count(row.place)}{f' {rest}' if rest else ''}{of}"
+
+
+def placed(found: Findings) -> tuple[str, list[int]]:
+    """What the places of the worst rows count, and these."""
+    rows = found.worst or []
+    if any(row.place is None for row in rows):
+        return "test row", [row.row for row in rows]
+    return found.worst_unit or "row", [row.place for row in rows if row.place is not None]
 
 
 @of_part(lambda found: found.residuals, None)

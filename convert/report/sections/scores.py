@@ -15,6 +15,7 @@ from onnxlet.convert.report.form.wording import (
     number,
     plural,
 )
+from onnxlet.convert.report.sections.plain import in_plain_words
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
 
 AHEAD = "clearly better than"
@@ -39,8 +40,13 @@ def called(baseline: Baseline, longest: int = 160) -> str:
     return known[0] if known else name(baseline.name, longest)
 
 
+def answers(found: Findings) -> list[str]:
+    """What the report begins with: how good the model is in plain words, and by its metric."""
+    return [said for said in (in_plain_words(found), answer(found)) if said]
+
+
 def answer(found: Findings) -> str:
-    """How good, against what, how sure: the sentence that the report begins with."""
+    """How good, against what, how sure."""
     if not found.scores:
         return NO_SCORES
     first = found.scores[0]

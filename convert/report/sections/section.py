@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from onnxlet.convert.report.form.figures import Ranged
-from onnxlet.convert.report.form.findings import Findings, Importance, Learning
+from onnxlet.convert.report.form.findings import Column, Findings, Importance, Learning
 from onnxlet.convert.report.form.wording import name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
@@ -78,6 +78,17 @@ def metric_of(found: Findings, part: Importance | Learning) -> str:
     """The metric of a part, as it stands inside a sentence."""
     known = {score.metric: score.title for score in found.scores or []}
     return inside(name(part.title or known.get(part.metric, part.metric)))
+
+
+def in_unit(found: Findings) -> str:
+    """The target's unit behind a number of its own; empty where nobody says it."""
+    return f"\u00a0{name(found.unit, 20)}" if found.unit and found.task == "regression" else ""
+
+
+def described(about: Column | Findings) -> str:
+    """What the owner says of a column or of the target: its unit, and a text; else empty."""
+    said = [f"in {name(about.unit, 20)}"] if about.unit else []
+    return ": ".join([*said, *([name(about.description, 300)] if about.description else [])])
 
 
 def positive(found: Findings) -> str:

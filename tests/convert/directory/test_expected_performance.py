@@ -24,9 +24,9 @@ from tests.function.monitoring.models import customers
 NUMBERS = ["age", "visits"]
 
 
-def made(model: Any, X: Any, y: Any) -> Any:
+def made(model: Any, X: Any, y: Any, positive: int = 1) -> Any:
     task = task_of(model)
-    return expected_performance(task, task.answers(model, X), y)
+    return expected_performance(task, task.answers(model, X), y, positive)
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +35,34 @@ def table() -> tuple[Any, Any]:
     return X[NUMBERS], y
 
 
-def test_of_two_classes(table: tuple[Any, Any]) -> None:
+@pytest.mark.parametrize("number", [1, 0])
+def test_of_two_classes(table: tuple[Any, Any], number: int) -> None:
     X, y = table
     model = LogisticRegression().fit(X[:2000], y[:2000])
-    found = made(model, X[2000:4000], y[2000:4000])
+    found = made(model, X[2000:4000], y[2000:4000], number)
 
     [entry] = found["classes"]
     answered, p = model.predict(X[4000:]), model.predict_proba(X[4000:])[:, 1]
     step = np.searchsorted(entry["edges"], p, side="left")
     size = len(entry["calibrated"])
     counts = [np.bincount(step[answered == c], minlength=size) for c in model.classes_]
-    expected = estimate.of(found, [np.array(counts)])
+    expected = estimate.of(found, [np.array(counts)], number)
     truth = y[4000:]
     assert expected["accuracy"] == pytest.approx(metrics.accuracy_score(truth, answered), abs=0.03)
-    positive = truth == model.classes_[1]
-    assert expected["roc_auc"] == pytest.approx(metrics.roc_auc_score(positive, p), abs=0.03)
+    positive = truth == model.classes_[number]
+    area = metrics.roc_auc_score(truth == model.classes_[1], p)
+    assert expected["roc_auc"] == pytest.approx(area, abs=0.03)
     for name, score in (
         ("precision", metrics.precision_score),
         ("recall", metrics.recall_score),
         ("f1", metrics.f1_score),
     ):
-        realised = score(positive, answered == model.classes_[1])
+        realised = score(positive, answered == model.classes_[number])
         assert expected[name] == pytest.approx(realised, abs=0.04)
     held_out = found["held_out"]
+    got = model.predict(X[2000:4000]) == model.classes_[number]
+    recall = metrics.recall_score(y[2000:4000] == model.classes_[number], got)
+    assert held_out["recall"] == pytest.approx(recall)
     assert held_out["accuracy"] == pytest.approx(model.score(X[2000:4000], y[2000:4000]))
 
 

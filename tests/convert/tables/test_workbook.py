@@ -35,6 +35,17 @@ def refused(tmp_path: Path, content: bytes, sheet: str = "") -> WrongUse:
     return caught.value
 
 
+def test_each_row_knows_its_row_of_the_sheet(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Sales\nof 2026", None], [None, None], *TABLE[:2]]
+    rows += [[2.5, "y\n\ny"], [3.0, "z"]]
+    for sheet, top in (("", 3), ("S!A3:B6", 3), ("S!A1:B6", 1)):
+        (tmp_path / "book.xlsx").write_bytes(xlsx({"S": rows}))
+        found = read_table(str(tmp_path / "book.xlsx"), 0, how=HowRead(sheet))
+        assert found.frame["a"].astype(float).tolist() == [1, 2.5, 3], (sheet, top)
+        assert found.places.unit == "row of the sheet"
+        assert found.places.numbers.tolist() == [4, 5, 6]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_what_libreoffice_wrote(path: Path) -> None:
     frame = read_table(str(path), 0).frame

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.build import PROMISED
+from onnxlet.convert.about import PROMISED
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.report.evaluation.measured import Measured
@@ -20,7 +20,7 @@ from onnxlet.convert.train import refit, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.ensemble import fitted
 from onnxlet.convert.train.preparing import Options
-from onnxlet.convert.train.refit import ModelDestination, proven_files
+from onnxlet.convert.train.refit import ModelDestination, model_files
 from onnxlet.convert.train.training import Trained, summary_lines, train
 from tests.convert.train.candidates import Here
 
@@ -136,7 +136,7 @@ def answering_badly(*given: Any) -> Any:
 def refusing(*given: Any) -> Any:
     if len(given) > 4:  # the model as it was measured is proven without a manifest of another
         raise Refusal("no conversion answers alike", "")
-    return proven_files(*given)
+    return model_files(*given)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def refusing(*given: Any) -> Any:
     [
         ("fitted", raising, "fitting on all rows raised ValueError: it diverges on purpose"),
         ("fitted", answering_badly, "it answers the test rows worse for having learned from them"),
-        ("proven_files", refusing, "it can't be served: no conversion answers alike"),
+        ("model_files", refusing, "it can't be served: no conversion answers alike"),
     ],
 )
 def test_where_the_refit_can_not_be_trusted_the_measured_model_is_served(

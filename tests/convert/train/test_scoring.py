@@ -140,3 +140,17 @@ def test_of_equal_thresholds_the_nearest_to_a_half_is_taken() -> None:
 
 def test_rows_of_one_class_choose_no_threshold() -> None:
     assert best_threshold(np.zeros(5, bool), np.linspace(0, 1, 5), METRICS["f1"]) == USUAL
+
+
+@pytest.mark.parametrize("name", ["f1", "average_precision", "roc_auc", "log_loss", "mcc"])
+def test_rates_are_of_the_positive_class_whichever_it_is(name: str) -> None:
+    chosen = folds(4)
+    rows = np.concatenate([valid for _, valid in chosen])
+    turned = np.where(Y == "yes", "A", "B").astype(object)  # the positive one comes first
+    first = scorer(METRICS[name]._replace(positive=0), turned, np.array(["A", "B"]), chosen)
+    second = scorer(METRICS[name], Y, LABELS, chosen)
+    assert first.worth(ANSWERS[rows][:, ::-1]) == pytest.approx(second.worth(ANSWERS[rows]))
+    assert first.error(ANSWERS[rows][:, ::-1]) == pytest.approx(second.error(ANSWERS[rows]))
+    other = scorer(METRICS[name], turned, np.array(["A", "B"]), chosen)
+    of_one = name in ("f1", "average_precision")
+    assert (other.worth(ANSWERS[rows][:, ::-1]) != second.worth(ANSWERS[rows])) == of_one

@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train import search as searching
+from onnxlet.convert.train.ensemble import why_linear
 from onnxlet.convert.train.race import Budget, SearchProgress
+from onnxlet.convert.train.scoring import scorer
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Candidate, Job, Searched, TrainingData, Trial, evaluate
 from onnxlet.function.errors import WrongUse
@@ -281,3 +286,61 @@ def test_on_a_terminal_one_line_says_what_is_tried_and_the_best_so_far() -> None
     assert any(what.startswith("linear") for what, _, _ in seen)
     assert "; best so far ROC AUC 0." in seen[-1][0]
     assert seen[-1][1:] == (2, 2)
+
+
+def nearly_linear(seed: int) -> Candidate:
+    """A linear model of another penalty, whose family says nothing of that."""
+
+    def make(parameters: Any, seed: int) -> Any:
+        return make_pipeline(StandardScaler(), Ridge(alpha=parameters["alpha"]))
+
+    return Candidate("ridge", "ridge", {"alpha": 10.0**seed}, make)
+
+
+def test_a_linear_model_is_served_where_nothing_is_clearly_better() -> None:
+    data = made.regression(2000, seed=3)  # one repeat
+    y, folds = data.trained[1], [valid for _, valid in data.splits.folds]
+    candidates = [made.constant("regression"), made.linear("regression")]
+    candidates += [nearly_linear(seed) for seed in range(-2, 3)]
+    found = searched(data, candidates)
+    linear = found.trials[1]
+    passed = found.passed_over
+    assert passed is not None
+    assert found.weights == [(linear, 1.0)]
+    answers = np.sum([weight * out_of_fold(t) for t, weight in passed.weights], axis=0)
+    one, more = (
+        np.array([np.sqrt(np.mean((y[v] - said[v]) ** 2)) for v in folds])
+        for said in (out_of_fold(linear), answers)
+    )
+    assert passed.score == pytest.approx(more.mean())
+    assert passed.gain == pytest.approx((one - more).mean(), abs=1e-12)
+    assert passed.error == pytest.approx((one - more).std(ddof=1) / np.sqrt(5))
+    assert 0 <= passed.gain <= 2 * passed.error
+    assert why_linear(found, METRICS["rmse"]).startswith(
+        f"linear is served, {METRICS['rmse'].title} {linear.score:.5g} over the folds: "
+    )
+    assert searched(data, candidates, small=True).passed_over is None
+
+
+def test_what_is_clearly_better_than_a_linear_model_is_served() -> None:
+    data = made.binary(2000)
+    data = data._replace(y=np.where(data.X["b"] * data.X["c"] > 0, "yes", "no").astype(object))
+    better = searched(data, [made.constant(), made.linear(), made.tree(6)])
+    assert better.passed_over is None
+    assert why_linear(better, METRICS["roc_auc"]) == ""
+    assert "tree" in {trial.candidate.name for trial, _ in better.weights}
+
+
+def test_a_few_rows_that_are_far_off_do_not_hide_a_better_model() -> None:
+    random = np.random.default_rng(0)
+    y = random.normal(size=500)
+    folds = [(np.arange(0), part) for part in np.array_split(np.arange(500), 5)]
+    judged = scorer(METRICS["rmse"], y, None, folds)
+    one, other = y + random.normal(0, 0.1, 500), y + random.normal(0, 0.3, 500)
+    assert judged.clearly_better(one, other)
+    assert not judged.clearly_better(other, one)
+    assert not judged.clearly_better(one, one)
+    far = one.copy()
+    far[[3, 480]] += 8
+    assert not judged.difference(far, other).mean > 2 * judged.difference(far, other).error
+    assert judged.clearly_better(far, other)

@@ -307,6 +307,52 @@ def test_what_is_read_is_a_table(write: Write) -> None:
     assert table.frame.index.equals(pd.RangeIndex(2))
 
 
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("a,b\n1,x\n2,y\n3,z", [2, 3, 4]),
+        ("a,b\r\n1,x\r\n\r\n2,y\r\n3,z\r\n", [2, 4, 5]),
+        ("\n\na,b\n1,x\n   \n2,y\n3,z\n", [4, 6, 7]),
+        ('a,b\n1,"x\nx\n\nx"\n2,y\n3,z\n', [2, 6, 7]),
+        ("a,b\r1,x\r2,y\r3,z\r", [2, 3, 4]),
+        ("Sales of 2026\n\na;b\n1;x\n2;y\na;b\n3;z\n", [4, 5, 7]),
+        ('a;b\n1,5;"x;\nx"\n2,5;y\n\n3,25;z\n', [2, 4, 6]),
+        ("a,b\n1,x\n2\n3,z\n", [2, 3, 4]),
+    ],
+)
+def test_each_row_knows_its_line(write: Write, content: str, lines: list[int]) -> None:
+    table = read_table(write("r.csv", content), 0)
+    assert (table.places.unit, table.places.file) == ("line", "r.csv")
+    assert table.places.numbers.tolist() == lines
+    text = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for line, first in zip(lines, table.frame.iloc[:, 0], strict=True):  # of the very file
+        assert text[line - 1].startswith(str(first)[0])
+
+
+def test_rows_of_a_sample_know_their_lines(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"{i},t\n" + "\n" * (i % 7 == 0) for i in range(5000))
+    path = write("r.csv", f"a,b\n{rows}")
+    monkeypatch.setattr(module, "MOST_ROWS", 700)
+    monkeypatch.setattr(csv_rows, "CELLS_AT_ONCE", 1)
+    table = read_table(path, 3)
+    text = Path(path).read_text().split("\n")
+    lines = [text[line - 1] for line in table.places.numbers]
+    assert lines == [f"{i},t" for i in table.frame["a"]]
+
+
+def test_other_tables_have_rows_that_are_counted(tmp_path: Path, write: Write) -> None:
+    frame = pd.DataFrame({"a": range(5), "y": range(5)})
+    parquet.write_table(pa.Table.from_pandas(frame), tmp_path / "r.parquet", row_group_size=2)
+    sources: list[Any] = [
+        str(tmp_path / "r.parquet"),
+        write("r.json", frame.to_json(orient="records")),
+        frame.set_axis(list("vwxyz"), axis=0),
+    ]
+    for source in sources:
+        places = module.rows_of(source, "y", 0, lambda line: None).places
+        assert (places.unit, places.numbers.tolist()) == ("row", [1, 2, 3, 4, 5])
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
 def test_spaces_are_no_part_of_a_name(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({" Größe ": np.arange(80.0), "b\u00a0": 1.0, " y": np.arange(80) % 2})

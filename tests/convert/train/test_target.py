@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.train.target import Target, read_target
+from onnxlet.convert.train.target import Target, read_target, wrong_for_target
 from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import objects
 
@@ -19,8 +19,8 @@ random = np.random.default_rng(0)
 X = random.normal(size=ROWS)
 
 
-def read(y: Any, task: str | None = None) -> Target:
-    return read_target(pd.DataFrame({"x": X[: len(y)], "y": y}), "y", task)
+def read(y: Any, task: str | None = None, positive: Any = None) -> Target:
+    return read_target(pd.DataFrame({"x": X[: len(y)], "y": y}), "y", task, positive)
 
 
 def refused(y: Any, task: str | None = None) -> WrongUse:
@@ -121,12 +121,47 @@ def test_classes_that_are_written_almost_alike_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "last"), [(("rare", "usual"), "usual"), ((3, 7), "7"), ((True, False), "True")]
+    ("values", "label", "why"),
+    [
+        (("rare", "usual"), "usual", "the last in order"),
+        ((3, 7), 7, "the last in order"),
+        (("a", "a", "b"), "b", "the rarer one"),
+        (("a", "b", "b"), "a", "the rarer one"),
+        ((1, 2, 2), 1, "the rarer one"),
+        ((0, 1, 1), 1, "which says yes"),
+        ((True, False, True), True, "which says yes"),
+        (("ja", "ja", "nein"), "ja", "which says yes"),
+        (("YES ", "YES ", "no"), "YES ", "which says yes"),
+        (("yes", "ja", "ja"), "yes", "the rarer one"),
+    ],
 )
-def test_the_label_that_rates_are_of_is_named(values: Any, last: str) -> None:
-    assert (
-        f"F1, recall and the like are of '{last}', the last in order" in read(cycle(values)).notes
-    )
+def test_the_label_that_rates_are_of_is_named(values: Any, label: Any, why: str) -> None:
+    target = read(cycle(values))
+    assert (target.positive, type(target.positive)) == (label, type(label))
+    assert np.unique(target.y)[target.positive_index] == label
+    assert f"F1, recall and the like are of '{label}', {why}" in target.notes
+
+
+def test_the_label_that_rates_are_of_is_the_one_that_a_user_names() -> None:
+    values = cycle(("stays", "stays", "Leaves"))
+    for said in ("stays", "STAYS", " stays "):
+        assert read(values, positive=said).positive == "stays"
+    target = read(cycle((0, 0, 1)), positive="0")
+    assert (target.positive, target.positive_index) == (0, 0)
+    assert "F1, recall and the like are of '0', as --positive says" in target.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "message"),
+    [
+        (("a", "b"), "c", "--positive: 'y' has no label 'c'. Its labels are 'a', 'b'."),
+        (("a", "b", "c"), "a", "--positive: expected a target of two labels, got 'y' with 3"),
+        (list(np.arange(40) / 7), "1", "--positive: expected a target of two labels, got 'y' with"),
+    ],
+)
+def test_a_label_that_is_not_there_is_refused(values: Any, positive: str, message: str) -> None:
+    [problem] = wrong_for_target(pd.Series(cycle(values)), "y", None, None, positive)
+    assert f"{problem.message}. {problem.hint}".startswith(message)
 
 
 def test_equal_rows_share_a_number() -> None:

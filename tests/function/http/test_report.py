@@ -52,6 +52,19 @@ def test_it_is_the_file_under_a_policy_that_runs_nothing(asking: Client) -> None
     ]
 
 
+@pytest.mark.parametrize("name", ["report.csv", "report.json", "1/report.csv", "golden.json"])
+def test_test_rows_beside_it_are_never_sent(own: Path, name: str) -> None:
+    for version in ("1", "2"):
+        (own / "iris" / version / "report.csv").write_text("line,truth,answer\n2,Waldo,x\n")
+    asking = client_of(app_of(own))
+    places = ("", "models/iris/", "models/iris/report/../", "models/iris/versions/1/")
+    for path in (f"/{place}{name}" for place in places):
+        answer = asking.get(path)
+        assert answer.status in (400, 404, 405)
+        assert b"Waldo" not in answer.body
+    assert b"Waldo" not in asking.get("/models/iris/report").body
+
+
 def test_of_the_version_that_is_named(asking: Client) -> None:
     assert asking.get("/models/iris/report?version=1").body == b"old"
 

@@ -65,17 +65,19 @@ def reported(manifest: dict[str, Any], answers: Rows, truths: Sequence[Any]) -> 
     return report
 
 
-def test_two_classes_are_as_scikit_learn_counts_them() -> None:
+@pytest.mark.parametrize("label", ["yes", "no"])
+def test_two_classes_are_as_scikit_learn_counts_them(label: str) -> None:
     answers, truths, probabilities = labelled(["no", "yes"], 700)
-    report = reported(classifier(["no", "yes"]), answers, truths)
+    said = {} if label == "yes" else {"positive": label}  # the second one goes without saying
+    report = reported({**classifier(["no", "yes"]), **said}, answers, truths)
 
     got = [each["prediction"] for each in answers]
     assert {k: report[k] for k in ("rows", "accuracy", "precision", "recall", "f1", "roc_auc")} == {
         "rows": 700,
         "accuracy": pytest.approx(metrics.accuracy_score(truths, got), abs=1e-12),
-        "precision": pytest.approx(metrics.precision_score(truths, got, pos_label="yes")),
-        "recall": pytest.approx(metrics.recall_score(truths, got, pos_label="yes")),
-        "f1": pytest.approx(metrics.f1_score(truths, got, pos_label="yes")),
+        "precision": pytest.approx(metrics.precision_score(truths, got, pos_label=label)),
+        "recall": pytest.approx(metrics.recall_score(truths, got, pos_label=label)),
+        "f1": pytest.approx(metrics.f1_score(truths, got, pos_label=label)),
         "roc_auc": pytest.approx(metrics.roc_auc_score(truths, probabilities[:, 1])),
     }
     assert report["estimated"] is None
@@ -160,6 +162,17 @@ def test_the_estimate_is_of_the_same_rows() -> None:
     got = np.array([each["prediction"] == "yes" for each in answers])
     right = np.where(got, chance, 1 - chance)
     hits = chance[got].sum()
+    from_other_side = reported(
+        {**classifier(["no", "yes"], estimate), "positive": "no"}, answers, truths
+    )["estimated"]
+    misses = (1 - chance)[~got].sum()
+    assert from_other_side == {
+        **report["estimated"],
+        "precision": pytest.approx(misses / (~got).sum()),
+        "recall": pytest.approx(misses / (1 - chance).sum()),
+        "f1": pytest.approx(2 * misses / ((~got).sum() + (1 - chance).sum())),
+        "roc_auc": pytest.approx(report["estimated"]["roc_auc"]),
+    }
     assert report["estimated"] == {
         "rows": 400,
         "accuracy": pytest.approx(right.mean()),

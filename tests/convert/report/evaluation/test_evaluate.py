@@ -36,6 +36,7 @@ MEMBERS = {
     "threshold", "importance", "dependence", "learning", "worst", "search", "fairness", "parity",
     "serving", "call", "use", "notes", "metric", "outputs", "worst_error",
     "over_time",
+    "worst_unit", "worst_file", "unit", "description",
 }  # fmt: skip
 
 
@@ -212,6 +213,8 @@ def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: 
         "used": False,
         "missing": 0,
         "distinct": 2,
+        "unit": None,
+        "description": None,
     }
 
 
