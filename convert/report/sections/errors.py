@@ -59,10 +59,11 @@ def matrix(about: Confusion) -> Iterator[tuple[Any, list[int]]]:
 def over_time(about: OverTime, found: Findings) -> str:
     """Whether the latest test rows are answered as the earliest."""
     metric = inside(found.metric.title) if found.metric else "score"
+    regions = "intervals" if found.task == "regression" else "sets"
     covered = ""
     if about.first.coverage is not None and about.last.coverage is not None:
         covered = (
-            f" {share(about.asked)} intervals or sets by the errors before hold the truth of "
+            f" {round(100 * about.asked)}\u202f% {regions} by the errors before hold the truth of "
             f"{share(about.first.coverage)} of the first and {share(about.last.coverage)} of the "
             "last ones; truths that are sent to the server make them wider or narrower."
         )
