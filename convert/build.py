@@ -31,6 +31,7 @@ from onnxlet.convert.directory.model_directory import (
     write_version,
 )
 from onnxlet.convert.directory.reference_statistics import column_statistics, reference_statistics
+from onnxlet.convert.directory.unusual import unusual
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
@@ -145,6 +146,8 @@ def build(
         "statistics": column_statistics(*described),
         **_monitored(model, described, rows, task, answers, source.y_test, metrics),
     }
+    if compared := unusual(model, about, described.rows, rows):
+        about["unusual"] = compared
     summary = source.estimator if isinstance(source.estimator, Summary) else None
     background = None
     if summary is None:
