@@ -237,7 +237,7 @@ function outputsOf({ rows, classes }) {
   return Object.entries(sample.answer).flatMap(([name, value]) => {
     const of = (row) => row.answer ? row.answer[name] : null, at = (index) => (row) => (of(row) || [])[index];
     const flat = Array.isArray(value) && value.length <= MOST_COLUMNS && value.every((each) => each === null || typeof each !== "object");
-    if (name === "unusual") return [[name, (row) => of(row) && reasonsOf(of(row)).map(([column, text]) => column ? `${column}: ${text}` : text).join(". ")]];
+    if (name === "unusual") return answered.every(({ answer }) => !answer.unusual) ? [] : [[name, (row) => of(row) && reasonsOf(of(row)).map(([column, text]) => column ? `${column}: ${text}` : text).join(". ")]];
     if (name === "interval" && flat) return [["low", at(0)], ["high", at(1)]];
     if (name === "set" && flat) return [["set", (row) => of(row) && of(row).join("; ")]];
     if (name === "probabilities" && flat && classes && classes.length === value.length) return classes.map((label, index) => [`probability ${label}`, at(index)]);
