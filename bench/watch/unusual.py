@@ -153,10 +153,3 @@ def _impossible(test: Any, train: Any, random: np.random.Generator) -> Any:
         values += [None] if not train[name].isna().any() else []
         wrong.iloc[at, wrong.columns.get_loc(name)] = values[random.integers(len(values))]
     return wrong
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        print(section(Path(folder) / "models", {}))

@@ -31,8 +31,9 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.unusual import HASH_DIGITS, Comparison, hashed
 
 MOST_BYTES = 16_000
-CHANCE = 0.004  # of new rows like the training rows, that numbers may mark by chance; so categories
+CHANCE, NEW = 0.004, 0.006  # of rows like the training rows, marked by numbers, by categories
 TAIL, TAIL_SHARE = 20, 0.1  # outermost numbers by which a tail is judged: at most so many
+DRAWN = 10  # further ones of an exponential tail, that they are averaged with
 MOST_SEEN = 300  # categories of one column that are hashed
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0)  # with a higher score
 MOST_ROWS = 20_000  # whose scores are looked at
@@ -107,15 +108,16 @@ def _margin(ordered: Array, chance: float) -> float:
     """How far beyond the largest of some numbers, in order, so many further ones of them lie.
 
     The excesses of the outermost numbers over the next one are nearly of a generalised Pareto
-    distribution (Pickands 1975); its parameters are by moments (Hosking and Wallis 1987).
+    distribution (Pickands 1975). Its shape is by moments (Hosking and Wallis 1987), which few
+    numbers say little of: it is drawn towards that of an exponential tail, 0.
     """
     count = min(TAIL, max(1, int(TAIL_SHARE * len(ordered))), len(ordered) - 1)
     excess = ordered[len(ordered) - count :] - ordered[-count - 1] if count else np.zeros(1)
     mean, deviation = excess.mean(), excess.std()
     if not deviation > 0 or chance >= count:
         return 0.0
-    ratio = (mean / deviation) ** 2
-    shape, scale = (1 - ratio) / 2, mean * (ratio + 1) / 2
+    shape = (1 - (mean / deviation) ** 2) / 2 * count / (count + DRAWN)
+    scale = mean * (1 - shape)
     times = log(count / chance) if abs(shape) < 1e-6 else ((count / chance) ** shape - 1) / shape
     return float(scale * times - excess[-1])
 
@@ -152,14 +154,14 @@ def _categories(
 
     A new row's is one that was never seen with about the probability that one is seen once only
     (Good 1953): the columns in which that is least come first, as long as all of them together mark
-    CHANCE of rows.
+    NEW of rows.
     """
     counts = {name: Counter(c for c in cells[name] if c is not None) for name in names}
     once = {name: sum(rows == 1 for rows in seen.values()) for name, seen in counts.items()}
     total = 0.0
     for name in sorted(names, key=once.__getitem__):
         total += once[name] / len(cells[name])
-        if total > CHANCE:
+        if total > NEW:
             return
         if len(counts[name]) <= MOST_SEEN:
             hashes = sorted({hashed(str(text)) for text in counts[name]})

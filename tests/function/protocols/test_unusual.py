@@ -186,6 +186,17 @@ def test_on_marks_without_being_asked(setting: Any) -> None:
     assert client.post("/models/few/predict?unusual=true", ROWS).status == 409
 
 
+def test_models_that_have_nothing_to_compare_with_are_named_at_the_start(
+    setting: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    setting("off")
+    assert capfd.readouterr().err == ""
+    setting("on")
+    [line] = capfd.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["models"]) == ("uncompared", ["few"])
+
+
 def test_refuse_is_422(setting: Any) -> None:
     client = setting("refuse")
     answer = client.post("/models/line/predict", ROWS)
