@@ -16,7 +16,7 @@ from bench.score import score
 from bench.serving import beside, handler, silence
 from bench.start import lambda_runtime
 from bench.train import dated, refit, training
-from bench.watch import watch
+from bench.watch import unusual, watch
 
 # By the word that `make bench PART=...` takes: the page's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
@@ -30,6 +30,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "score": ("Scoring", score.section),
     "edge": ("Device", device.section),
     "watch": ("Drift", watch.section),
+    "unusual": ("Unusual rows", unusual.section),
 }
 
 

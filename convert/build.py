@@ -40,6 +40,7 @@ from onnxlet.convert.directory.model_directory import (
     write_version,
 )
 from onnxlet.convert.directory.reference_statistics import column_statistics
+from onnxlet.convert.directory.unusual import unusual
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
@@ -169,6 +170,10 @@ def proven(
     else:
         about["metrics"] = metrics
         about |= monitored(model, described, rows, task, answers, source, metrics)
+    if compared := unusual(model, about, described.rows, rows):
+        about["unusual"] = compared
+        if source.before is not None:  # of rows that were not learned from
+            compared["held_out"] = source.before["unusual"]["held_out"]
     summary = source.estimator if isinstance(source.estimator, Summary) else None
     background = None
     if summary is None:

@@ -71,23 +71,30 @@ class ProvenModel:
         answers = prediction.outputs["prediction"]
         return answers.astype(np.float64) if answers.dtype == np.float32 else answers
 
-    def answer(self, rows: Any) -> dict[str, Any]:
+    def answer(
+        self, rows: Any, *, coverage: float | None = None, unusual: bool = False
+    ) -> dict[str, Any]:
         """The whole answer that an endpoint would send: probabilities, too, where there are any.
 
         Args:
             rows: as `predict` takes them.
+            coverage: of intervals or sets, which are added.
+            unusual: mark rows that are unlike the training rows.
 
         Raises:
             InvalidRows: naming each row and column that is against the signature.
+            NotCalibrated: the build has nothing for the coverage, or to compare rows with.
         """
-        answer: dict[str, Any] = json_text.loads(native.encode(*self._answered(rows)).body)
+        answered = self._answered(rows, coverage=coverage, unusual=unusual)
+        answer: dict[str, Any] = json_text.loads(native.encode(*answered).body)
         return answer
 
-    def _answered(self, rows: Any) -> tuple[Prediction, PredictRequest]:
+    def _answered(self, rows: Any, **options: Any) -> tuple[Prediction, PredictRequest]:
         try:
             columns = self._loaded.signature.columns
             images = any(column.image for column in columns)
-            request = native.from_object({"instances": _instances(rows, len(columns), images)})
+            instances = _instances(rows, len(columns), images)
+            request = native.from_object({"instances": instances, **options})
             return predict(self._loaded, request), request
         except OnnxletError as error:
             raise error.with_traceback(None) from None

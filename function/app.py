@@ -86,6 +86,10 @@ def create_app(
         routes=table(routes),
         performance=performance,
     )
+    if settings.unusual != "off":
+        lacking = [each.name for each in repository.models if "unusual" not in each.manifest]
+        if lacking:
+            request_log.write({"event": "uncompared", "models": lacking})
     app = App(_refusal)
     app.extensions[SERVICE] = service
     for route in service.routes:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnxlet.function.arrays import Array
     from onnxlet.function.inputs.validation import CheckedBatch
     from onnxlet.function.models.model import Model
+    from onnxlet.function.monitoring.unusual import Comparison
 
 JSON = "application/json"
 FEW_ROWS = 100  # whose answer is written at once: a larger one would hold the interpreter
@@ -105,6 +106,9 @@ class PredictRequest(NamedTuple):
     coverage: float | None = None
     wider: float = 1.0  # times as wide as at build its intervals or sets are, by truths since
     k: int | None = None  # how many nearest are wanted, from 1; None leaves it to the model
+    unusual: bool | None = None  # mark rows that are unlike the training rows; None: as is set
+    # What rows are compared with, and refused by; None where none is refused for that.
+    refusing: Comparison | None = None
     options: Any = None  # what the protocol itself needs again when it encodes the answer
 
 
@@ -127,6 +131,9 @@ class Prediction(NamedTuple):
     noted: Mapping[tuple[int, int], Sequence[float]] = {}
     # Of the intervals or sets among the outputs; None where there are none.
     coverage: float | None = None
+    # Of each row that was answered what is unusual, None of an ordinary one; None as a whole where
+    # rows were not compared with training rows.
+    unusual: Sequence[Mapping[str, Any] | None] | None = None
     key: str = ""  # name of the API key that asked; empty where there is none
 
 

@@ -65,6 +65,8 @@ class Settings:
     score_to: str | None = None  # the same of their answers
     score_keep: tuple[str, ...] = ()  # columns of these objects that go along with the answers
     metrics_namespace: str | None = None  # of the CloudWatch metrics in Lambda's log lines, or None
+    # Whether rows unlike the training rows are marked: off (where asked for), on, or refuse.
+    unusual: str = "off"
     # Count what comes in and goes out of models, against their reference statistics.
     watch: bool = True
     # Database that a server keeps answers in until their truth comes, or None.
@@ -144,6 +146,7 @@ class Settings:
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
+            unusual=shaped("ONNXLET_UNUSUAL", "off|on|refuse", "off, on or refuse") or cls.unusual,
             watch=shaped("ONNXLET_WATCH", "on|off", "on or off") != "off",
             keep=Path(keep) if keep else None,
             keep_mb=whole("ONNXLET_KEEP_MB", cls.keep_mb),

@@ -141,11 +141,16 @@ def read(model: Model, rows: Sequence[Cells]) -> CheckedBatch:
     return validate_rows(rows, model.signature, left_out=LeftOut())
 
 
+def free_texts(model: Model) -> set[tuple[int, int]]:
+    """Block and position of the columns whose texts are read, and are no categories."""
+    free = {feed.at for feed in model.signature.token_feeds}
+    return free | ({model.signature.id_feed.at} if model.signature.id_feed else set())
+
+
 def _column_entries(
     model: Model, table: CheckedBatch, texts: CheckedBatch, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    free = {feed.at for feed in model.signature.token_feeds}
-    free |= {model.signature.id_feed.at} if model.signature.id_feed else set()
+    free = free_texts(model)
     feeds = {feed.at: feed for feed in model.signature.token_feeds if feed.noted}
     for number, block in enumerate(model.signature.blocks):
         for position, column in enumerate(block.columns):

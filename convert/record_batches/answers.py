@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.unusual import Found
 
 BOX = pa.struct(
     [
@@ -26,6 +28,7 @@ TYPES = {
     "bool": pa.bool_(),
     "string": pa.string(),
 }
+UNUSUAL = pa.field("unusual", pa.string())  # JSON, null of ordinary rows
 INTERVAL = pa.struct([("low", pa.float64()), ("high", pa.float64())])
 
 
@@ -89,6 +92,21 @@ def with_nulls(array: Any, kept: Sequence[int], rows: int) -> Any:
     unanswered = np.ones(rows, bool)
     unanswered[kept] = False
     return array.take(pa.array(at, mask=unanswered))
+
+
+def withheld(array: Any, found: Sequence[Found | None], name: str) -> Any:
+    """Intervals or sets with null for unusual rows, of which each says so."""
+    for row in found:
+        if row is not None:
+            row["withheld"] = name
+    unlike = np.array([row is not None for row in found])
+    return array.take(pa.array(np.arange(len(found)), mask=unlike))
+
+
+def unusual(found: Sequence[Found | None]) -> Any:
+    """What is unusual of each row, as an Arrow array of texts."""
+    texts = [None if row is None else json_text.dumps(row).decode() for row in found]
+    return pa.array(texts, pa.string())
 
 
 def _type(model: Model, output: Output) -> Any:

@@ -20,7 +20,8 @@ from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving import options, predict
+from onnxlet.function.monitoring.unusual import Found
+from onnxlet.function.serving import options, predict, unusual
 
 if TYPE_CHECKING:
     from onnxlet.convert.record_batches.contributions import Contributions
@@ -40,6 +41,7 @@ class AnswerOptions:
     coverage: float | None = None
     explain: bool = False  # the contribution of every column to every answer
     k: int | None = None  # how many options, from 1; None leaves it to the model
+    unusual: bool = False  # mark rows that are unlike the training rows
 
     def __post_init__(self) -> None:
         if self.coverage is not None and not 0 < self.coverage < 1:
@@ -98,12 +100,14 @@ class Scorer:
             self._score = (
                 None if wanted.coverage is None else options.score_at(model, wanted.coverage)
             )
+            self._comparison = unusual.comparison_of(model) if wanted.unusual else None
         except RequestError as error:
             raise WrongUse(error.message, error.hint) from None
         self._reader = Reader(model.signature, is_csv(given), wanted.explain, whole)
         about: dict[str, Any] = {"model": model.name, "version": model.version}
         made = answers.fields(self._model, wanted.coverage is not None)
         self._outputs = len(made)
+        made += [answers.UNUSUAL] * wanted.unusual
         self._contributions: Contributions | None = None
         if wanted.explain:
             from onnxlet.convert.record_batches.contributions import Contributions  # few want them
@@ -121,14 +125,15 @@ class Scorer:
         rows, left_out = batch.num_rows, LeftOut()
         left_out.problems = AllProblems()
         if not rows:
-            return BatchAnswers(self._columns({}, None, [], 0), [], 0, [])
+            return BatchAnswers(self._columns({}, None, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
         table, outputs = predict.run_the_good(self._model, table, left_out)
         explained = None
         if self._contributions is not None and table.rows:
             explained, found = self._contributions.of(table)
             left_out.problems.add([p._replace(row=left_out.kept[p.row or 0]) for p in found])
-        columns = self._columns(outputs, explained, left_out.kept, rows)
+        unlike = self._comparison.of(table) if self._comparison and table.rows else None
+        columns = self._columns(outputs, unlike, explained, left_out.kept, rows)
         bad = []
         if len(left_out.kept) < rows:
             kept = set(left_out.kept)
@@ -137,7 +142,12 @@ class Scorer:
         return BatchAnswers(columns, problems, left_out.problems.count, bad)
 
     def _columns(
-        self, outputs: Mapping[str, Array], explained: Any, kept: Sequence[int], rows: int
+        self,
+        outputs: Mapping[str, Array],
+        found: Sequence[Found | None] | None,
+        explained: Any,
+        kept: Sequence[int],
+        rows: int,
     ) -> Any:
         if not outputs:
             empty = [pa.nulls(rows, field.type) for field in self.schema]
@@ -150,6 +160,10 @@ class Scorer:
             answers.column(outputs[self.schema.field(n).name], self.schema.field(n), self._model)
             for n in range(self._outputs)
         ]
+        if found is not None:
+            if self._score is not None:  # intervals or sets are the last of the outputs
+                made[-1] = answers.withheld(made[-1], found, self.schema.names[len(made) - 1])
+            made.append(answers.unusual(found))
         made += [] if explained is None else [explained]
         return pa.record_batch([answers.with_nulls(a, kept, rows) for a in made], self.schema)
 

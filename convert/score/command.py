@@ -38,6 +38,10 @@ from onnxlet.function.command_line import Command
     help="How many neighbours or items are answered, of a model that answers these.",
 )  # fmt: skip
 @click.option(
+    "--unusual", is_flag=True,
+    help="Add what is unusual of rows unlike the training rows; these have no interval or set.",
+)  # fmt: skip
+@click.option(
     "--workers", type=click.IntRange(min=0), default=0, show_default=True, metavar="W",
     help="Processes; 0 is one for each core.",
 )  # fmt: skip

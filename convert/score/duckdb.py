@@ -34,6 +34,7 @@ def register_duckdb(
     coverage: float | None = None,
     explain: bool = False,
     k: int | None = None,
+    unusual: bool = False,
     folder: str | Path = "models",
 ) -> None:
     """Give a connection of DuckDB's two functions that answer rows as an endpoint would.
@@ -54,6 +55,7 @@ def register_duckdb(
         coverage: of prediction intervals or sets, in `answer`; None wants none.
         explain: the contribution of every column to every answer, in `answer`.
         k: how many nearest, from 1; None leaves it to the model.
+        unusual: what is unusual of rows unlike the training rows, in `answer`, as JSON.
         folder: of model directories.
 
     Raises:
@@ -69,7 +71,7 @@ def register_duckdb(
     if not models:
         raise WrongUse("register_duckdb: expected a model at least, got none")
     loaded = [_loaded(each, Path(folder)) for each in models]
-    everyone = Models(loaded, AnswerOptions(coverage, explain, k), on_error == "stop")
+    everyone = Models(loaded, AnswerOptions(coverage, explain, k, unusual), on_error == "stop")
     for name, whole in ((predict, False), (answer, True)):
         if name is not None:
             _create(connection, name, everyone.type(whole), everyone.function(whole))

@@ -43,6 +43,7 @@ def score(
     coverage: float | None = None,
     explain: bool = False,
     k: int | None = None,
+    unusual: bool = False,
     workers: int = 0,
     scheduler: str | None = None,
     batch_rows: int = 10_000,
@@ -65,6 +66,8 @@ def score(
         coverage: of prediction intervals or sets, which are added.
         explain: add what each column adds to each answer.
         k: how many nearest are answered.
+        unusual: add what is unusual of rows unlike the training rows, as JSON; these have no
+            interval or set.
         workers: processes; 0 is one for each core. A frame needs none.
         scheduler: address of a Dask scheduler, whose workers do parts of files instead.
         batch_rows: that are run together.
@@ -90,7 +93,8 @@ def score(
         decimal=decimal,
     )  # fmt: skip
     options = Options((keep,) if isinstance(keep, str) else tuple(dict.fromkeys(keep)),
-                      on_error, coverage, explain, k, batch_rows, decimal, sheet)  # fmt: skip
+                      on_error, coverage, explain, k, unusual, batch_rows, decimal,
+                      sheet)  # fmt: skip
     given = os.fspath(getattr(model, "directory", model))
     try:
         if not isinstance(data, str | Path):

@@ -43,6 +43,7 @@ class Options:
     coverage: float | None = None  # of intervals or sets; None asks for none
     explain: bool = False  # add what each column adds to each answer
     k: int | None = None  # how many nearest are wanted; None leaves it to the model
+    unusual: bool = False  # mark rows that are unlike the training rows
     batch_rows: int = 10_000  # that are run together
     # What stands before decimals in files of CSV that leave it open.
     decimal: Literal["point", "comma"] | None = None
@@ -183,7 +184,7 @@ def proven(directory: Path) -> Model:
 
 def answer_options(options: Options) -> AnswerOptions:
     """What is wanted beside predictions."""
-    return AnswerOptions(options.coverage, options.explain, options.k)
+    return AnswerOptions(options.coverage, options.explain, options.k, options.unusual)
 
 
 def check_options(model: Model, options: Options) -> None:

@@ -46,6 +46,8 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     found["refused"] = sum(report["refused"].values())
     found["alarm_count"] = len(report["alarms"])
     found["alarms"] = [_alarm(each) for each in report["alarms"][:MOST_ALARMS]]
+    total = (report.get("unusual") or {}).get("total")
+    found["unusual"] = total and {key: total[key] for key in ("compared", "rows")}
     estimated = report["estimated"]
     found["estimated"] = estimated and {
         **performance(estimated),

@@ -50,7 +50,9 @@ class Columns(NamedTuple):
     parts: Mapping[str, NamedOutput]  # of those outputs whose numbers have names
 
 
-def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
+def columns_of(
+    model: Model, keep: Sequence[str], with_coverage: bool, with_unusual: bool = False
+) -> Columns:
     """The columns of a model's answers, where these of the row's own go along."""
     outputs = ["prediction"]
     outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
@@ -67,6 +69,7 @@ def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Column
         several = len(shape) > 1
         ends = [["low", "high"]] * (shape[1] if several else 1)
         parts["interval"] = NamedOutput(ends, several, spread=not several)
+    outputs += [forms.UNUSUAL] * with_unusual
     return Columns(keep, outputs, parts)
 
 

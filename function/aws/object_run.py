@@ -127,7 +127,10 @@ class Job:
         self, about: About, model: Model, media_type: str, target: Upload, side: Upload
     ) -> None:
         keep, settings = self.scoring.keep, self.scoring.service.settings
-        columns = columns_of(model, keep, "coverage" in about.metadata)
+        asked = about.metadata.get(forms.UNUSUAL)
+        always = settings.unusual == "on" and forms.UNUSUAL in model.manifest
+        marked = asked == "true" or (asked is None and always)
+        columns = columns_of(model, keep, "coverage" in about.metadata, marked)
         head, write = WRITE[media_type]
         target.write(head(columns))
         limits = Limits(settings.max_rows, settings.max_unpacked_bytes)

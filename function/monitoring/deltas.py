@@ -19,6 +19,7 @@ from onnxlet.function import request_log
 from onnxlet.function.json_text import without_none
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.unusual import columns_of
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 
 MEMBER = "watched"
@@ -33,6 +34,7 @@ LINEAR = ("accuracy", "mean_absolute_error")  # means over rows: those of lines 
 def layout_hash(manifest: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits of what the bins are, and what is expected of each."""
     kept = [manifest.get("reference"), manifest.get("estimate")]
+    kept += [names] if (names := columns_of(manifest)) else []
     written = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(written.encode()).hexdigest()[:HASH_DIGITS]
 

@@ -94,6 +94,7 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
         "estimated": _estimated(model, layout, figures, columns),
         "realised": None,
         "left_out": about["left_out"],
+        "unusual": _unusual(layout, figures),
     }
 
 
@@ -214,6 +215,19 @@ def _estimated(
             for half in figures.history
         ],
     }
+
+
+def _unusual(layout: Layout, figures: Figures) -> dict[str, Any] | None:
+    """Of rows that were compared with training rows, how many are unusual, and by what."""
+    if not layout.unlike:
+        return None
+    found = {}
+    for name, seen in (("window", figures.window), ("total", figures.total)):
+        compared, rows, whole, *columns = seen.counts[layout.compared].tolist()
+        pairs = zip(layout.unlike[1:], columns, strict=True)
+        by_column = {column: count for column, count in pairs if count}
+        found[name] = {"compared": compared, "rows": rows, "whole": whole, "columns": by_column}
+    return found
 
 
 def _moment(seconds: float) -> str:

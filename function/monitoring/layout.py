@@ -18,6 +18,7 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
+from onnxlet.function.monitoring import unusual
 from onnxlet.function.monitoring.bins import (
     PICTURE,
     UNCOUNTED,
@@ -125,8 +126,14 @@ class Layout:
             self._column(FeatureLocation("prediction", 1, 0))
             members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
+        self._bins = self.size
+        # Behind these bins: rows that were compared with training rows, unusual ones, and those by
+        # each of these names; empty where none are compared.
+        self.unlike = unusual.columns_of(manifest)
+        self.compared = slice(self.size, None)
+        self.size += 2 + len(self.unlike) if self.unlike else 0
         self._blocks = _blocks(self._columns, list(self._widths))
-        self._numbers = NumberBins(members, len(self._columns) - len(members), self.size)
+        self._numbers = NumberBins(members, len(self._columns) - len(members), self._bins)
         # Something is counted that is noted as rows are run.
         self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
@@ -251,12 +258,10 @@ class Layout:
         They are packed as `packed` gives them; those of several requests one behind the other.
         """
         step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
-        if rows <= step:
-            return self._counted(packed, rows)
         counts = np.zeros(self.size, np.int64)
         for start in range(0, rows, step):
-            part = [array[start : start + step] for array in packed]
-            counts += self._counted(part, min(step, rows - start))
+            part = packed if rows <= step else [array[start : start + step] for array in packed]
+            counts[: self._bins] += self._counted(part, min(step, rows - start))
         return counts
 
     def _counted(self, packed: Sequence[Array], rows: int) -> Array:
@@ -269,7 +274,7 @@ class Layout:
         counts = self._numbers.count(numbers)
         of_texts = packed[len(self._widths) :]
         found = [
-            texts.of(codes, self.size)
+            texts.of(codes, self._bins)
             for texts, codes in zip(self._texts.values(), of_texts, strict=True)
         ]
         for column, offsets, edges in self._steps:
@@ -277,7 +282,7 @@ class Layout:
             found.append(edges.searchsorted(numbers[:, column]) + offsets.take(labels))
         if found:
             every = np.concatenate(found) if len(found) > 1 else found[0]
-            counts += np.bincount(every, minlength=self.size + 1)[: self.size]
+            counts += np.bincount(every, minlength=self._bins + 1)[: self._bins]
         return counts
 
 

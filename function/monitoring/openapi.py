@@ -63,6 +63,7 @@ DRIFT: Schema = forms.record(
     estimated=forms.or_null(FIGURES),
     realised=forms.or_null(FIGURES),
     left_out=forms.listed(forms.TEXT),
+    unusual=forms.or_null(FIGURES),
 )
 
 

@@ -111,8 +111,8 @@ class Widths:
 def covered(answers: Answers, truths: Sequence[Any]) -> Iterator[tuple[float, float]]:
     """The coverage that was asked for, and what came of it; not of rows without one."""
     for answer, truth in zip(answers, truths, strict=True):
-        asked = answer.get("coverage") if answer.keys() & REGIONS else None
-        if asked is not None:
+        asked = answer.get("coverage")
+        if asked is not None and any(answer.get(each) is not None for each in REGIONS):
             yield asked, _hit(answer, truth)
 
 

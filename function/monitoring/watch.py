@@ -20,12 +20,15 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring import unusual
 from onnxlet.function.monitoring.layout import Layout
 
 LONGEST_REASON = 80  # characters
 FORM = "other columns than the model's"
 # By words that a problem's detail has beside what came, which stands before some of them.
+UNLIKE = "unlike the training rows"
 REASONS = {
+    "training row": UNLIKE,
     "not one of the known categories": "unknown category",
     "does not fit": "out of range",
     "entries as '": "sizes that disagree",
@@ -44,7 +47,10 @@ def reasons(problems: Sequence[Problem], model: Model) -> list[str]:
     for problem in problems:
         if problem.row not in found:
             known = problem.column in model.signature.names  # other names are the client's
-            found[problem.row] = f"{problem.column}: {_why(problem.detail)}" if known else FORM
+            why = _why(problem.detail)
+            found[problem.row] = f"{problem.column}: {why}" if known else FORM
+            if problem.column is None and why == UNLIKE:
+                found[problem.row] = UNLIKE
     return list(found.values())
 
 
@@ -139,6 +145,9 @@ class Watch:
         self._since = time.time()
         self._total = BinCounts(0, np.zeros(layout.size, np.int64))
         self._empty = BinCounts(0, np.zeros(layout.size, np.uint32))
+        # Rows that were compared with training rows, and are too few to be shown; and who asked.
+        self._compared = np.zeros(layout.size - layout.compared.start, np.uint32)
+        self._comparing: Counter[str] = Counter()
         self._block = self._newer = self._older = self._empty
         # When the first and the last block of each half came, the older half's first.
         self._spans = [(self._since, self._since)] * 2
@@ -161,6 +170,11 @@ class Watch:
             self.refuse(reasons(prediction.problems, prediction.model))
         if not rows:
             return
+        if prediction.unusual is not None:
+            found = unusual.counts(prediction.unusual, layout.unlike)
+            with self._lock:
+                self._compared += found.astype(np.uint32)
+                self._comparing[key] += rows
         packed = layout.packed(prediction)
         if rows >= AT_ONCE:
             seen = BinCounts(rows, layout.count(packed, rows).astype(np.uint32))
@@ -210,6 +224,10 @@ class Watch:
             return
         self._block = self._empty
         self._asked.clear()
+        if self._comparing and is_block(self._comparing.total(), self._comparing, self._keys):
+            block.counts[self.layout.compared] += self._compared
+            self._compared = np.zeros_like(self._compared)
+            self._comparing.clear()
         now = time.time() if at is None else at
         if self._newer.rows >= HALF_ROWS:
             expected = self.layout.expected_performance(self._newer.counts)

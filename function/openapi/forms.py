@@ -33,7 +33,7 @@ REASONS = {
     404: "No such model or version.",
     406: "No answer in a media type that is accepted.",
     409: "The model was built without what this needs: background rows, rows for a coverage, or "
-    "as many neighbours.",
+    "as many neighbours, or what rows are compared with.",
     413: "The body has too many bytes or rows.",
     415: "A media type or content encoding that is not read here.",
     422: "Well-formed, but against the model's signature.",
@@ -205,6 +205,7 @@ def refusal(part: DocumentPart, status: int) -> Schema:
 
 COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
 K = "how many nearest each row is answered with"
+UNUSUAL = "whether rows unlike the training rows are marked; these have no interval or set"
 ON_ERROR: Schema = parameter(
     "on_error",
     "null: rows that can't be answered are null, and the others are not lost; "
@@ -225,8 +226,12 @@ def _k(models: Sequence[Model]) -> Schema | None:
     return {"type": "integer", "minimum": 1, "maximum": min(most)} if most else None
 
 
+def _unusual(models: Sequence[Model]) -> Schema | None:
+    return {"type": "boolean"} if any("unusual" in model.manifest for model in models) else None
+
+
 def option_parameters(models: Sequence[Model]) -> list[Schema]:
-    """The query parameters `coverage` and `k`, where some model has what they take."""
+    """The query parameters of options, where some model has what they take."""
     found = []
     if schema := _coverage(models):
         found.append(parameter("coverage", COVERAGE, schema))
@@ -234,21 +239,48 @@ def option_parameters(models: Sequence[Model]) -> list[Schema]:
         defaults = [model.k["default"] for model in models if model.k is not None]
         schema |= {"default": defaults[0]} if len(defaults) == 1 else {}
         found.append(parameter("k", K, schema))
+    if schema := _unusual(models):
+        found.append(parameter("unusual", UNUSUAL, schema))
     return found
 
 
 def option_members(model: Model) -> dict[str, Schema]:
-    """The members `coverage` and `k` of a body."""
-    wanted = ("coverage", COVERAGE, _coverage([model])), ("k", K, _k([model]))
+    """The members of a body that are options."""
+    wanted = (
+        ("coverage", COVERAGE, _coverage([model])),
+        ("k", K, _k([model])),
+        ("unusual", UNUSUAL, _unusual([model])),
+    )
     return {n: or_null({**each, "description": about}) for n, about, each in wanted if each}
 
 
-def region(model: Model) -> dict[str, Schema]:
-    """What a coverage adds to an answer: one row's entry, by the output's name."""
-    if table_of(model.manifest) is None:
-        return {}
+def brought(model: Model) -> dict[str, Schema]:
+    """What options add to an answer: one row's entry, by the output's name."""
+    found: dict[str, Schema] = {}
+    if table_of(model.manifest) is not None:
+        found |= _region(model)
+    return found | ({"unusual": UNLIKE} if "unusual" in model.manifest else {})
+
+
+def _region(model: Model) -> dict[str, Schema]:
     if model.classes is not None:
         return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
     sizes = model.signature.outputs[0].shape[1:]
     interval = listed(END, 2, 2)
     return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}
+
+
+UNLIKE: Schema = record(
+    {
+        "score": {"type": "number", "description": "how rare the row is as a whole"},
+        "share": {"type": "number", "description": "of training rows with a higher score"},
+        "withheld": {"enum": ["interval", "set"]},
+    },
+    columns={
+        "type": "object",
+        "additionalProperties": record(
+            outside={"enum": ["above", "below", "unseen", "missing"]}, usual={"type": "array"}
+        ),
+    },
+    column_count=COUNT,
+)

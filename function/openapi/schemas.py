@@ -177,7 +177,7 @@ def answer(model: Model) -> Schema:
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
     optional = UNANSWERED | {
-        name: forms.listed(forms.or_null(entry)) for name, entry in forms.region(model).items()
+        name: forms.listed(forms.or_null(entry)) for name, entry in forms.brought(model).items()
     }
     return forms.closed(optional, **members) | {"title": f"{model.name}: answers"}
 
@@ -301,7 +301,7 @@ def by_column(model: Model) -> Schema:
 def entries(model: Model) -> dict[str, Schema]:
     """What each output has for a row."""
     outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
-    return {name: forms.or_null(entry) for name, entry in (outputs | forms.region(model)).items()}
+    return {name: forms.or_null(entry) for name, entry in (outputs | forms.brought(model)).items()}
 
 
 def in_rows(model: Model) -> Schema:

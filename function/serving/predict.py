@@ -42,10 +42,16 @@ def predict(
     """Validate a decoded request's rows and run them; golden rows are replayed through it, too.
 
     `noted` takes what is counted of texts and images. Raises InvalidRows with every problem,
-    located; NotCalibrated and NoNeighbours where the model has not the options, or does not answer
-    the number of options, that is asked for.
+    located; NotCalibrated and NoNeighbours where the model has not what is asked for, or does not
+    answer the number of options.
     """
     timer = StageTimer() if timer is None else timer
+    if request.unusual:
+        from onnxlet.function.serving import unusual  # most requests ask for none
+
+        comparison = unusual.comparison_of(model)
+        plain = predict(model, request._replace(unusual=None), timer, request_id, noted)
+        return unusual.marked(plain, comparison)
     if request.k is not None:
         from onnxlet.function.serving import options  # most requests ask for no number
 
@@ -61,6 +67,10 @@ def predict(
         return plain._replace(outputs=outputs, coverage=request.coverage)
     left_out = LeftOut() if request.nulls else None
     table = read(model, request, left_out)
+    if request.refusing is not None:
+        from onnxlet.function.serving import unusual
+
+        table = unusual.refused(table, request.refusing, left_out)
     if left_out is not None:
         table, outputs = run_the_good(model, table, left_out, noted)
         timer.end("run")

@@ -196,7 +196,14 @@ class Service:
             wider = self.performance.wider(model, request.coverage)
             request = request._replace(wider=wider)
         noted = Noted() if self.watches.wants_notes(model) else None
-        return predict(model, request, timer, request_id, noted)
+        if self.settings.unusual != "off":
+            from onnxlet.function.serving import unusual  # on most servers only requests ask for it
+
+            request = unusual.as_set(request, model, refusing=self.settings.unusual == "refuse")
+        found = predict(model, request, timer, request_id, noted)
+        if request.refusing is not None:  # those that are left are ordinary
+            found = found._replace(unusual=[None] * found.table.rows)
+        return found
 
 
 def _check_size(request: PredictRequest, signature: Signature, most: int) -> None:

@@ -322,7 +322,7 @@ def test_a_pasted_snippet_gets_the_same_answer(
         page.fill("#field-0", "it's \"good\"\\n $HOME `id`\nand 🦙 'warm'\u2028 %s")
     predict(page)
     path = page.evaluate("pathOf(state.model, 'predict') + queryOf(state.model)")
-    assert path.endswith("?coverage=0.9")
+    assert path.endswith("?coverage=0.9&unusual=true")
     expected = ask(site, path, page.evaluate("JSON.parse(bodyText())"))
     page.click(f"#tab-{language}")
     snippet = page.evaluate("document.getElementById('snippet').textContent")

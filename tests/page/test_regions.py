@@ -51,7 +51,7 @@ def test_an_interval_is_a_band_around_the_prediction(open_page: Open, site: str)
             (value - low) / (high - low), abs=0.01
         )
         widths.append(right - left)
-        assert f"predict?coverage={coverage}'" in page.inner_text("#snippet")
+        assert f"predict?coverage={coverage}&unusual=true'" in page.inner_text("#snippet")
     keep_screenshot(page, "interval")
     page.select_option("#coverage", "0.8")
     until(page, "document.querySelector('.band p').textContent.startsWith('80')")

@@ -63,13 +63,18 @@ def rows_of(content: bytes, **how: Any) -> list[list[str]]:
 def expected(site: str, rows: Sequence[Sequence[Any]]) -> list[list[str]]:
     """What is appended to each row, from one request in JSON."""
     cells = [dict(zip(SHOP, [*row[:2], row[2] == "true", row[3]], strict=True)) for row in rows]
-    told = ask(site, "models/shop/predict?coverage=0.9", {"instances": cells})
+    told = ask(site, "models/shop/predict?coverage=0.9&unusual=true", {"instances": cells})
+    names = ("prediction", "probabilities", "set", "unusual")
     return [
-        [json.dumps(label), *map(repr, shares), "; ".join(map(json.dumps, labels))]
-        for label, shares, labels in zip(
-            told["prediction"], told["probabilities"], told["set"], strict=True
-        )
+        [json.dumps(label), *map(repr, shares), "; ".join(map(json.dumps, labels or ())), *marks]
+        for label, shares, labels, found in zip(*map(told.__getitem__, names), strict=True)
+        for marks in [[] if found is None else ["marked"]]
     ]
+
+
+def with_marks(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """What is appended, with `marked` where a row is unusual."""
+    return [[*line[:4], *["marked" for why in line[4:] if why]] for line in lines]
 
 
 def as_written(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
@@ -77,7 +82,7 @@ def as_written(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
     return [[float(c) if c[:1].isdigit() else c for c in row] for row in rows]
 
 
-HEAD = ["prediction", "probability false", "probability true", "set"]
+HEAD = ["prediction", "probability false", "probability true", "set", "unusual"]
 
 
 def test_a_file_comes_back_with_its_answers(open_page: Open, site: str) -> None:
@@ -100,7 +105,8 @@ def test_a_file_comes_back_with_its_answers(open_page: Open, site: str) -> None:
     lines = rows_of(found)
     assert lines[0] == [*file[0], *HEAD]
     assert [line[:6] for line in lines] == [[str(cell) for cell in row] for row in file]
-    assert as_written([line[6:] for line in lines[1:]]) == as_written(expected(site, rows))
+    got = with_marks([line[6:] for line in lines[1:]])
+    assert as_written(got) == as_written(expected(site, rows))
     assert sum(asked) == 1500
     assert len(asked) >= 3  # in pieces
     assert page.inner_text("#whole b") == "1500 rows answered."
@@ -137,9 +143,8 @@ def test_a_server_of_low_limits_is_kept_to(open_page: Open, small_site: str) -> 
     lines = rows_of(answered(page, text_of([SHOP, *rows])))
 
     assert len(lines) == 901
-    assert as_written([line[4:] for line in lines[-50:]]) == as_written(
-        expected(small_site, rows[-50:])
-    )
+    got = with_marks([line[4:] for line in lines[-50:]])
+    assert as_written(got) == as_written(expected(small_site, rows[-50:]))
 
 
 def test_problems_are_located_by_row(open_page: Open, site: str) -> None:
@@ -163,8 +168,8 @@ def test_problems_are_located_by_row(open_page: Open, site: str) -> None:
     assert page.inner_text("#whole h3") == "3 rows without an answer"
     assert lines[0][-1] == "problem"
     assert [number for number, line in enumerate(lines, 1) if line[-1]][1:] == [4, 9, 452]
-    assert lines[8] == [*rows[7], "", "", "", "", "", "expected 4 fields, got 3"]
-    assert {len(line) for line in lines} == {9}
+    assert lines[8] == [*rows[7], "", "", "", "", "", "", "expected 4 fields, got 3"]
+    assert {len(line) for line in lines} == {10}
     assert violations(page) == []
 
 
@@ -183,7 +188,7 @@ def test_what_other_programs_write_is_read(open_page: Open, site: str) -> None:
         (text_of([SHOP, *rows]).replace("\r\n", "\r\n\r\n").rstrip().encode(), {}),
     ]:
         lines = [line for line in rows_of(answered(page, content), **how) if len(line) > 1]
-        answers = [line[4:] for line in lines][1:]
+        answers = with_marks([line[4:] for line in lines][1:])
         if '"1,5' in text_of([lines[7]]):  # and answers have decimal commas, too
             answers = [[cell.replace(",", ".") for cell in line] for line in answers]
         assert as_written(answers) == told

@@ -10,17 +10,18 @@ function emptyAnswer() {
 const KICKERS = { clustering: "Cluster", transformation: "Transformed", neighbours: "Nearest", recommendation: "Recommended", summary: "Summary" };
 
 function showAnswer(model, answer) {
-  const [text, more, exact] = headline(model, answer);
+  const [text, more, exact] = headline(model, answer), found = answer.unusual && answer.unusual[0];
+  markUnlike(model, found);
   const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
     el("h2", { class: "kicker" }, KICKERS[model.task] || (writes(model) ? "Text" : "Prediction")),
     el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
     exact ? el("p", { class: "exact" }, exact) : null,
-    answerOf(model).description ? el("p", { class: "quiet" }, answerOf(model).description) : null, inFull(model, answer)),
+    answerOf(model).description ? el("p", { class: "quiet" }, answerOf(model).description) : null, unlike(found), inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
   reserve(model);
-  say(`${model.name}: ${text} ${more}`);
+  say(`${model.name}: ${text} ${more}${found ? ". The row is unlike those that the model learned from" : ""}`);
 }
 
 /** All that an answer has beside its headline. */
@@ -66,7 +67,7 @@ function probabilities(answer) {
   if (!row) return [];
   if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], `Output ${index + 1}`));
   return [shareBars(row, answer.classes && !Array.isArray(answer.prediction[0]) ? answer.classes : row.map((_, index) => index), answer.prediction[0], "Probabilities",
-    answer.set ? answer.set[0] : [])];
+    (answer.set && answer.set[0]) || [])];
 }
 
 /** The likeliest classes, those of a set marked; of many the ten likeliest, and the rest in a line. */

@@ -1,8 +1,9 @@
 // ---------------------------------------------------------------- the certificate
 
+const isProven = (model) => Boolean(model.parity && model.parity.state !== "unverified");
+
 function certificate(model) {
-  const parity = model.parity || {};
-  const proven = model.parity && parity.state !== "unverified";
+  const parity = model.parity || {}, proven = isProven(model);
   const lines = proven ? proof(model, parity) : [el("p", {}, `Nothing proves this model\u2019s answers${parity.reason ? `: ${parity.reason}` : ""}.`)];
   return el("section", { class: "card certificate", id: "certificate", tabindex: "-1", "aria-labelledby": "certificate-title" },
     el("h2", { id: "certificate-title" }, proven ? "Proven before it was served" : "Not proven"), lines, scores(model));

@@ -10,9 +10,9 @@ function makeField(column, index) {
   const note = el("p", { class: "hint", id: hint }, usual);
   const box = el("div", { class: made.broad ? "field broad" : "field" },
     el("label", { for: id }, column.name, column.unit ? [" ", el("small", {}, `in ${column.unit}`), " "] : null, column.nullable ? el("small", {}, "optional") : null), made.parts, note);
-  const mark = (text) => {
-    made.control.setAttribute("aria-invalid", text ? "true" : "false");
-    note.className = text ? "hint wrong" : "hint";
+  const mark = (text, odd = false) => {
+    made.control.setAttribute("aria-invalid", text && !odd ? "true" : "false");
+    note.className = text ? odd ? "hint odd" : "hint wrong" : "hint";
     note.textContent = text || usual;
     if (text) box.hidden = false;
   };

@@ -66,7 +66,7 @@ function titleOf(model, columns) {
   const versions = [...(model.versions || [model.version])].reverse();
   const pick = el("select", { "aria-label": "Version", onchange: (event) => { location.hash = `${model.name}/${event.target.value}`; } },
     versions.map((version) => el("option", { value: version, selected: version === model.version }, [`version ${version}`, ...namesOf(model, version)].join(", "))));
-  const proven = model.parity && model.parity.state !== "unverified";
+  const proven = isProven(model);
   return el("header", { class: "title" }, el("h1", {}, model.name),
     el("div", { class: "meta" },
       el("span", {}, model.task), el("span", { class: "dot" }, plural(columns.length, "column")),

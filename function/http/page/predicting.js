@@ -5,9 +5,9 @@ const fieldsSent = () => state.fields.filter(({ column, read }) => !column.absen
 const rowText = (indent) => "{" + fieldsSent().map(({ column, read }) =>
   `${indent}${JSON.stringify(column.name)}: ${read()}`).join(",") + (indent.startsWith("\n") ? indent.replace(/ {2}$/, "") : "") + "}";
 const bodyText = () => `{"instances": [${rowText(" ").replace("{ ", "{")}]}`;
-/** What stands behind the path of a prediction: the coverage and the number of neighbours. */
+/** What stands behind the path of a prediction: the coverage, the number of neighbours, and that unusual rows be marked. */
 function queryOf(model) {
-  const coverage = coverageOf(model), parts = [coverage ? `coverage=${coverage}` : "", state.k ? `k=${state.k}` : ""].filter(Boolean);
+  const coverage = coverageOf(model), parts = [coverage ? `coverage=${coverage}` : "", state.k ? `k=${state.k}` : "", model.unusual ? "unusual=true" : ""].filter(Boolean);
   return parts.length ? `?${parts.join("&")}` : "";
 }
 const pathOf = (model, verb) => model.version === model.newest
@@ -60,6 +60,7 @@ function bringIntoView(card) {
 function refused(error, focusing) {
   if (error.status === 401) { showGate(error); return; }
   state.answer = null;
+  markUnlike(state.model, null);
   let first = null;
   for (const each of error.problem.errors || []) {
     const field = fieldOf(each.column);

@@ -27,11 +27,11 @@ function wishes(model) {
 
 function regions(answer) {
   const share = `${Math.round(100 * coverageOf(state.model))}\u202f%`;
-  if (answer.set) {
+  if (answer.set && answer.set[0]) {
     const labels = answer.set[0].map(String);
     return [el("p", { class: "set" }, `${share} set: `, el("b", {}, some(labels, 20)), ` (${labels.length} of ${answer.classes.length})`)];
   }
-  if (!answer.interval) return [];
+  if (!answer.interval || !answer.interval[0]) return [];
   const value = answer.prediction[0], [first] = answer.interval;
   if (!Array.isArray(value)) return [band(first, value, `${share} interval`)];
   return first.slice(0, MOST_BARS).map((ends, index) => band(ends, value[index], `${share} interval, output ${index + 1}`, false));

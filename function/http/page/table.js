@@ -183,13 +183,19 @@ function showTable(box, table, name, model) {
   const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
   const left = table.rows.length - answered;
   box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
-    el("p", { id: "how-good" }, howGood(table, model)),
+    el("p", { id: "how-good" }, howGood(table, model)), unlikeRows(table),
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
       el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
       el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row ${table.first - 1} is the header.`)) : "");
   say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
   if (whole) link.click();
+}
+
+/** How many rows are unlike the training rows. */
+function unlikeRows({ rows }) {
+  const found = rows.filter(({ answer }) => answer && answer.unusual).length;
+  return found ? el("p", { id: "unlike" }, el("b", {}, `${plural(found, "row")} unlike those that it learned from.`), ' The column "unusual" of the file says why; these have no interval or set.') : "";
 }
 
 /** How good the answers were, where the file has what is right: the manifest's own measure, with its value at build. */
@@ -225,11 +231,13 @@ function written(table) {
 
 /** The columns that are appended, by what the first answered row has. */
 function outputsOf({ rows, classes }) {
-  const sample = rows.find((row) => row.answer && row.answer.prediction !== null);
+  const answered = rows.filter((row) => row.answer && row.answer.prediction !== null);
+  const sample = answered.find(({ answer }) => !answer.unusual) || answered[0]; // an unusual one has no interval
   if (!sample) return [["prediction", () => null]];
   return Object.entries(sample.answer).flatMap(([name, value]) => {
     const of = (row) => row.answer ? row.answer[name] : null, at = (index) => (row) => (of(row) || [])[index];
     const flat = Array.isArray(value) && value.length <= MOST_COLUMNS && value.every((each) => each === null || typeof each !== "object");
+    if (name === "unusual") return answered.every(({ answer }) => !answer.unusual) ? [] : [[name, (row) => of(row) && reasonsOf(of(row)).map(([column, text]) => column ? `${column}: ${text}` : text).join(". ")]];
     if (name === "interval" && flat) return [["low", at(0)], ["high", at(1)]];
     if (name === "set" && flat) return [["set", (row) => of(row) && of(row).join("; ")]];
     if (name === "probabilities" && flat && classes && classes.length === value.length) return classes.map((label, index) => [`probability ${label}`, at(index)]);

@@ -209,7 +209,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     options: AnswerOptions = decoded.options
     if options.first and not prediction.model.signature.names.isdisjoint(options.first):
         raise MalformedRequest("the first line may be a row or a header", WHICH)
-    outputs = forms.chosen(prediction, options.outputs, decoded.coverage)
+    outputs = forms.chosen(prediction, options.outputs)
     if options.media_type == CSV:
         from onnxlet.function.csv import text as csv_text  # nobody else writes it
 

@@ -195,6 +195,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         # Below the server's own address, wherever that is.
         "report": report if model.has_report else None,
         "coverage": table and highest(table),
+        "unusual": (model.manifest.get("unusual") or {}).get("held_out"),
         "typical": typical_values(model),
     }
     kept = {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}

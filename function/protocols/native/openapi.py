@@ -63,6 +63,10 @@ MODEL: Schema = forms.record(
             "type": "number",
             "description": "the highest that a request may ask intervals or sets for",
         },
+        "unusual": {
+            "type": "object",
+            "description": "rows unlike the training rows are marked; so many held-out ones were",
+        },
         "report": {"type": "string", "description": "where its report is, from the root"},
         "typical": {
             "type": "object",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import (
     LISTED_PROBLEMS,
@@ -26,6 +27,7 @@ from onnxlet.function.messages import Failure, Prediction, PredictRequest, Reque
 if TYPE_CHECKING:
     from onnxlet.function.inputs.parts import Change, Faults
 
+UNUSUAL = "unusual"  # what is beside outputs where rows were compared with training rows
 PREDICTION, ALL = ("prediction",), ("all",)  # outputs that a request asks for
 IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 
@@ -280,20 +282,19 @@ def requested_outputs(value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def chosen(
-    prediction: Prediction, requested: tuple[str, ...], coverage: float | None = None
-) -> dict[str, Any]:
-    """The outputs asked for, by name, in the native form; with a coverage also what it brings.
+def chosen(prediction: Prediction, requested: tuple[str, ...]) -> dict[str, Any]:
+    """The outputs asked for, by name, in the native form; and what options of the request bring.
 
     Raises MalformedRequest where the model has no such output.
     """
-    if coverage is None and requested == PREDICTION:
+    brings = prediction.coverage is not None or prediction.unusual is not None
+    if not brings and requested == PREDICTION:
         return {"prediction": prediction.outputs["prediction"]}
     names = [output.name for output in prediction.model.signature.outputs]
-    if coverage is not None:
-        region = [name for name in prediction.outputs if name not in names]
-        names += region
-        requested += () if requested == ALL else tuple(n for n in region if n not in requested)
+    if brings:
+        more = [name for name in prediction.outputs if name not in names]
+        names += more
+        requested += () if requested == ALL else tuple(n for n in more if n not in requested)
     if unknown := [name for name in requested if name not in names and requested != ALL]:
         raise MalformedRequest(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
@@ -304,8 +305,14 @@ def chosen(
 
 
 def as_texts(prediction: Prediction) -> Mapping[str, Array]:
-    """The outputs for a form without lists of objects: boxes are the JSON text of their list."""
+    """The outputs for a form without objects: boxes, and what is unusual, are JSON texts.
+
+    That of an ordinary row is empty.
+    """
     outputs = prediction.outputs
+    if prediction.unusual is not None and UNUSUAL in outputs:
+        found = ["" if row is None else json_text.dumps(row).decode() for row in outputs[UNUSUAL]]
+        outputs = {**outputs, UNUSUAL: np.array(found, dtype=object)}
     names = [each.name for each in prediction.model.signature.outputs if each.type == "boxes"]
     if not names:
         return outputs

@@ -1,6 +1,7 @@
 """Options of a request beside its rows, in its query, its body or a header.
 
-`on_error`; a `coverage` of intervals or sets; and `k`, how many nearest a row is answered with.
+`on_error`; a `coverage` of intervals or sets; `k`, how many nearest a row is answered with; and
+`unusual`, whether rows unlike the training rows are marked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from onnxlet.function.messages import PredictRequest
 # Compiled when they are first needed: most requests have no options.
 NUMBER = r"(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE]-?\d{1,4})?"
 WHOLE = r"\d{1,9}"
-ATTRIBUTE = r"(?:^|[,;\s])(coverage|k)=([^,;\s]*)"
+ATTRIBUTE = r"(?:^|[,;\s])(coverage|k|unusual)=([^,;\s]*)"
 
 
 def wants_nulls(query: Mapping[str, str]) -> bool:
@@ -44,13 +45,21 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     return value
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise MalformedRequest(f"'unusual': expected true or false, got {quoted(value)}")
+    return value
+
+
 READ: Mapping[str, Callable[[Any], Any]] = {
     "coverage": _coverage,
     "k": lambda value: whole_number("k", value, 1),
+    "unusual": _flag,
 }
 TEXTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "coverage": (NUMBER, float),
     "k": (WHOLE, int),
+    "unusual": ("true|false", "true".__eq__),
 }
 NAMES = tuple(READ)  # of options that may be members of a body, too
 KNOWN = frozenset(NAMES)
@@ -59,8 +68,8 @@ KNOWN = frozenset(NAMES)
 def in_members(members: Mapping[str, Any]) -> dict[str, Any]:
     """The options among the members of a JSON object; null asks for nothing.
 
-    Raises MalformedRequest where a coverage is no number between 0 and 1, or k no whole number
-    from 1.
+    Raises MalformedRequest where a coverage is no number between 0 and 1, k no whole number from
+    1, or unusual neither true nor false.
     """
     if KNOWN.isdisjoint(members):
         return {}
@@ -94,5 +103,5 @@ def _agreed(decoded: PredictRequest, name: str, text: str) -> Any:
 
 
 def in_attributes(attributes: str) -> dict[str, str]:
-    """The texts of `coverage=0.9` and `k=3` in SageMaker's custom attributes, by name."""
+    """The texts of `coverage=0.9` and the like in SageMaker's custom attributes, by name."""
     return dict(reversed(re.findall(ATTRIBUTE, attributes)))  # of two the first counts

@@ -98,7 +98,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     options: AnswerOptions = decoded.options
     if options.base64 and "b64" in prediction.model.signature.names:
         raise MalformedRequest("'b64' is a column of this model, and means base64 here", NATIVE)
-    outputs = forms.chosen(prediction, options.outputs, decoded.coverage)
+    outputs = forms.chosen(prediction, options.outputs)
     beside = forms.beside(outputs, prediction)
     if options.columnar:
         single = len(outputs) == 1

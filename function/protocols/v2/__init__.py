@@ -103,18 +103,31 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
 
     Raises MalformedRequest where it asks for an output that the model has not.
     """
-    if decoded.coverage is not None and prediction.model.classes is not None:
-        prediction = _with_sets_as_tensor(prediction, prediction.model.classes)
+    if decoded.coverage is not None:
+        prediction = _with_regions_as_tensors(prediction)
     return reply_of(prediction, decoded.options)
 
 
-def _with_sets_as_tensor(prediction: Prediction, classes: Sequence[Any]) -> Prediction:
-    """Sets as bool of shape (rows, classes), since no tensor holds lists of different lengths."""
+def _with_regions_as_tensors(prediction: Prediction) -> Prediction:
+    """Sets as bool of shape (rows, classes), since no tensor holds lists of different lengths.
+
+    Where an interval is withheld its ends are NaN; a set is then empty.
+    """
+    classes = prediction.model.classes
+    if classes is None:
+        intervals = prediction.outputs["interval"]
+        if intervals.dtype == object:
+            shape = (*prediction.outputs["prediction"].shape, 2)
+            nothing = np.full(shape[1:], np.nan)
+            found = np.array([nothing if row is None else row for row in intervals])
+            outputs = {**prediction.outputs, "interval": found.reshape(shape)}
+            return prediction._replace(outputs=outputs)
+        return prediction
     position = {label: number for number, label in enumerate(classes)}
     sets = prediction.outputs["set"]
     inside = np.zeros((len(sets), len(classes)), dtype=bool)
     for row, labels in enumerate(sets):
-        inside[row, [position[label] for label in labels]] = True
+        inside[row, [position[label] for label in labels or ()]] = True
     return prediction._replace(outputs={**prediction.outputs, "set": inside})
 
 

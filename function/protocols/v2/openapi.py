@@ -78,7 +78,7 @@ def _request(model: Model) -> Schema:
             "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
         },
     )
-    region = list(forms.region(model))
+    region = list(forms.brought(model))
     output = forms.record(
         {"parameters": PARAMETERS},
         name={"enum": [each.name for each in model.signature.outputs] + region},

@@ -82,7 +82,7 @@ def test_readings_are_counted_and_their_drift_is_retained(
     assert list(found) == [
         "model", "version", "since", "rows", "window", "waiting", "refused", "alarm_count",
         "alarms",
-        "estimated", "realised",
+        "unusual", "estimated", "realised",
     ]  # fmt: skip
     assert found["alarm_count"] > 0
     assert "x0" in [each["column"] for each in found["alarms"]]

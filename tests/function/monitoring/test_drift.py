@@ -128,7 +128,7 @@ def test_the_route(client: Any) -> None:
     assert before["alarms"] == few["alarms"] == got["alarms"] == []
     assert set(got) == {
         *("model", "version", "since", "rows", "window", "waiting", "refused", "reference"),
-        *("alarms", "columns", "predictions", "estimated", "realised", "left_out"),
+        *("alarms", "columns", "predictions", "estimated", "realised", "left_out", "unusual"),
     }
     assert [entry["column"] for entry in got["columns"]] == [*NUMBERS, *TEXTS]
     plan = next(entry for entry in got["columns"] if entry["column"] == "plan")

@@ -289,8 +289,9 @@ def test_coverage_by_what_was_asked() -> None:
         {"prediction": 1.0, "interval": [0.0, 2.0], "coverage": 0.9},
         {"prediction": 1.0, "interval": [0.5, 1.5], "coverage": 0.5},
         {"prediction": 1.0},
+        {"prediction": 1.0, "interval": None, "coverage": 0.9},  # its row is unusual
     ]
-    realised.add(asked * 20, [2.0, 2.1, 0.0, 0.0] * 20)
+    realised.add(asked * 20, [2.0, 2.1, 0.0, 0.0, 0.0] * 20)
     sets = Performance(classifier(["a", "b", "c"]))
     sets.add([{"prediction": "a", "set": ["a", "b"], "coverage": 0.8}] * 20, ["b", "c"] * 10)
 

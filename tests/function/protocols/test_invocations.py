@@ -348,12 +348,12 @@ REFUSED: list[tuple[bytes | dict[str, Any] | list[Any], str]] = [
     ({"inputs": [], "x": 1}, f"unknown members ['x'] beside 'inputs' {MEMBERS}"),
     (
         {"inputs": IRIS, "params": {"temperature": 1}},
-        "'params': expected none but outputs, on_error, coverage, k, got ['temperature'] "
+        "'params': expected none but outputs, on_error, coverage, k, unusual, got ['temperature'] "
         "(A model takes no parameters here.)",
     ),
     (
         {"inputs": IRIS, "params": [1]},
-        "'params': expected none but outputs, on_error, coverage, k, got a list "
+        "'params': expected none but outputs, on_error, coverage, k, unusual, got a list "
         "(A model takes no parameters here.)",
     ),
     (

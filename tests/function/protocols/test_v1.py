@@ -200,7 +200,7 @@ def test_bad_rows_as_null(client: Client) -> None:
 
 
 HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for each column.'
-MEMBERS = "The members of a request are instances, inputs, signature_name, coverage, k."
+MEMBERS = "The members of a request are instances, inputs, signature_name, coverage, k, unusual."
 REFUSED: list[tuple[bytes | dict[str, Any], str]] = [
     (b"", f"the body is empty ({HINT})"),
     (b"[[1]]", f"expected an object, got a list ({HINT})"),

@@ -54,7 +54,7 @@ class Question(NamedTuple):
 
     @property
     def query(self) -> str:
-        return f"{self.option}={self.value}"
+        return f"{self.option}={json.dumps(self.value)}"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -125,9 +125,10 @@ def body(at: Asked, q: Question) -> Outputs:
 
 
 def query_and_body(at: Asked, q: Question) -> Outputs:
-    text = f"{q.value:.0e}" if isinstance(q.value, float) else q.value
+    text = f"{q.value:.0e}" if isinstance(q.value, float) else json.dumps(q.value)
     path = f"/models/{q.model}/versions/1/predict?{q.option}={text}"
-    return dict(form(at.client.post(path, q.body | {q.option: float(q.value)})))
+    same = q.value if isinstance(q.value, bool) else float(q.value)
+    return dict(form(at.client.post(path, q.body | {q.option: same})))
 
 
 def in_csv(at: Asked, q: Question) -> Outputs:
