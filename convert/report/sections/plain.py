@@ -7,7 +7,7 @@ number follow in brackets.
 from __future__ import annotations
 
 from onnxlet.convert.report.form.findings import Findings, TargetLabels
-from onnxlet.convert.report.form.wording import FEW_IN_PART, count, name, number, share
+from onnxlet.convert.report.form.wording import FEW_IN_PART, count, name, number
 from onnxlet.convert.report.sections.section import in_unit
 
 TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "all ten")
@@ -107,6 +107,6 @@ def _off(found: Findings) -> str:
     wide = max(within, key=lambda each: each.share, default=None)
     worse = ""
     if wide is not None and score.rows >= FEW_IN_PART:
-        worse = f"; {share(1 - wide.share)} of the answers are off by more than "
+        worse = f"; one answer in {round(1 / (1 - wide.share))} is off by more than "
         worse += f"{number(wide.error)}{unit}"
     return f"{said} (median absolute error){worse}."
