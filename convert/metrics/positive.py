@@ -9,7 +9,7 @@ from onnxlet.convert.problems import Problem, counted, listed
 
 YES = frozenset(
     """
-    yes y true t positive ja j wahr w positiv oui o vrai si sí s vero sim tak ano evet да 是 はい 예
+    yes y true t positive ja j wahr positiv oui vrai si sí vero sim tak ano evet да 是 はい 예
     """.split()  # noqa: SIM905 - a table of words
 )
 ONE, BESIDE = "1", ("0", "-1")  # of two numbers, also as text
