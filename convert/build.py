@@ -38,7 +38,7 @@ from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.metrics.positive import named as named_label
-from onnxlet.convert.metrics.positive import positive_of, wrong_positive
+from onnxlet.convert.metrics.positive import positive_of
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import (
@@ -47,7 +47,6 @@ from onnxlet.convert.parity.search import (
     refuse_other_answers,
     refuse_what_has_no_converter,
 )
-from onnxlet.convert.problems import refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.diagnosis import notes
@@ -197,8 +196,7 @@ def _positive(source: Source, task: Task) -> dict[str, Any]:
     """
     classes = [] if task.classes is None or task.several else task.classes
     if source.positive is not None:
-        refuse(wrong_positive(source.positive, classes, "the estimator"), "--positive")
-        return {"positive": named_label(source.positive, classes)}
+        return {"positive": named_label(source.positive, classes, "the estimator")}
     if len(classes) != 2:
         return {}
     found, _ = positive_of(classes, (1, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from onnxlet.convert.report.form.findings import (
     Search,
     from_json,
 )
-from onnxlet.convert.report.form.findings import PassedOver as ReportedPassedOver
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.sources.source import Source
@@ -42,7 +41,6 @@ from onnxlet.convert.train.ensemble import (
     out_of_fold,
     threshold_of,
     voting,
-    why_linear,
 )
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
@@ -108,8 +106,8 @@ def train(
     prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
     tried, task = _in_turn(searched), prepared.table.target.task
-    if why := why_linear(searched, prepared.metric):
-        report(f"note: {why}")
+    if searched.plainer:
+        report(f"note: {searched.plainer}")
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
@@ -167,8 +165,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     name = built.directory.parent.name
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
-    if why := why_linear(trained.searched, trained.prepared.metric):
-        yield why
+    if trained.searched.plainer:
+        yield trained.searched.plainer
     # Where it failed, what may lie there is the report of an earlier training.
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
@@ -251,7 +249,10 @@ def report_of(
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
             columns=[
-                Column(**{p.name: getattr(one, p.name, None) for p in fields(Column)})
+                Column(
+                    name=one.name, kind=one.kind, why=one.why, used=one.used,
+                    missing=one.missing, distinct=one.distinct,
+                )
                 for one in table.columns
             ],
             descriptions=table.descriptions,
@@ -314,10 +315,7 @@ def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: O
         ],
         ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
         augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
-        passed_over=None if (passed := searched.passed_over) is None else ReportedPassedOver(
-            name=named(passed.weights), score=passed.score, served=searched.weights[0][0].score,
-            gain=passed.gain, error=passed.error,
-        ),
+        plainer=searched.plainer or None,
     )  # fmt: skip
 
 

@@ -196,17 +196,6 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PassedOver:
-    """What is not served, as the linear model is about as good; scores are of the same folds."""
-
-    name: str
-    score: float | None
-    served: float | None  # the linear model's score
-    gain: float | None  # over it, positive
-    error: float | None  # the gain's standard error
-
-
-@dataclass(frozen=True, kw_only=True)
 class Search:
     """What a training has tried."""
 
@@ -217,7 +206,7 @@ class Search:
     trials: list[Trial]
     ensemble: list[EnsembleMember] | None = None
     augmentation: Augmentation | None = None
-    passed_over: PassedOver | None = None
+    plainer: str | None = None  # why a linear model is served, not what scored best
 
 
 @dataclass(frozen=True, kw_only=True)
