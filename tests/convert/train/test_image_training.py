@@ -166,7 +166,7 @@ def test_the_report_says_what_copies_gained_on_the_same_folds(photos: Digits) ->
     [column] = found["data"]["columns"]
     assert column == {
         "name": "photo", "kind": "image", "used": True, "missing": 0, "distinct": ROWS,
-        "why": "640 PNG; 20x20, mode L; seen at 20x20, in grey",
+        "why": "640 PNG; 20x20, mode L; seen at 20x20, in grey", "unit": None, "description": None,
     }  # fmt: skip
 
 
