@@ -87,9 +87,10 @@ def wrong_for_target(
     column: pd.Series[Any], target: str, task: str | None, metric: str | None, positive: Any
 ) -> list[Problem]:
     """What is wrong with a metric and a positive label for a target, before anything is learnt."""
-    if wrong := found_by(_values, column, target):
-        return wrong
-    values = _values(column, target)[0].dropna()
+    try:
+        values = _values(column, target)[0].dropna()
+    except WrongUse as error:
+        return [Problem(error.message, error.hint)]
     if values.empty:
         return []  # which is said of the target
     found = _task(values, target, task)[0]
