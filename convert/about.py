@@ -16,8 +16,7 @@ from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.manifest import score
 from onnxlet.convert.metrics.positive import named as named_label
-from onnxlet.convert.metrics.positive import positive_of, wrong_positive
-from onnxlet.convert.problems import refuse
+from onnxlet.convert.metrics.positive import positive_of
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
@@ -84,8 +83,7 @@ def positive_member(source: Source, task: Task) -> dict[str, Any]:
     """
     classes = [] if task.classes is None or task.several else task.classes
     if source.positive is not None:
-        refuse(wrong_positive(source.positive, classes, "the estimator"), "--positive")
-        return {"positive": named_label(source.positive, classes)}
+        return {"positive": named_label(source.positive, classes, "the estimator")}
     if len(classes) != 2:
         return {}
     found, _ = positive_of(classes, (1, 1))

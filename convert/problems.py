@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -40,6 +40,15 @@ def refuse(problems: Sequence[Problem], what: str) -> None:
     lines = "\n".join(shown)
     hint = next(iter(hints)) if one_hint else ""
     raise WrongUse(f"{what}: {len(problems)} things are wrong:\n{lines}", hint)
+
+
+def found_by(check: Callable[..., object], *given: object) -> list[Problem]:
+    """What a check that raises WrongUse finds wrong with what it is given."""
+    try:
+        check(*given)
+    except WrongUse as error:
+        return [Problem(error.message, error.hint)]
+    return []
 
 
 def listed(names: Sequence[object], most: int = SHOWN) -> str:

@@ -11,7 +11,7 @@ from onnxlet.convert.directory.model_directory import replace_files, sha256
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report import HTML, JSON, MARKDOWN, TEST_ROWS
 from onnxlet.convert.report.evaluation.answered_rows import answered_rows
-from onnxlet.convert.report.evaluation.evaluate import findings_of
+from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.form.findings import FORMAT, from_json
@@ -29,7 +29,7 @@ def files_of(measured: Measured) -> dict[str, bytes]:
     """
     case = answer_test_rows(measured)
     rows = answered_rows(case)
-    return {**report_files(findings_of(case)), **({} if rows is None else {TEST_ROWS: rows})}
+    return {**report_files(findings(measured, case)), **({TEST_ROWS: rows} if rows else {})}
 
 
 def report_files(found: Mapping[str, Any]) -> dict[str, bytes]:

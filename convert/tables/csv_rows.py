@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.tables.places import LINE, SHEET_ROW, Places
 from onnxlet.convert.tables.rows_file import Opened
-from onnxlet.function.csv.encodings import BLOCK
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.lines import any_size
 from onnxlet.function.errors import WrongUse
@@ -120,34 +118,37 @@ class CsvRows:
             raise self._broken(error) from error
 
     def places(self, count: int) -> Places:
-        """Where so many rows stand that were read: each in the line, or sheet's row, it begins in.
+        """Where so many rows stand that were read: the line, or sheet's row, that each begins in.
 
-        Where the lines can't be told from a file, which pandas may read otherwise than Python's
-        reader, it is the number of the row.
+        It is the number of the row where Python's reader finds other rows than pandas.
         """
-        first, name = self.form.layout.skip + 1, self.opened.name
-        workbook = self.opened.sheet_row is not None
-        if self.form.is_plain and not workbook and self._line_ends() - first == count:
-            return Places(np.arange(first + 1, first + 1 + count), LINE, name)
-        starts = np.array([start for start, row in self._starts(self.opened.plain) if row][1:])
+        name, top = self.opened.name, self.opened.sheet_row
+        starts = np.array([start for start, row in self._records(self.opened.plain) if row][1:])
         if len(starts) != count:
             return Places.of_rows(np.arange(count), name)
-        if not workbook:
+        if top is None:
             return Places(starts, LINE, name)
-        records = [start for start, _ in self._starts(self.opened.open)]
-        top = self.opened.sheet_row or 1
+        records = [start for start, _ in self._records(self.opened.open)]
         return Places(np.searchsorted(records, starts) + top, SHEET_ROW, name)
 
-    def _line_ends(self) -> int:
-        """Lines of the file, the last of which need not end."""
-        ends, last = 0, b"\n"
-        with self.opened.plain() as file:
-            while block := file.read(BLOCK):
-                ends, last = ends + block.count(b"\n"), block[-1:]
-        return ends + (last != b"\n")
+    def lengths(self) -> Lengths:
+        """Count the fields of every row, by Python's own reader."""
+        width = len(self.form.names)
+        found: list[tuple[int, int]] = []
+        count = short = short_count = 0
+        rows = (each for each in self._records(self.opened.plain) if each[1])
+        next(rows, None)
+        for line, row in rows:
+            if len(row) > width:
+                count += 1
+                if len(found) < SHOWN_LINES:
+                    found.append((line, len(row)))
+            elif len(row) < width:
+                short, short_count = short or line, short_count + 1
+        return Lengths(found, count, short, short_count)
 
-    def _starts(self, opened: Callable[[], IO[bytes]]) -> Iterator[tuple[int, bool]]:
-        """The line that each record begins in, from 1, and whether it is more than a blank one."""
+    def _records(self, opened: Callable[[], IO[bytes]]) -> Iterator[tuple[int, list[str]]]:
+        """The line that each record begins in, from 1, and its fields; none of a blank one."""
         with (
             opened() as file,
             io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
@@ -155,35 +156,8 @@ class CsvRows:
         ):
             reader, ended = csv.reader(line.replace("\0", "") for line in text), 0
             for row in reader:
-                yield ended + 1, len(row) > 1 or bool("".join(row).strip())
+                yield ended + 1, row if len(row) > 1 or "".join(row).strip() else []
                 ended = reader.line_num
-
-    def lengths(self) -> Lengths:
-        """Count the fields of every row, by Python's own reader."""
-        width = len(self.form.names)
-        found: list[tuple[int, int]] = []
-        count = short = short_count = 0
-        with self._fields() as rows:
-            next(rows, None)
-            for line, row in rows:
-                if len(row) > width:
-                    count += 1
-                    if len(found) < SHOWN_LINES:
-                        found.append((line, len(row)))
-                elif len(row) < width:
-                    short, short_count = short or line, short_count + 1
-        return Lengths(found, count, short, short_count)
-
-    @contextmanager
-    def _fields(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
-        """Line numbers and fields of all lines that hold something."""
-        with (
-            self.opened.plain() as file,
-            io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
-            any_size(),
-        ):
-            reader = csv.reader(line.replace("\0", "") for line in text)
-            yield ((reader.line_num, row) for row in reader if row)
 
     def _longer(self, lengths: Lengths) -> Iterator[Problem]:
         width = len(self.form.names)

@@ -20,7 +20,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.train.fitting import fit, weighted_mean
 from onnxlet.convert.train.scoring import Scorer, best_threshold
-from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.convert.train.trials import Trial
 
 MOST = 5  # different ones
 STEPS = 25  # of which each adds one once more
@@ -173,18 +173,6 @@ def named(weighted: Weighted) -> str:
     if len(weighted) == 1:
         return weighted[0][0].candidate.name
     return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
-
-
-def why_linear(searched: Searched, metric: Metric) -> str:
-    """Why a linear model is served, and what the other would have had; "" where that is served."""
-    if (passed := searched.passed_over) is None:
-        return ""
-    [(linear, _)] = searched.weights
-    return (
-        f"{linear.candidate.name} is served, {metric.title} {linear.score:.5g} over the folds: "
-        f"{named(passed.weights)} has {passed.score:.5g}, which is not clearly better "
-        f"(by {passed.gain:.2g} ± {passed.error:.2g})"
-    )
 
 
 def out_of_fold(weighted: Weighted) -> Array | None:

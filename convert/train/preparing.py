@@ -13,7 +13,7 @@ import pandas as pd
 
 from onnxlet.convert.describe import Descriptions, read_descriptions
 from onnxlet.convert.metrics.metrics import Metric, metric_named
-from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.problems import Problem, close_to, counted, found_by, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import HowRead
@@ -332,8 +332,5 @@ def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[P
         problems += wrong_for_target(
             frame[target], target, options.task, options.metric, options.positive
         )
-    try:
-        options.descriptions(names, target)
-    except WrongUse as error:
-        problems.append(Problem(error.message, error.hint))
+    problems += found_by(options.descriptions, names, target)
     return list(dict.fromkeys(problems))

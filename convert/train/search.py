@@ -11,7 +11,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
-from onnxlet.convert.train.ensemble import choose, weighted
+from onnxlet.convert.train.ensemble import choose, named, weighted
 from onnxlet.convert.train.fits import cluster_fits, local_fits
 from onnxlet.convert.train.race import (
     Budget,
@@ -25,7 +25,6 @@ from onnxlet.convert.train.splits import Folds
 from onnxlet.convert.train.trials import (
     Candidate,
     Fit,
-    PassedOver,
     Rung,
     Searched,
     TrainingData,
@@ -39,7 +38,7 @@ from onnxlet.convert.workers.contract import cores as usable_cores
 BASELINES = 2  # the first candidates: the constant and the linear model
 LARGE = 80e6  # bytes of the parts of a table that all fits copy; beyond, fits have more threads
 POOL = 16  # candidates that an ensemble is chosen from
-LINEAR = "linear"  # the family of the models that are served where none is clearly better
+PLAIN = ("linear", "trend")  # families of models that are served where none is clearly better
 OF_A_FAMILY = 4  # of them, so that not all are one model's variants
 
 
@@ -143,32 +142,35 @@ def _searched(race: Race, small: bool, ended: str) -> Searched:
         answers = [trial.answers(race.used) for trial in pool]
         found = choose(answers, [worth[t.number] for t in pool], scorer, race.budget.ended)
         weights = [(pool[index], weight) for index, weight in found.items()]
-    plainer, passed = (weights, None) if small else _plainer(race, done, worth, weights)
+    weights, why = (weights, "") if small else _plainer(race, done, worth, weights)
     for trial in race.trials:
         _close(race, trial)
-    return Searched(race.trials, plainer, race.budget.spent(), ended, passed)
+    return Searched(race.trials, weights, race.budget.spent(), ended, why)
 
 
 def _plainer(
     race: Race, done: Sequence[Trial], worth: dict[int, float], weights: list[tuple[Trial, float]]
-) -> tuple[list[tuple[Trial, float]], PassedOver | None]:
-    """The best linear model, where what was chosen is not clearly better; else what was chosen.
+) -> tuple[list[tuple[Trial, float]], str]:
+    """The best linear model where what was chosen is not clearly better, and why; else that.
 
     What a search has picked among many looks better on its folds than it is.
     """
-    linear = [trial for trial in done if trial.candidate.family == LINEAR]
-    if not linear or [trial.candidate.family for trial, _ in weights] == [LINEAR]:
-        return weights, None
+    linear = [trial for trial in done if trial.candidate.family in PLAIN]
+    if not linear or (len(weights) == 1 and weights[0][0].candidate.family in PLAIN):
+        return weights, ""
     best = max(linear, key=lambda trial: (worth[trial.number], -trial.number))
     scorer, one = race.scorer(race.used), best.answers(race.used)
-    answers = weighted(
-        [t.answers(race.used) for t, _ in weights], dict(enumerate(w for _, w in weights))
+    shares = dict(enumerate(weight for _, weight in weights))
+    more = weighted([trial.answers(race.used) for trial, _ in weights], shares)
+    if scorer.clearly_better(more, one):
+        return weights, ""
+    first, other = (scorer.sign * scorer.worth(answers) for answers in (more, one))
+    by = scorer.difference(more, one)
+    return [(best, 1.0)], (
+        f"{best.candidate.name} is served, {race.metric.title} {other:.5g} over the folds: "
+        f"{named(weights)} has {first:.5g}, which is not clearly better "
+        f"(by {by.mean:.2g} ± {by.error:.2g})"
     )
-    if scorer.clearly_better(answers, one):
-        return weights, None
-    difference = scorer.difference(answers, one)
-    score = scorer.sign * scorer.worth(answers)
-    return [(best, 1.0)], PassedOver(weights, score, *difference)
 
 
 def _end(race: Race) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.metrics.metrics import metric_named
-from onnxlet.convert.metrics.positive import SAID, named, positive_of, wrong_positive
-from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.metrics.positive import named, positive_of
+from onnxlet.convert.problems import Problem, close_to, counted, found_by, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.kinds.written import PARSED, as_floats, numbers_in
@@ -73,21 +73,14 @@ def read_target(
     y = _labels(values, found)
     chosen = None
     if found == "binary":
-        chosen, why = _positive(y, positive)
+        labels, counts = (each.tolist() for each in np.unique(y, return_counts=True))
+        chosen, why = positive_of(labels, counts)
+        if positive is not None:
+            chosen, why = named(positive, labels, f"'{target}'"), "as --positive says"
         notes.append(f"F1, recall and the like are of '{chosen}', {why}")
-    if found != "regression":
-        notes += _similar_classes(y, target)
     duplicates, said = duplicates_in(rows, y)
     kept = None if known.all() else np.flatnonzero(known)
     return Target(rows, y, found, notes + said, duplicates, kept, chosen)
-
-
-def _positive(y: Array, said: Any) -> tuple[Any, str]:
-    """The label that rates are of, and why."""
-    labels, counts = np.unique(y, return_counts=True)
-    if said is not None and (label := named(said, labels.tolist())) is not None:
-        return label, SAID
-    return positive_of(labels.tolist(), counts.tolist())
 
 
 def wrong_for_target(
@@ -96,19 +89,15 @@ def wrong_for_target(
     """What is wrong with a metric and a positive label for a target, before anything is learnt."""
     try:
         values = _values(column, target)[0].dropna()
-        if values.empty:
-            return []  # which is said of the target
-        found = _task(values, target, task)[0]
     except WrongUse as error:
         return [Problem(error.message, error.hint)]
-    problems = list[Problem]()
-    try:
-        metric_named(metric, found)
-    except WrongUse as error:
-        problems.append(Problem(error.message, error.hint))
+    if values.empty:
+        return []  # which is said of the target
+    found = _task(values, target, task)[0]
+    problems = found_by(metric_named, metric, found)
     if positive is not None:
         labels = [] if found == "regression" else np.unique(_labels(values, found)).tolist()
-        problems += wrong_positive(positive, labels, f"'{target}'")
+        problems += found_by(named, positive, labels, f"'{target}'")
     return problems
 
 
@@ -222,21 +211,6 @@ def _labels(values: pd.Series[Any], task: str) -> Array:
     labels = np.empty(len(values), dtype=object)
     labels[:] = values.tolist()
     return labels
-
-
-def _similar_classes(y: Array, target: str) -> list[str]:
-    """Classes that are written almost alike, and are perhaps one."""
-    if y.dtype != object:
-        return []
-    folded: dict[str, list[str]] = {}
-    for label in pd.unique(y):
-        folded.setdefault(" ".join(label.split()).casefold(), []).append(label)
-    return [
-        f"'{target}' has the classes {listed(sorted(same))}, which differ in spaces or capitals "
-        "only: are they one?"
-        for same in folded.values()
-        if len(same) > 1
-    ]
 
 
 def unfit(values: pd.Series[Any], target: str, rows: int) -> list[Problem]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from onnxlet.convert.build import Built, loaded, write
@@ -18,49 +16,31 @@ from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
-from onnxlet.convert.report.evaluation.measured import Baseline, Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.files import files_of, read_findings
 from onnxlet.convert.report.form.findings import (
-    Augmentation,
-    AugmentationGain,
-    Column,
-    EnsembleMember,
-    Search,
     from_json,
 )
-from onnxlet.convert.report.form.findings import PassedOver as ReportedPassedOver
-from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.train.ensemble import (
-    Combined,
     Weighted,
-    answering_from,
     combine,
     named,
-    out_of_fold,
-    threshold_of,
-    voting,
-    why_linear,
 )
-from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
-from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.number import NUMBER
-from onnxlet.convert.train.kinds.registry import LEAK, USED, columns_of
-from onnxlet.convert.train.portfolio import WITH_COPIES, portfolio
+from onnxlet.convert.train.kinds.registry import LEAK, USED
+from onnxlet.convert.train.measured import measured_training
+from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.refit import (
     ModelDestination,
     Served,
-    errors_of,
     model_files,
     refitted,
 )
 from onnxlet.convert.train.search import search
-from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched
 from onnxlet.folders import typed
-from onnxlet.function.arrays import Array
-from onnxlet.function.models.model import Model
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -102,8 +82,8 @@ def train(
     prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
     tried, task = _in_turn(searched), prepared.table.target.task
-    if why := why_linear(searched, prepared.metric):
-        report(f"note: {why}")
+    if searched.plainer:
+        report(f"note: {searched.plainer}")
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
@@ -115,11 +95,12 @@ def train(
             report(f"note: {named(chosen)} can't be served: {refusal.message}")
             continue
         served = refitted(prepared, chosen, Served(combined, before), options, to, report)
-        made = report_of(prepared, searched, chosen, combined, options, to.name, report)
         with loaded(to.name, before) as measured, loaded(to.name, served.files) as model:
-            beside = made(measured, model, served.unrefitted)
+            known = prepared, searched, chosen, combined, options
+            about = partial(measured_training, *known, measured, model, served.unrefitted)
+            beside, failed = _reported(about, report)
         built = write(to.folder, to.name, served.files, to.breaking, report, beside)
-        return Trained(built, prepared, searched, chosen, served, made.failed)
+        return Trained(built, prepared, searched, chosen, served, failed)
     raise AssertionError("a search chooses a trial at least")
 
 
@@ -154,8 +135,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
     yield f"  learned     {_learned(trained)}"
-    if why := why_linear(trained.searched, trained.prepared.metric):
-        yield why
+    if trained.searched.plainer:
+        yield trained.searched.plainer
     # Where it failed, what may lie there is the report of an earlier training.
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
@@ -194,167 +175,15 @@ def _learned(trained: Trained) -> str:
     )
 
 
-class ReportFiles:
-    """Makes the report's files; where that fails, none: the model is worth more than its report.
-
-    `failed` says why there are none.
-    """
-
-    def __init__(
-        self, make: Callable[[Model, Model, str | None], dict[str, bytes]], report: Report
-    ) -> None:
-        self._make, self._report = make, report
-        self.failed: str | None = None
-
-    def __call__(self, model: Model, served: Model, unrefitted: str | None) -> dict[str, bytes]:
-        """The files by name: of the model that is measured, the one that is served, and why that
-        is the same."""  # noqa: D205, D209 - one sentence
-        self._report("measuring for the report")
-        try:
-            return self._make(model, served, unrefitted)
-        except Exception as error:  # noqa: BLE001, RUF100 - any bug in any figure
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            self.failed = (
-                f"{type(error).__name__}: {shortened(error)} ({at.filename}, line {at.lineno})"
-            )
-            self._report(f"note: the report failed, the model did not: {self.failed}")
-            return {}
-
-
-def report_of(
-    prepared: Prepared,
-    searched: Searched,
-    chosen: Weighted,
-    combined: Combined,
-    options: Options,
-    name: str,
-    report: Report,
-) -> ReportFiles:
-    """What makes the report's files, once there is the model that will be served."""
-
-    def made(model: Model, served: Model, unrefitted: str | None) -> dict[str, bytes]:
-        (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
-        table, task = prepared.table, prepared.table.target.task
-        groups = None  # rows of one say less than as many without groups
-        if options.group is not None:
-            numbers = group_numbers(table.frame[options.group].to_numpy())
-            groups = numbers[prepared.splits.test]
-        measured = Measured(
-            name, model, combined.estimator, X_test, y_test,
-            origin="train", task=task, target=table.target_name,
-            X_train=X, y_train=y,
-            fit=partial(_fitted_on, chosen, combined, prepared, options.seed),
-            baselines=_linear(searched, chosen, prepared, options.seed),
-            described=named(chosen),
-            groups=groups,
-            sensitive=_sensitive(prepared, options, prepared.splits.test),
-            sensitive_train=_sensitive(prepared, options, prepared.splits.train),
-            earlier_errors=_earlier_errors(prepared, chosen),
-            out_of_fold=None if task == "regression" else out_of_fold(chosen),
-            metric=prepared.metric.name, threshold=combined.threshold,
-            threshold_metric=None if combined.threshold is None else prepared.metric.name,
-            search=_search(searched, chosen, prepared, options),
-            columns=[
-                Column(**{p.name: getattr(one, p.name, None) for p in fields(Column)})
-                for one in table.columns
-            ],
-            descriptions=table.descriptions,
-            split=prepared.splits.how, notes=[*table.notes],
-            served=served, unrefitted=unrefitted,
-            rows=len(table.frame), seed=options.seed,
-            places=table.places.at(prepared.splits.test), decimal=table.decimal,
-        )  # fmt: skip
-        return files_of(measured)
-
-    return ReportFiles(made, report)
-
-
-def _fitted_on(
-    chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
-) -> Any:
-    """The same estimator fitted on other rows, fewer than those that its threshold is from."""
-    estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
-    if combined.threshold is None or len(estimator.classes_) < 2:
-        return estimator
-    return answering_from(combined.threshold, estimator, X, y, prepared.metric.positive)
-
-
-def _linear(
-    searched: Searched, chosen: Weighted, prepared: Prepared, seed: int
-) -> dict[str, Baseline] | None:
-    """What the linear candidate answers to the test rows, by a threshold of its own.
-
-    None where it is the very model that is served: that is compared with the constant only.
-    """
-    found = [t for t in searched.trials if t.candidate.family == "linear" and t.state != "failed"]
-    if not found:
-        return {}
-    linear: Weighted = [(found[0], 1.0)]
-    if [trial.candidate.family for trial, _ in chosen] == ["linear"]:
-        return None
-    (X, y), task = prepared.train_part, prepared.table.target.task
-    estimator = voting(linear, X, y, task, prepared.metric, seed)
-    ask = estimator.predict if task == "regression" else estimator.predict_proba
-    answers = np.asarray(ask(prepared.test_part[0]))
-    return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
-
-
-def _earlier_errors(prepared: Prepared, chosen: Weighted) -> Array | None:
-    """How far out-of-fold answers are off, of rows in the order of time; None of others."""
-    answers = out_of_fold(chosen)
-    if not prepared.splits.by_time or answers is None:
-        return None
-    y, task = prepared.train_part[1], prepared.table.target.task
-    classes = None if task == "regression" else np.unique(y)
-    known = np.isfinite(answers if answers.ndim == 1 else answers[:, 0])
-    return errors_of(answers[known], y[known], classes)
-
-
-def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:
-    frame = prepared.table.frame
-    return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
-
-
-def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: Options) -> Search:
-    return Search(
-        seconds=searched.seconds,
-        seed=options.seed,
-        metric=prepared.metric.name,
-        how_ended=searched.how_ended,
-        trials=[
-            ReportedTrial(
-                number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
-                score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
-            )
-            for trial in searched.trials
-        ],
-        ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
-        augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
-        passed_over=None if (passed := searched.passed_over) is None else ReportedPassedOver(
-            name=named(passed.weights), score=passed.score, served=searched.weights[0][0].score,
-            gain=passed.gain, error=passed.error,
-        ),
-    )  # fmt: skip
-
-
-def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> Augmentation:
-    """What copies are, and what the best candidate that was fitted with them gained by them."""
-    forms = [form_named(one.format) for one in columns_of(prepared.table.columns, IMAGE)]
-    done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
-    pairs = [
-        (trial, done[plain])
-        for name, trial in done.items()
-        if name.endswith(WITH_COPIES) and (plain := name.removesuffix(WITH_COPIES)) in done
-    ]
-    sign = 1 if prepared.metric.greater_is_better else -1
-    best = max(pairs, key=lambda pair: sign * (pair[0].score or 0.0), default=None)
-    weight = sum(weight for trial, weight in chosen if trial.candidate.parameters.get("augment"))
-    return Augmentation(
-        copies=copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
-        shift=max(max(farthest(form)) for form in forms),
-        noise=NOISE,
-        compared=None if best is None else AugmentationGain(
-            name=best[1].candidate.name, with_=best[0].score, without=best[1].score
-        ),
-        weight=weight,
-    )  # fmt: skip
+def _reported(
+    measured: Callable[[], Measured], report: Report
+) -> tuple[dict[str, bytes], str | None]:
+    """The report's files, and why there are none: a model is worth more than its report."""
+    report("measuring for the report")
+    try:
+        return files_of(measured()), None
+    except Exception as error:  # noqa: BLE001, RUF100 - any bug in any figure
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {shortened(error)} ({at.filename}, line {at.lineno})"
+        report(f"note: the report failed, the model did not: {why}")
+        return {}, why

@@ -223,15 +223,6 @@ class Trial:
         self.part, self.outcomes = None, {}
 
 
-class PassedOver(NamedTuple):
-    """What is not served, as a linear model is about as good."""
-
-    weights: list[tuple[Trial, float]]  # as those of `Searched`
-    score: float  # the mean of the metric over folds
-    gain: float  # over the linear model's, paired by folds; positive
-    error: float  # the gain's standard error
-
-
 @dataclass(frozen=True)
 class Searched:
     """What a search found."""
@@ -240,7 +231,7 @@ class Searched:
     weights: list[tuple[Trial, float]]  # those that were chosen; they sum to 1
     seconds: float  # that it took
     how_ended: str  # in a few words
-    passed_over: PassedOver | None = None  # for the linear model that was chosen instead
+    plainer: str = ""  # why a linear model was chosen instead of what scored best; "" where not
 
 
 def out_of_fold(answers: Array, positions: NDArray[np.intp], rows: int) -> NDArray[np.float64]:

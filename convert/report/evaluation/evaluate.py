@@ -20,25 +20,19 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
 from onnxlet.convert.report.evaluation.serving import call, serving
 from onnxlet.convert.report.form.figures import Metric
-from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity, as_json
+from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity
+from onnxlet.convert.report.form.plain_json import as_json
 
 
-def findings(measured: Measured) -> dict[str, Any]:
+def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str, Any]:
     """Every figure of the report, as plain JSON: what can't be said is None.
 
-    Raises Refusal where the model's answers can't be right or wrong, or y_test is not what it
+    Its test rows may be answered already. The same data and seed give the same figures, except for
+    the times below `serving`; and where refitting takes longer than `seconds`, for what is left out
+    then. Raises Refusal where the model's answers can't be right or wrong, or y_test is not what it
     answers.
     """
-    return findings_of(answer_test_rows(measured))
-
-
-def findings_of(about: Evaluation) -> dict[str, Any]:
-    """Every figure of the report of answered test rows, as plain JSON: what can't be said is None.
-
-    The same data and seed give the same figures, except for the times below `serving`; and where
-    refitting takes longer than `seconds`, for what is left out then.
-    """
-    measured = about.measured
+    about = answered or answer_test_rows(measured)
     example = call(about)
     served = serving(about, example.row)  # first: a second process needs memory while it lasts
     found = scores(about)

@@ -16,7 +16,7 @@ from onnxlet.convert.report.form.wording import (
     plural,
 )
 from onnxlet.convert.report.sections.plain import in_plain_words
-from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
+from onnxlet.convert.report.sections.section import Section, clear_of, in_unit, inside, of_part
 
 AHEAD = "clearly better than"
 # By baseline: what it is called, and the colour and the marker that it is drawn in.
@@ -31,6 +31,7 @@ STANDINGS = {
     "level": "is not ahead of {}",
     "behind": "is behind {} by more than chance would explain",
 }
+IN_UNIT = ("rmse", "mae", "median_ae")  # metrics that are in the target's own unit
 NO_SCORES = "Nothing is known of how good its answers are: it was built without held-out answers."
 
 
@@ -52,9 +53,10 @@ def answer(found: Findings) -> str:
     first = found.scores[0]
     between = interval(first.model)
     sure = f" (95\u202f% interval {between})" if between else ""
+    unit = in_unit(found) if first.metric in IN_UNIT else ""
     begun = (
         f"On {plural(first.rows, 'row')} that it had not seen, its {inside(first.title)} is "
-        f"{number(first.model.value)}{sure}"
+        f"{number(first.model.value)}{unit}{sure}"
     )
     against = ""
     for each in first.baselines:
@@ -130,6 +132,6 @@ def scores_plot(every: list[Score], found: Findings) -> Plot | None:
     return draw_rows("scores-plot", f"{first.title} beside the baselines", rows, axis)
 
 
-# Its sentence stands above all sections of the card.
-ANSWER = Section("answer", "In one sentence", lambda found: True)
+# Its sentences stand above all sections of the card.
+ANSWER = Section("answer", "In short", lambda found: True)
 SECTION = Section("scores", "Scores", lambda found: found.scores)

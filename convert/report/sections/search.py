@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any
 
-from onnxlet.convert.report.form.findings import Augmentation, Findings, PassedOver, Search
+from onnxlet.convert.report.form.findings import Augmentation, Findings, Search
 from onnxlet.convert.report.form.plot import Plot, colour, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
     count,
+    headed,
     listed,
     name,
     number,
@@ -30,18 +31,8 @@ def search(about: Search, found: Findings) -> str:
     more = f", {listed(ends)}" if ends else ""
     how = f"; how it ended: {name(about.how_ended)}" if about.how_ended else ""
     copies = _augmentation(about.augmentation) if about.augmentation else ""
-    plainer = _passed_over(about.passed_over) if about.passed_over else ""
+    plainer = f" {headed(name(about.plainer, 600))}." if about.plainer else ""
     return f"{said}{more}{how}.{copies}{plainer}"
-
-
-def _passed_over(about: PassedOver) -> str:
-    """Why it is the linear model that is served."""
-    return (
-        f" The linear model is served, as what scored best is not clearly better: "
-        f"{name(about.name, 300)} has {number(about.score)} on the same folds, the linear model "
-        f"{number(about.served)}; the gain is {number(about.gain, 2)}, with a standard error of "
-        f"{number(about.error, 2)}."
-    )
 
 
 def _augmentation(about: Augmentation) -> str:

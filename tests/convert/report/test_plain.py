@@ -100,7 +100,7 @@ def test_of_numbers_in_their_unit() -> None:
     found["residuals"] = {**found["residuals"], "within": within}
     assert said(found) == (
         'Typically 22700 EUR off in "price", against 45300 EUR by always answering the same '
-        "(median absolute error); 5.0% of the answers are off by more than 81300 EUR."
+        "(median absolute error); one answer in 20 is off by more than 81300 EUR."
     )
     made = from_json(found)
     assert "\u00a0EUR" in residuals(made)

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.train import training
+from onnxlet.convert.train import measured as measuring
 from onnxlet.convert.train.ensemble import voting
 from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.convert.train.refit import ModelDestination
@@ -70,7 +70,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     frame.to_csv(folder / "digits.csv", index=False)
     options = Options(trials=5, augment=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(measuring, "Measured", partial(Measured, seconds=1.0))
         to = ModelDestination("m", folder / "models")
         trained = train(str(folder / "digits.csv"), "digit", options, to, quiet)
     labelled = np.array([f"d{label}" for label in labels[ROWS : ROWS + 300]])
@@ -167,7 +167,7 @@ def test_the_report_says_what_copies_gained_on_the_same_folds(photos: Digits) ->
     [column] = found["data"]["columns"]
     assert column == {
         "name": "photo", "kind": "image", "used": True, "missing": 0, "distinct": ROWS,
-        "why": "640 PNG; 20x20, mode L; seen at 20x20, in grey",
+        "why": "640 PNG; 20x20, mode L; seen at 20x20, in grey", "unit": None, "description": None,
     }  # fmt: skip
 
 

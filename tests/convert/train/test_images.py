@@ -145,6 +145,7 @@ def test_rows_without_an_image_are_left_out(gray: list[Image.Image]) -> None:
     assert found.target.y.tolist() == [y for at, y in enumerate("ab" * 20) if at not in (3, 8)]
     said = "2 rows of 40 have no image in 'photo': left out, and such a row is refused by the model"
     assert said in found.notes
+    assert found.places.numbers.tolist() == [at + 1 for at in range(ROWS) if at not in (3, 8)]
 
 
 def test_the_same_image_is_on_one_side(gray: list[Image.Image]) -> None:

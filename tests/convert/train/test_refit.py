@@ -16,7 +16,8 @@ from onnxlet.convert.about import PROMISED
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.train import refit, training
+from onnxlet.convert.train import measured as measuring
+from onnxlet.convert.train import refit
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.ensemble import fitted
 from onnxlet.convert.train.preparing import Options
@@ -39,7 +40,7 @@ def table(rows: int = 300, seed: int = 0, *, numbers: bool = True) -> pd.DataFra
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits in this process, and a second of refits for the report."""
     monkeypatch.setattr(searching, "local_fits", Here)
-    monkeypatch.setattr(training, "Measured", partial(Measured, seconds=1.0))
+    monkeypatch.setattr(measuring, "Measured", partial(Measured, seconds=1.0))
 
 
 def trained(folder: Path, frame: pd.DataFrame, **options: Any) -> tuple[Trained, list[str]]:

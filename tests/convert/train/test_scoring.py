@@ -154,3 +154,18 @@ def test_rates_are_of_the_positive_class_whichever_it_is(name: str) -> None:
     other = scorer(METRICS[name], turned, np.array(["A", "B"]), chosen)
     of_one = name in ("f1", "average_precision")
     assert (other.worth(ANSWERS[rows][:, ::-1]) != second.worth(ANSWERS[rows])) == of_one
+
+
+def test_a_few_rows_that_are_far_off_do_not_hide_a_better_model() -> None:
+    random = np.random.default_rng(0)
+    y = random.normal(size=500)
+    folds = [(np.arange(0), part) for part in np.array_split(np.arange(500), 5)]
+    judged = scorer(METRICS["rmse"], y, None, folds)
+    one, other = y + random.normal(0, 0.1, 500), y + random.normal(0, 0.3, 500)
+    assert judged.clearly_better(one, other)
+    assert not judged.clearly_better(other, one)
+    assert not judged.clearly_better(one, one)
+    far = one.copy()
+    far[[3, 480]] += 8
+    assert not judged.difference(far, other).mean > 2 * judged.difference(far, other).error
+    assert judged.clearly_better(far, other)

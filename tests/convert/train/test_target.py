@@ -115,11 +115,6 @@ def test_values_of_a_target_that_do_not_parse_are_counted() -> None:
     np.testing.assert_allclose(target.y, X[1:].round(3))
 
 
-def test_classes_that_are_written_almost_alike_are_named() -> None:
-    notes = read(cycle(["Yes", "yes ", "No"])).notes
-    assert any("'Yes', 'yes '" in note and "are they one?" in note for note in notes)
-
-
 @pytest.mark.parametrize(
     ("values", "label", "why"),
     [

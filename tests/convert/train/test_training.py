@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,11 @@ from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report import TEST_ROWS
+from onnxlet.convert.report.evaluation.evaluate import findings as report_findings
 from onnxlet.convert.report.evaluation.measured import Measured
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.sections.plain import in_plain_words
+from onnxlet.convert.train import measured as measuring
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train import training
 from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
@@ -64,7 +69,7 @@ def trained(
 def quickly() -> Iterator[None]:
     """Refits for the report take a second, not ten."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(measuring, "Measured", partial(Measured, seconds=1.0))
         yield
 
 
@@ -95,7 +100,12 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 def asked(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
     """What the report's figures would have been made of."""
     found: list[Measured] = []
-    monkeypatch.setattr(training, "files_of", lambda measured: found.append(measured) or {})
+
+    def asking(measured: Measured) -> dict[str, bytes]:
+        found.append(measured)
+        return {}
+
+    monkeypatch.setattr(training, "files_of", asking)
     return found
 
 
@@ -215,6 +225,57 @@ def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[M
     assert threshold is not None
     assert f1_score(y, known >= threshold) == best > f1_score(y, known >= 0.5)
     assert threshold != what.served.combined.threshold
+
+
+@pytest.mark.parametrize("said", [None, "nein"])
+def test_rates_and_threshold_are_of_the_positive_label(
+    tmp_path: Path, asked: list[Measured], said: str | None
+) -> None:
+    frame = simple(200)
+    frame["target"] = np.where(frame["a"] > 0.4, "ja", "nein")  # in order, the last is nein
+    what = trained(tmp_path, frame, metric="f1", trials=3, positive=said)
+
+    label = said or "ja"
+    number = ["ja", "nein"].index(label)
+    answers, threshold = out_of_fold(what.chosen), what.served.combined.threshold
+    assert what.built.manifest["positive"] == label
+    assert answers is not None
+    assert threshold is not None
+    y, of = what.prepared.train_part[1] == label, answers[:, number]
+    best = max(f1_score(y, of >= at) for at in np.unique(of))
+    assert f1_score(y, of >= threshold) == pytest.approx(best)
+    X = what.prepared.test_part[0]
+    probabilities = what.served.combined.estimator.predict_proba(X)[:, number]
+    expected = np.where(probabilities >= threshold, label, "nein" if label == "ja" else "ja")
+    assert list(served(what).predict(rows_of(X))) == list(expected)
+    found = report_findings(replace(asked[0], model=served(what)._loaded, seconds=0.0))
+    assert (found["positive"], found["metric"]["name"]) == (label, "f1")
+    truth = what.prepared.test_part[1] == label
+    assert found["scores"][0]["model"]["value"] == pytest.approx(
+        f1_score(truth, expected == label), abs=1e-5
+    )
+    assert found["threshold"]["chosen"] == pytest.approx(threshold, abs=1e-4)
+    assert in_plain_words(from_json(found)).startswith("Of ")
+    places = asked[0].places
+    assert places is not None
+    lines = (tmp_path / "rows.csv").read_text().split("\n")
+    for line, row in zip(places.numbers.tolist(), rows_of(X), strict=True):  # of the very file
+        assert float(lines[line - 1].split(",")[1]) == row["b"]
+
+
+def test_a_linear_model_that_is_about_as_good_is_served_and_said(
+    tmp_path: Path, asked: list[Measured]
+) -> None:
+    said: list[str] = []
+    what = trained(tmp_path, simple(400), said, trials=6)
+    assert [trial.candidate.family for trial, _ in what.chosen] == ["linear"]
+    why = what.searched.plainer
+    assert why.startswith("linear is served, ROC AUC 0.")
+    assert f"note: {why}" in said
+    assert why in list(summary_lines(what))
+    about = asked[0].search
+    assert about is not None
+    assert about.plainer == why
 
 
 @pytest.mark.parametrize("straight", [True, False])

@@ -21,7 +21,8 @@ from tests.convert.report.evaluation import figures
 def written(given: Measured, **how: Any) -> pd.DataFrame:
     content = file_of(figures.of(given))
     assert content is not None
-    return pd.read_csv(io.BytesIO(content), **how)
+    found: pd.DataFrame = pd.read_csv(io.BytesIO(content), **how)
+    return found
 
 
 def somewhere(given: Measured) -> tuple[Measured, Any]:

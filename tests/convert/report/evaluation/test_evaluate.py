@@ -21,7 +21,7 @@ from onnxlet.convert.report.build_report import measured_build
 from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.report.evaluation.evaluate import findings, one_line
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.form.findings import as_json
+from onnxlet.convert.report.form.plain_json import as_json
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows
