@@ -12,7 +12,8 @@ from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.unusual import MISSING, UNSEEN, Comparison, Found
+from onnxlet.function.monitoring.compared import Found
+from onnxlet.function.monitoring.unusual import MISSING, UNSEEN, Comparison
 
 MEMBER = "unusual"  # of a manifest, and of answers
 REGIONS = ("interval", "set")  # outputs that hold for rows like the training rows

@@ -21,8 +21,8 @@ from onnxlet.convert.directory.unusual import CHANCE, MOST_BYTES, MOST_SEEN
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import unusual
-from onnxlet.function.monitoring.unusual import COLUMNS, RARE, Comparison, hashed
+from onnxlet.function.monitoring.compared import COLUMNS, RARE, columns_of
+from onnxlet.function.monitoring.unusual import Comparison, hashed
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, KEY_ROWS
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict, read
@@ -40,7 +40,7 @@ def table(rows: int, seed: int) -> pd.DataFrame:
     X["once"] = random.random(rows) < 0.5
     X["rare"] = random.choice(["a", "b", "c"], rows, p=[0.7, 0.298, 0.002])
     X["street"] = [f"street {n}" for n in random.integers(0, 4000, rows)]
-    X["gap"] = np.where(random.random(rows) < 0.1, None, random.choice(["x", "y"], rows))
+    X["gap"] = pd.Series(random.choice(["x", "y"], rows)).mask(random.random(rows) < 0.1)
     X["price"] = random.pareto(2.5, rows)
     return X
 
@@ -91,7 +91,7 @@ def test_what_no_training_row_has_is_outside(model: Model, trained: pd.DataFrame
         spread = high - low
         cases = [low, (low + high) // 2, high, high + 9 * spread, low - 9 * spread]
         frame = pd.concat([trained[:1]] * len(cases), ignore_index=True)
-        frame[name] = np.array(cases).astype(trained[name].dtype)
+        frame[name] = pd.Series(cases).astype(trained[name].dtype)
         got = [(row or {"columns": {}})["columns"].get(name) for row in compared(model, frame)]
         assert got[:3] == [None] * 3, name
         assert [each["outside"] for each in got[3:]] == ["above", "below"], name
@@ -217,7 +217,7 @@ def test_it_takes_16_kilobytes_whatever_the_table(tmp_path: Path, width: int) ->
     assert everything is not None
     assert everything["column_count"] == width
     assert len(everything["columns"]) == min(20, width)
-    assert len(unusual.columns_of(model.manifest)) <= COLUMNS + 1
+    assert len(columns_of(model.manifest)) <= COLUMNS + 1
 
 
 def test_texts_that_are_read_are_no_categories(tmp_path: Path) -> None:
