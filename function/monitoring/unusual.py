@@ -28,6 +28,7 @@ from onnxlet.function.monitoring.compared import RARE, Found
 Outside = dict[int, dict[str, Any]]  # by row, the columns that are outside
 ABOVE, BELOW, MISSING, UNSEEN = "above", "below", "missing", "unseen"
 HASH_DIGITS, MOST_USUAL, MOST_LISTED = 6, 5, 20  # hexadecimal; categories; columns of a row
+ROUNDING = 2.0**-23  # of float32
 CELLS_AT_ONCE = 2**20  # comparisons with edges, each of which takes up to eight bytes
 FEW_NUMBERS = 40  # of one row, which Python looks at sooner than NumPy begins
 
@@ -145,7 +146,8 @@ class Known:
         low, high = float(about["minimum"]), float(about["maximum"])
         margins = self.entry["margins"].get(self.column.name)
         below, above = margins or (high - low, high - low)
-        return low - below, high + above
+        # Some readers hold a number as float32, which may round it beyond the very greatest.
+        return low - below - ROUNDING * abs(low), high + above + ROUNDING * abs(high)
 
 
 def _tails(counts: Sequence[int]) -> list[float]:
