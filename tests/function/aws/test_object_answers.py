@@ -175,5 +175,6 @@ def written(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(written, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(k, ensure_ascii=False)}:{written(v)}' for k, v in value.items())}}}"
+        members = (f"{json.dumps(k, ensure_ascii=False)}:{written(v)}" for k, v in value.items())
+        return f"{{{','.join(members)}}}"
     return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)

@@ -17,18 +17,23 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from onnxlet import DateParts
 from onnxlet.convert.directory.unusual import CHANCE, MOST_BYTES, MOST_SEEN
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
+from onnxlet.function.errors import ModelError
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.compared import COLUMNS, RARE, columns_of
 from onnxlet.function.monitoring.unusual import Comparison, hashed
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, KEY_ROWS
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict, read
+from onnxlet.function.serving.unusual import comparison_of
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
+from tests.estimators import every_task
 from tests.function.monitoring.models import built, customers, reviews, rows_of
+from tests.page.sites import hostile, visits
 
 TRAINED = 3000
 
@@ -234,6 +239,58 @@ def test_many_categories_are_left_out(tmp_path: Path) -> None:
     fitted = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LinearRegression())
     model = built(Source(fitted.fit(X, np.arange(4000)), X[:100], X_train=X), tmp_path)
     assert list(model.manifest["unusual"]["categories"]) == ["few"]
+
+
+@pytest.mark.parametrize("name", [*every_task(), "visits", "hostile"])
+def test_no_row_of_any_kind_of_model_is_outside_its_own(name: str, tmp_path: Path) -> None:
+    source = {**every_task(), "visits": visits(), "hostile": hostile()}[name]
+    model = built(source, tmp_path)
+    rows = source.X_test if source.X_train is None else source.X_train
+    frame = rows if isinstance(rows, pd.DataFrame) else None
+    if frame is not None:
+        cells = json.loads(frame.to_json(orient="records", date_format="iso", double_precision=15))
+    else:
+        cells = [np.ravel(row).tolist() for row in np.asarray(rows)]
+    found = predict(model, native.from_object({"instances": cells, "unusual": True}))
+    assert all(row is None or row["columns"] == {} for row in found.outputs["unusual"])
+
+
+def test_dates(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", "2023-12-31", freq="D").strftime("%Y-%m-%d")
+    X = pd.DataFrame({"day": days, "x": np.arange(len(days)) % 7.0})
+    fitted = make_pipeline(
+        make_column_transformer((DateParts(["year", "month"]), ["day"]), ("passthrough", ["x"])),
+        LinearRegression(),
+    )
+    model = built(Source(fitted.fit(X, X["x"]), X[:50], X_train=X), tmp_path)
+    assert model.manifest["unusual"]["dates"]["day"][:2] == ["2020-01-01", "2023-12-31"]
+    asked = ["2020-01-01", "2023-12-30", "2027-12-31", "2028-01-03", "2150-05-05",
+             "2016-01-01", "2015-12-30"]  # fmt: skip
+    rows = [{"day": day, "x": 1.0} for day in asked]
+    found = predict(model, native.from_object({"instances": rows, "unusual": True}))
+    marks = [(row or {"columns": {}})["columns"].get("day") for row in found.outputs["unusual"]]
+    sides = [mark and mark["outside"] for mark in marks]
+    assert sides == [None, None, None, "above", "above", None, "below"]
+    assert marks[-1]["usual"] == ["2020-03-14", "2023-10-19"]
+
+
+def test_a_boolean_that_was_always_the_same(tmp_path: Path) -> None:
+    X = pd.DataFrame({"on": [True] * 60, "x": np.arange(60.0)})
+    model = built(Source(LinearRegression().fit(X, X["x"]), X), tmp_path)
+    rows = [{"on": on, "x": 3.0} for on in (True, False)]
+    found = predict(model, native.from_object({"instances": rows, "unusual": True}))
+    first, second = found.outputs["unusual"].tolist()
+    assert first is None
+    assert second["columns"] == {"on": {"outside": "below", "usual": [True]}}
+
+
+@pytest.mark.parametrize(
+    "edit", [{"margins": 3}, {"limits": ["x"]}, {"categories": {"plan": "zz"}}]
+)
+def test_a_manifest_that_somebody_edited_is_named(model: Model, edit: dict[str, Any]) -> None:
+    manifest = {**model.manifest, "unusual": {**model.manifest["unusual"], **edit}}
+    with pytest.raises(ModelError, match="'unusual' can't be read"):
+        comparison_of(model.with_manifest(manifest))
 
 
 # what is counted
