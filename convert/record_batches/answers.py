@@ -13,7 +13,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.unusual import Found
+from onnxlet.function.monitoring.compared import Found
 
 BOX = pa.struct(
     [

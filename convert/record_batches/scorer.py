@@ -20,7 +20,7 @@ from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.unusual import Found
+from onnxlet.function.monitoring.compared import Found
 from onnxlet.function.serving import options, predict, unusual
 
 if TYPE_CHECKING:

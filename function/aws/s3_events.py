@@ -107,6 +107,8 @@ def _mark(job: Job, about: About) -> dict[str, str]:
     """What its answers depend on, beside the model; they bear it as metadata."""
     mark = {"source": quote(job.source.key)[:SOURCE_CHARACTERS], "etag": about.etag}
     mark |= {name: about.metadata[name] for name in request_options.NAMES if name in about.metadata}
+    if (unusual := job.scoring.service.settings.unusual) != "off":
+        mark["always"] = unusual
     if job.scoring.keep:
         mark["keep"] = quote(",".join(job.scoring.keep))[:KEPT_CHARACTERS]
     return {MARK + name: text for name, text in mark.items()}

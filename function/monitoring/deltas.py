@@ -18,8 +18,8 @@ import numpy as np
 from onnxlet.function import request_log
 from onnxlet.function.json_text import without_none
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.compared import columns_of
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.unusual import columns_of
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 
 MEMBER = "watched"

@@ -18,7 +18,6 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
-from onnxlet.function.monitoring import unusual
 from onnxlet.function.monitoring.bins import (
     PICTURE,
     UNCOUNTED,
@@ -30,6 +29,7 @@ from onnxlet.function.monitoring.bins import (
     largest,
     pictures,
 )
+from onnxlet.function.monitoring.compared import columns_of
 
 # A block of the signature by its index, an output by its name, a text or an image by its block and
 # position.
@@ -129,7 +129,7 @@ class Layout:
         self._bins = self.size
         # Behind these bins: rows that were compared with training rows, unusual ones, and those by
         # each of these names; empty where none are compared.
-        self.unlike = unusual.columns_of(manifest)
+        self.unlike = columns_of(manifest)
         self.compared = slice(self.size, None)
         self.size += 2 + len(self.unlike) if self.unlike else 0
         self._blocks = _blocks(self._columns, list(self._widths))

@@ -10,7 +10,7 @@ how many training rows have a higher one (`convert/directory/unusual` makes it).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 from math import inf, log
@@ -23,13 +23,12 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch, outside
+from onnxlet.function.monitoring.compared import RARE, Found
 
-Found = dict[str, Any]  # an unusual row, as answers have it
 Outside = dict[int, dict[str, Any]]  # by row, the columns that are outside
 ABOVE, BELOW, MISSING, UNSEEN = "above", "below", "missing", "unseen"
-WHOLE, COLUMNS = "row", 200  # what is counted of a row as a whole; columns that are counted
-RARE = 0.005  # of the training rows, that have a higher score than a row that is unusual by it
 HASH_DIGITS, MOST_USUAL, MOST_LISTED = 6, 5, 20  # hexadecimal; categories; columns of a row
+ROUNDING = 2.0**-23  # of float32
 CELLS_AT_ONCE = 2**20  # comparisons with edges, each of which takes up to eight bytes
 FEW_NUMBERS = 40  # of one row, which Python looks at sooner than NumPy begins
 
@@ -37,12 +36,6 @@ FEW_NUMBERS = 40  # of one row, which Python looks at sooner than NumPy begins
 def hashed(text: str) -> int:
     """What stands for a text in a manifest: so short that others share it."""
     return crc32(text.encode("utf-8", "surrogatepass")) >> (32 - 4 * HASH_DIGITS)
-
-
-def columns_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The columns by which unusual rows are counted; none where rows are not compared."""
-    known = list(manifest["statistics"]["columns"])[:COLUMNS] if manifest.get("unusual") else []
-    return [WHOLE, *known] if known else []
 
 
 class Comparison:
@@ -110,19 +103,6 @@ class Comparison:
         return found
 
 
-def counts(found: Iterable[Found | None], names: Sequence[str]) -> Array:
-    """How many rows, unusual ones, and those by each name of `columns_of`; int64."""
-    at = {name: number for number, name in enumerate(names[1:], 3)}
-    numbers = np.zeros(2 + len(names), np.int64)
-    for row in found:
-        numbers[0] += 1
-        if row is not None:
-            numbers[1] += 1
-            numbers[2] += row.get("share", 1.0) <= RARE
-            numbers[[at[name] for name in row["columns"] if name in at]] += 1
-    return numbers
-
-
 class Known:
     """What is known of a column of the training rows."""
 
@@ -166,7 +146,8 @@ class Known:
         low, high = float(about["minimum"]), float(about["maximum"])
         margins = self.entry["margins"].get(self.column.name)
         below, above = margins or (high - low, high - low)
-        return low - below, high + above
+        # Some readers hold a number as float32, which may round it beyond the very greatest.
+        return low - below - ROUNDING * abs(low), high + above + ROUNDING * abs(high)
 
 
 def _tails(counts: Sequence[int]) -> list[float]:

@@ -20,7 +20,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import unusual
+from onnxlet.function.monitoring import compared
 from onnxlet.function.monitoring.layout import Layout
 
 LONGEST_REASON = 80  # characters
@@ -171,7 +171,7 @@ class Watch:
         if not rows:
             return
         if prediction.unusual is not None:
-            found = unusual.counts(prediction.unusual, layout.unlike)
+            found = compared.counts(prediction.unusual, layout.unlike)
             with self._lock:
                 self._compared += found.astype(np.uint32)
                 self._comparing[key] += rows

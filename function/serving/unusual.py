@@ -7,12 +7,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, NotCalibrated, Problem
+from onnxlet.function.errors import InvalidRows, ModelError, NotCalibrated, Problem
 from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.unusual import MISSING, UNSEEN, Comparison, Found
+from onnxlet.function.monitoring.compared import Found
+from onnxlet.function.monitoring.unusual import MISSING, UNSEEN, Comparison
 
 MEMBER = "unusual"  # of a manifest, and of answers
 REGIONS = ("interval", "set")  # outputs that hold for rows like the training rows
@@ -21,12 +22,19 @@ COMPARISONS: WeakKeyDictionary[Model, Comparison] = WeakKeyDictionary()  # made 
 
 
 def comparison_of(model: Model) -> Comparison:
-    """What a model's rows are compared with; raises NotCalibrated where its build has nothing."""
+    """What a model's rows are compared with; made once.
+
+    Raises NotCalibrated where its build has nothing, ModelError where the manifest was edited.
+    """
     if model not in COMPARISONS:
         if not model.manifest.get(MEMBER):
             lacking = "was built without what rows are compared with"
             raise NotCalibrated(f"'unusual': model '{model.name}' {lacking}", AGAIN)
-        COMPARISONS[model] = Comparison(model.manifest, model.signature)
+        try:
+            COMPARISONS[model] = Comparison(model.manifest, model.signature)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # it was edited
+            message = f"model {model.name}/{model.version}: manifest.json: 'unusual' can't be read"
+            raise ModelError(message, AGAIN) from error
     return COMPARISONS[model]
 
 

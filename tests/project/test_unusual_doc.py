@@ -6,7 +6,7 @@ import json
 import re
 
 from onnxlet.convert.directory import unusual as built
-from onnxlet.function.monitoring import unusual
+from onnxlet.function.monitoring import compared, unusual
 from tests.conftest import ROOT, Client
 from tests.function.protocols.test_protocols import close
 
@@ -28,7 +28,7 @@ def test_the_numbers_in_the_text() -> None:
     assert f"from the {built.TAIL} outermost numbers" in TEXT
     assert f"more than {built.MOST_SEEN} categories" in TEXT
     assert f"a hash of {4 * unusual.HASH_DIGITS} bits" in TEXT
-    assert f"at most {unusual.RARE:.1%} of the training rows".replace("%", " %") in TEXT
+    assert f"at most {compared.RARE:.1%} of the training rows".replace("%", " %") in TEXT
     assert f"of at most {unusual.MOST_LISTED} columns" in TEXT
     assert unusual.MOST_USUAL == 5
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from onnxlet.convert.record_batches.scorer import AnswerOptions, BatchAnswers, Scorer
+from onnxlet.function import json_text
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS
@@ -42,6 +43,7 @@ def answered_by_http(
     query = "?on_error=null"
     query += f"&coverage={wanted.coverage!r}" if wanted.coverage else ""
     query += f"&k={wanted.k}" if wanted.k else ""
+    query += "&unusual=true" if wanted.unusual else ""
     path = f"/models/{model.name}/versions/{model.version}/predict{query}"
     answer = client.post(path, json.dumps(rows).encode())
     got = answer.json()
@@ -76,6 +78,8 @@ def _entries(got: Mapping[str, Any], field: Any) -> list[Any]:
     entries = got[field.name]
     if field.name == "probabilities" and pa.types.is_struct(field.type):
         return [row and _named(row, got["classes"]) for row in entries]
+    if field.name == "unusual":
+        return [row and json_text.dumps(row).decode() for row in entries]
     if field.name == "interval":
         several = not pa.types.is_struct(field.type)
         return [

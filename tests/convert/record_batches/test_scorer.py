@@ -58,9 +58,28 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Model, S
 @pytest.mark.parametrize("name", [*estimators.every_task(), *calibrated.sources()])
 def test_every_task(others: dict[str, tuple[Model, Source]], name: str) -> None:
     model, source = others[name]
-    wanted = AnswerOptions(coverage=0.8 if "conformal" in model.manifest else None)
+    coverage = 0.8 if "conformal" in model.manifest else None
+    marks = "unusual" in model.manifest
 
-    assert not check(model, given(source), wanted).problems
+    for wanted in (AnswerOptions(coverage=coverage), AnswerOptions(coverage, unusual=marks)):
+        assert not check(model, given(source), wanted).problems
+
+
+def test_unusual_rows_are_marked_and_have_no_interval(
+    others: dict[str, tuple[Model, Source]],
+) -> None:
+    for name in ("line", "two", "classes"):
+        model, source = others[name]
+        rows = np.array(source.X_test[:50])
+        rows[::7, 1] *= 1e6
+        batch = pa.record_batch({f"x{n}": rows[:, n] for n in range(3)})
+        found = check(model, batch, AnswerOptions(0.9, unusual=True)).columns
+        marked = [n for n, text in enumerate(found["unusual"].to_pylist()) if text]
+        assert set(range(0, 50, 7)) <= set(marked)
+        region = found["set" if name == "classes" else "interval"].to_pylist()
+        assert [n for n, each in enumerate(region) if each is None] == marked
+    with pytest.raises(WrongUse, match="'unusual': model 'few' was built without"):
+        Scorer(others["few"][0], given(others["few"][1]).schema, AnswerOptions(unusual=True))
 
 
 def test_bad_rows_are_null_and_have_the_words_of_http(models: Path) -> None:

@@ -140,6 +140,21 @@ def test_interval_and_explanations_are_columns(models: Path, tmp_path: Path) -> 
         onnxlet.score("shop", golden_table(models, "shop", 5), models=models, k=3)
 
 
+def test_unusual_rows_are_a_column_in_every_form(models: Path, tmp_path: Path) -> None:
+    frame = golden_table(models, PRICES, 40).to_pandas()
+    frame.loc[frame.index[3], "Gr_Liv_Area"] = -5
+    answers = onnxlet.score(PRICES, frame, models=models, coverage=0.9, unusual=True)
+    assert '"outside":"below"' in answers["unusual"].iloc[3]
+    assert pd.isna(answers["interval.low"].iloc[3])
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    frame.to_csv(source, index=False)
+    words = ["score", PRICES, str(source), str(out), "--models", str(models), "--unusual"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    written = pd.read_csv(out)
+    assert written["unusual"].notna().tolist() == answers["unusual"].notna().tolist()
+    assert written["unusual"][3].startswith('{"columns":{"Gr_Liv_Area":')
+
+
 def test_whole_numbers_beside_gaps_stay_whole(models: Path) -> None:
     frame = golden_table(models, "iris", 3).drop_columns("id").to_pandas()
     frame["id"] = [2**53 + 1, 2**63 - 1, -(2**53) - 1]

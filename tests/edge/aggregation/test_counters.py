@@ -123,6 +123,20 @@ def test_a_dead_workers_counts_stay(workers: Workers) -> None:
     assert at(before, "onnxlet_rows_total", model="iris") == 360
 
 
+def test_rows_that_were_compared_are_sums_and_stay(workers: Workers) -> None:
+    for worker in workers.all:
+        rows = [FLOWER] * 110 + [[1e6, *FLOWER[1:]]] * 10
+        assert worker.client.post(f"{IRIS}?unusual=true", rows).status == 200
+    for ended in range(3):
+        if ended:
+            workers.end(1 if ended == 1 else 0)
+        found = workers.all[0].metrics()
+        assert at(found, "onnxlet_drift_compared_total", model="iris") == 360
+        assert at(found, "onnxlet_drift_unusual_total", model="iris") == 30
+        report = workers.all[0].client.get("/models/iris/drift").json()
+        assert report["unusual"]["total"]["columns"] == {"x0": 30}
+
+
 def test_blocks_of_ended_workers_have_rows_of_five_keys(models: Path) -> None:
     """Three workers have rows of two keys each; what two of them leave is of four, then of five."""
     keys = {name: sha256(name.encode()).digest() for name in "abcde"}

@@ -22,7 +22,7 @@ from tests.function.aws.scoring import (
 )
 
 NOT_OUTPUTS = ("model", "version", "classes", "errors", "error_count")
-ODD = ["x", 1e400, None, True, [1]]
+ODD = ["x", 1e400, None, True, [1], 1000000]
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ CASES = [
     *(("tasks", name, {}) for name in sorted(every_task())),
     *(("calibrated", name, {"coverage": "0.9"}) for name in ("line", "std", "two", "classes")),
     ("near", "products", {"k": "2"}),
+    ("models", "shop", {"unusual": "true"}),
+    *(
+        ("calibrated", name, {"coverage": "0.9", "unusual": "true"})
+        for name in ("line", "two", "classes")
+    ),
 ]
 
 
@@ -170,5 +175,6 @@ def written(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(written, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(k)}:{written(v)}' for k, v in value.items())}}}"
+        members = (f"{json.dumps(k, ensure_ascii=False)}:{written(v)}" for k, v in value.items())
+        return f"{{{','.join(members)}}}"
     return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)

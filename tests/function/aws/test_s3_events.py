@@ -433,6 +433,12 @@ def test_another_model_or_wish_answers_again(models: Path, calibrated: Path) -> 
     assert kept.again("line/some.csv")["state"] == "answered"
     assert read_csv(site.s3.content("go/line/some.csv"))[0] == ["x1", *header]
     assert kept.again("line/some.csv")["state"] == "again"
+    marking = Site(calibrated, site.s3, Settings(unusual="on"))
+    assert marking.again("line/some.csv")["state"] == "answered"
+    assert read_csv(site.s3.content("go/line/some.csv"))[0] == [*header, "unusual"]
+    refusing = Site(calibrated, site.s3, Settings(unusual="refuse"))
+    assert refusing.again("line/some.csv")["state"] == "answered"
+    assert read_csv(site.s3.content("go/line/some.csv"))[0] == header
     other = Site(calibrated, site.s3)
     other.service.repository.choose("line").manifest["files"]["model.onnx"] = "f" * 64
     assert other.again("line/some.csv")["state"] == "answered"

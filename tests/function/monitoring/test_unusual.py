@@ -17,18 +17,23 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from onnxlet import DateParts
 from onnxlet.convert.directory.unusual import CHANCE, MOST_BYTES, MOST_SEEN
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
+from onnxlet.function.errors import ModelError
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import unusual
-from onnxlet.function.monitoring.unusual import COLUMNS, RARE, Comparison, hashed
+from onnxlet.function.monitoring.compared import COLUMNS, RARE, columns_of
+from onnxlet.function.monitoring.unusual import Comparison, hashed
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, KEY_ROWS
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict, read
+from onnxlet.function.serving.unusual import comparison_of
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
+from tests.estimators import every_task
 from tests.function.monitoring.models import built, customers, reviews, rows_of
+from tests.page.sites import hostile, visits
 
 TRAINED = 3000
 
@@ -40,7 +45,7 @@ def table(rows: int, seed: int) -> pd.DataFrame:
     X["once"] = random.random(rows) < 0.5
     X["rare"] = random.choice(["a", "b", "c"], rows, p=[0.7, 0.298, 0.002])
     X["street"] = [f"street {n}" for n in random.integers(0, 4000, rows)]
-    X["gap"] = np.where(random.random(rows) < 0.1, None, random.choice(["x", "y"], rows))
+    X["gap"] = pd.Series(random.choice(["x", "y"], rows)).mask(random.random(rows) < 0.1)
     X["price"] = random.pareto(2.5, rows)
     return X
 
@@ -91,7 +96,7 @@ def test_what_no_training_row_has_is_outside(model: Model, trained: pd.DataFrame
         spread = high - low
         cases = [low, (low + high) // 2, high, high + 9 * spread, low - 9 * spread]
         frame = pd.concat([trained[:1]] * len(cases), ignore_index=True)
-        frame[name] = np.array(cases).astype(trained[name].dtype)
+        frame[name] = pd.Series(cases).astype(trained[name].dtype)
         got = [(row or {"columns": {}})["columns"].get(name) for row in compared(model, frame)]
         assert got[:3] == [None] * 3, name
         assert [each["outside"] for each in got[3:]] == ["above", "below"], name
@@ -217,7 +222,7 @@ def test_it_takes_16_kilobytes_whatever_the_table(tmp_path: Path, width: int) ->
     assert everything is not None
     assert everything["column_count"] == width
     assert len(everything["columns"]) == min(20, width)
-    assert len(unusual.columns_of(model.manifest)) <= COLUMNS + 1
+    assert len(columns_of(model.manifest)) <= COLUMNS + 1
 
 
 def test_texts_that_are_read_are_no_categories(tmp_path: Path) -> None:
@@ -234,6 +239,58 @@ def test_many_categories_are_left_out(tmp_path: Path) -> None:
     fitted = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LinearRegression())
     model = built(Source(fitted.fit(X, np.arange(4000)), X[:100], X_train=X), tmp_path)
     assert list(model.manifest["unusual"]["categories"]) == ["few"]
+
+
+@pytest.mark.parametrize("name", [*every_task(), "visits", "hostile"])
+def test_no_row_of_any_kind_of_model_is_outside_its_own(name: str, tmp_path: Path) -> None:
+    source = {**every_task(), "visits": visits(), "hostile": hostile()}[name]
+    model = built(source, tmp_path)
+    rows = source.X_test if source.X_train is None else source.X_train
+    frame = rows if isinstance(rows, pd.DataFrame) else None
+    if frame is not None:
+        cells = json.loads(frame.to_json(orient="records", date_format="iso", double_precision=15))
+    else:
+        cells = [np.ravel(row).tolist() for row in np.asarray(rows)]
+    found = predict(model, native.from_object({"instances": cells, "unusual": True}))
+    assert all(row is None or row["columns"] == {} for row in found.outputs["unusual"])
+
+
+def test_dates(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", "2023-12-31", freq="D").strftime("%Y-%m-%d")
+    X = pd.DataFrame({"day": days, "x": np.arange(len(days)) % 7.0})
+    fitted = make_pipeline(
+        make_column_transformer((DateParts(["year", "month"]), ["day"]), ("passthrough", ["x"])),
+        LinearRegression(),
+    )
+    model = built(Source(fitted.fit(X, X["x"]), X[:50], X_train=X), tmp_path)
+    assert model.manifest["unusual"]["dates"]["day"][:2] == ["2020-01-01", "2023-12-31"]
+    asked = ["2020-01-01", "2023-12-30", "2027-12-31", "2028-01-03", "2150-05-05",
+             "2016-01-01", "2015-12-30"]  # fmt: skip
+    rows = [{"day": day, "x": 1.0} for day in asked]
+    found = predict(model, native.from_object({"instances": rows, "unusual": True}))
+    marks = [(row or {"columns": {}})["columns"].get("day") for row in found.outputs["unusual"]]
+    sides = [mark and mark["outside"] for mark in marks]
+    assert sides == [None, None, None, "above", "above", None, "below"]
+    assert marks[-1]["usual"] == ["2020-03-14", "2023-10-19"]
+
+
+def test_a_boolean_that_was_always_the_same(tmp_path: Path) -> None:
+    X = pd.DataFrame({"on": [True] * 60, "x": np.arange(60.0)})
+    model = built(Source(LinearRegression().fit(X, X["x"]), X), tmp_path)
+    rows = [{"on": on, "x": 3.0} for on in (True, False)]
+    found = predict(model, native.from_object({"instances": rows, "unusual": True}))
+    first, second = found.outputs["unusual"].tolist()
+    assert first is None
+    assert second["columns"] == {"on": {"outside": "below", "usual": [True]}}
+
+
+@pytest.mark.parametrize(
+    "edit", [{"margins": 3}, {"limits": ["x"]}, {"categories": {"plan": "zz"}}]
+)
+def test_a_manifest_that_somebody_edited_is_named(model: Model, edit: dict[str, Any]) -> None:
+    manifest = {**model.manifest, "unusual": {**model.manifest["unusual"], **edit}}
+    with pytest.raises(ModelError, match="'unusual' can't be read"):
+        comparison_of(model.with_manifest(manifest))
 
 
 # what is counted

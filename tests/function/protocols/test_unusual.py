@@ -50,7 +50,7 @@ def at(calibrated: Path) -> Asked:
 
 def check_marked(found: list[Any]) -> None:
     """The middle row is marked, and no other."""
-    read = [json.loads(each) if isinstance(each, str) and each else each or None for each in found]
+    read: list[Any] = [json.loads(x) if isinstance(x, str) and x else x or None for x in found]
     assert read[0] is read[2] is None
     assert read[1]["columns"] == {
         "x1": {"outside": "below", "usual": usual(1)},
