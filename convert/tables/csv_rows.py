@@ -123,7 +123,8 @@ class CsvRows:
         It is the number of the row where Python's reader finds other rows than pandas.
         """
         name, top = self.opened.name, self.opened.sheet_row
-        starts = np.array([start for start, row in self._records(self.opened.plain) if row][1:])
+        found = (start for start, row in self._records(self.opened.plain) if row)
+        starts = np.fromiter(found, np.int64)[1:]
         if len(starts) != count:
             return Places.of_rows(np.arange(count), name)
         if top is None:

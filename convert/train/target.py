@@ -71,12 +71,13 @@ def read_target(
     rows = frame.drop(columns=target)
     rows = rows if known.all() else rows[known].reset_index(drop=True)
     y = _labels(values, found)
-    chosen = None
-    if found == "binary":
-        labels, counts = (each.tolist() for each in np.unique(y, return_counts=True))
-        chosen, why = positive_of(labels, counts)
-        if positive is not None:
-            chosen, why = named(positive, labels, f"'{target}'"), "as --positive says"
+    labels = np.unique(y).tolist() if found != "regression" else []
+    chosen, why = None, "as --positive says"
+    if positive is not None:
+        chosen = named(positive, labels, f"'{target}'")
+    elif found == "binary":
+        chosen, why = positive_of(labels, [int((y == label).sum()) for label in labels])
+    if chosen is not None:
         notes.append(f"F1, recall and the like are of '{chosen}', {why}")
     duplicates, said = duplicates_in(rows, y)
     kept = None if known.all() else np.flatnonzero(known)

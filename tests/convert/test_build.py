@@ -20,7 +20,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
@@ -232,3 +232,35 @@ def test_a_series_of_texts_is_one_for_the_first_step_too(tmp_path: Path) -> None
 
     got = loaded.run(validate_rows([["good"], [None], ["bad"]], loaded.signature))
     assert got["prediction"].tolist() == model.predict(pd.Series(["good", None, "bad"])).tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said", "recorded"),
+    [
+        (("ja", "nein"), None, "ja"),  # the second goes without saying, and ja is the first
+        (("ja", "nein"), "nein", "nein"),
+        (("no", "yes"), None, None),
+        (("no", "yes"), "NO", "no"),
+        (("A", "B"), None, None),
+        ((0, 1), "0", 0),
+        ((False, True), False, False),
+    ],
+)
+def test_the_manifest_names_the_positive_label(
+    labels: tuple[object, object], said: object, recorded: object, tmp_path: Path
+) -> None:
+    y = np.where(X[:, 0] > 0, *labels)
+    source = Source(LogisticRegression().fit(X, y), X, y, positive=said)
+    manifest = built(source, tmp_path).manifest
+    assert manifest.get("positive") == recorded
+    assert type(manifest.get("positive")) is type(recorded)
+
+
+def test_a_positive_label_that_is_not_answered_is_refused(tmp_path: Path) -> None:
+    y = np.where(X[:, 0] > 0, "ja", "nein")
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(WrongUse, match="--positive: the estimator has no label 'oui'"):
+        built(Source(model, X, positive="oui"), tmp_path)
+    with pytest.raises(WrongUse, match="expected a target of two labels, got the estimator with"):
+        built(Source(LINEAR, X, positive="oui"), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -193,3 +193,10 @@ def test_a_name_that_is_not_there() -> None:
     assert "no header" in caught.value.hint
     with pytest.raises(WrongUse, match="the only column"):
         read_target(frame[["x"]], "x")
+
+
+def test_a_positive_label_of_what_is_not_two_labels_is_refused() -> None:
+    with pytest.raises(WrongUse, match="expected a target of two labels, got 'y' with 3 labels"):
+        read(cycle(["a", "b", "c"]), positive="a")
+    with pytest.raises(WrongUse, match="got 'y' with numbers"):
+        read(X, positive="1")
