@@ -249,7 +249,7 @@ def test_a_series_of_texts_is_one_for_the_first_step_too(tmp_path: Path) -> None
 def test_the_manifest_names_the_positive_label(
     labels: tuple[object, object], said: object, recorded: object, tmp_path: Path
 ) -> None:
-    y = np.where(X[:, 0] > 0, *labels)
+    y = np.array(labels)[(X[:, 0] <= 0).astype(int)]
     source = Source(LogisticRegression().fit(X, y), X, y, positive=said)
     manifest = built(source, tmp_path).manifest
     assert manifest.get("positive") == recorded
