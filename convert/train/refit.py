@@ -25,6 +25,7 @@ from onnxlet.convert.train.trials import answers_of
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 
+WORTH = 0.05  # of all rows: fewer would bring little for a fit on all of so large a table
 SURE = 2.0  # standard errors by which answers to test rows may be worse by chance
 
 
@@ -112,6 +113,9 @@ def _fitted_again(
     if task != "regression" and not np.isin(y_test, prepared.train_part[1]).all():
         raise NotRefitted("test rows have labels that no training row has")
     X, y = prepared.all_parts
+    share = len(y_test) / len(y)
+    if share < WORTH and not prepared.splits.by_time:  # the latest are worth it, however few
+        raise NotRefitted(f"they are only {share:.1%} of all rows")
     report(f"fitting it on all {len(y)} rows")
     try:
         again = fitted(chosen, X, y, task, prepared.metric, options.seed, before.threshold)

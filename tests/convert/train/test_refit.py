@@ -165,6 +165,18 @@ def test_rows_of_an_own_test_set_are_not_learned_from(tmp_path: Path) -> None:
     assert_kept(what, said, "rows of --test are for testing only")
 
 
+def test_few_rows_of_a_large_table_are_not_worth_a_fit_but_the_latest_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refit, "WORTH", 0.3)  # as if 60 were few of 300
+    what, said = trained(tmp_path / "random", table())
+    assert_kept(what, said, "they are only 20.0% of all rows")
+    day = pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d")
+    history, _ = trained(tmp_path / "history", table().assign(day=day))
+    assert history.built.manifest["refitted"] == {"rows": 300}
+    assert history.built.manifest["conformal"]["adaptive"]
+
+
 def test_a_label_that_only_test_rows_have_is_not_learned(tmp_path: Path) -> None:
     frame = table(120, numbers=False).assign(day=pd.date_range("2024-01-01", periods=120))
     frame.loc[118:, "target"] = "perhaps"
