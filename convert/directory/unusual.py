@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, floor, isfinite, log, log10
+from math import ceil, inf, isfinite, log
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def _margins(numbers: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, list[f
         values = np.array([c for c in cells if c is not None and isfinite(c)], np.float64)
         chance = CHANCE / (2 * len(numbers)) * len(values)
         ordered = np.sort(values)
-        yield name, [_rounded_up(_margin(each, chance)) for each in (-ordered[::-1], ordered)]
+        yield name, [_margin(each, chance) for each in (-ordered[::-1], ordered)]
 
 
 def _margin(ordered: Array, chance: float) -> float:
@@ -119,15 +119,8 @@ def _margin(ordered: Array, chance: float) -> float:
     shape = (1 - (mean / deviation) ** 2) / 2 * count / (count + DRAWN)
     scale = mean * (1 - shape)
     times = log(count / chance) if abs(shape) < 1e-6 else ((count / chance) ** shape - 1) / shape
-    return float(scale * times - excess[-1])
-
-
-def _rounded_up(margin: float) -> float:
-    """To two digits."""
-    if not margin > 0 or not isfinite(margin):
-        return 0.0
-    digits = 1 - floor(log10(margin))
-    return float(f"{ceil(margin * 10.0**digits) / 10.0**digits:.2g}") if digits < 300 else margin
+    margin = float(scale * times - excess[-1])
+    return float(f"{margin:.2g}") if 0 < margin < inf else 0.0
 
 
 def _spans(

@@ -2,9 +2,8 @@
 
 A column is outside where a number lies beyond the training rows' by more than chance brings, where
 a category or a missing value was never seen, or a date is farther away than all of theirs are from
-one another. A whole row has a score: the sum over its columns of how rare its bin is, -ln of the
-share of training rows in it, by the bins that drift is counted in. `unusual` in the manifest says
-how many training rows have a higher one (`convert/directory/unusual` makes it).
+one another. A whole row has a score: the sum over its columns of -ln of the share of training rows
+that are as far out, by the bins that drift is counted in (`convert/directory/unusual`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 from math import inf, log
-from typing import Any, NamedTuple
+from operator import le
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -28,9 +28,7 @@ from onnxlet.function.monitoring.compared import RARE, Found
 Outside = dict[int, dict[str, Any]]  # by row, the columns that are outside
 ABOVE, BELOW, MISSING, UNSEEN = "above", "below", "missing", "unseen"
 HASH_DIGITS, MOST_USUAL, MOST_LISTED = 6, 5, 20  # hexadecimal; categories; columns of a row
-ROUNDING = 2.0**-23  # of float32
-CELLS_AT_ONCE = 2**20  # comparisons with edges, each of which takes up to eight bytes
-FEW_NUMBERS = 40  # of one row, which Python looks at sooner than NumPy begins
+ROUNDING = 2.0**-23  # of float32, in which some readers hold numbers
 
 
 def hashed(text: str) -> int:
@@ -43,56 +41,43 @@ class Comparison:
 
     def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
         entry, about = manifest["unusual"], manifest["statistics"]["columns"]
-        features = {
-            feature["column"]: feature
-            for feature in manifest["reference"]["features"]
-            if "column" in feature and feature["measure"] == "value"
-        }
+        binned = [each for each in manifest["reference"]["features"] if each["measure"] == "value"]
+        features = {each["column"]: each for each in binned if "column" in each}
         self._parts: list[tuple[int, _Numbers | _Texts]] = []
         for number, block in enumerate(signature.blocks):
             if not block.nested:
-                known = [
-                    Known(about[c.name], features.get(c.name), entry, c) for c in block.columns
-                ]
+                columns = block.columns
+                known = [Known(c, about[c.name], entry, features.get(c.name)) for c in columns]
                 part = _Texts(known) if block.dtype == "string" else _Numbers(known)
                 self._parts.append((number, part))
         # Scores in order, and the share of training rows with a higher one than each.
         self._limits: list[float] = entry["limits"]
         self._shares = [1.0, *entry["shares"]]
         pairs = zip(self._limits, entry["shares"], strict=True)
-        self._limit = next((limit for limit, share in pairs if share <= RARE), inf)
+        self._limit = next((float(limit) for limit, share in pairs if share <= RARE), inf)
 
     def scores(self, table: CheckedBatch) -> Array:
-        """How rare each row is as a whole; float64 of shape (rows,), in nats."""
-        return self._look(table, {})
+        """How rare each row is as a whole; float64 of shape (rows,)."""
+        return np.broadcast_to(self._score(table, {}), table.rows)
 
-    def _look(self, table: CheckedBatch, to: Outside) -> Array:
-        scores = np.zeros(table.rows)
-        for number, part in self._parts:
-            scores += part.many(table.arrays[number], to)
-        return scores
+    def _score(self, table: CheckedBatch, to: Outside) -> Any:
+        """The scores, or that of a single row; `to` takes what is outside."""
+        return sum([part.look(table.arrays[number], to) for number, part in self._parts])
 
     def of(self, table: CheckedBatch) -> list[Found | None]:
         """For each row what is unusual of it; None of an ordinary one.
 
         `columns` has, by name, what is `outside` and what is `usual`, of MOST_LISTED at most, and
-        `column_count` how many there are; `share` is that of training rows with a higher `score`,
-        rounded up.
+        `column_count` how many there are; `share` is that of training rows with a higher `score`.
         """
         columns: Outside = {}
-        if table.rows == 1:
-            score = 0.0
-            for number, part in self._parts:
-                score += part.one(table.arrays[number], columns)
-            rare = score > self._limit
-            return [self._found(columns.get(0, {}), score) if rare or columns else None]
-        if not table.rows:
-            return []
-        scores = self._look(table, columns)
-        found: list[Found | None] = [None] * table.rows
-        for row in columns.keys() | set(np.flatnonzero(scores > self._limit).tolist()):
-            found[row] = self._found(columns.get(row, {}), float(scores[row]))
-        return found
+        scores = self._score(table, columns) if table.rows else 0.0
+        if table.rows == 1 and not columns and scores <= self._limit:
+            return [None]
+        marked = columns.keys() | set(np.flatnonzero(scores > self._limit).tolist())
+        every = np.broadcast_to(scores, table.rows).tolist()
+        found = {row: self._found(columns.get(row, {}), every[row]) for row in marked}
+        return [found.get(row) for row in range(table.rows)]
 
     def _found(self, columns: Mapping[str, Any], score: float) -> Found:
         found: Found = {"columns": dict(list(columns.items())[:MOST_LISTED])}
@@ -104,30 +89,26 @@ class Comparison:
 
 
 class Known:
-    """What is known of a column of the training rows."""
+    """What is known of a column of the training rows; `feature` has its bins, if any."""
 
     def __init__(
-        self,
-        about: Mapping[str, Any],
-        feature: Mapping[str, Any] | None,
-        entry: Mapping[str, Any],
-        column: Column,
+        self, column: Column, about: Mapping[str, Any], entry: Mapping[str, Any], feature: Any
     ) -> None:
-        self.about, self.column, self.entry = about, column, entry
-        self.missing = about["missing"] > 0  # some value was
-        self.feature = feature or {"edges": [], "categories": [], "counts": [], "missing": 0}
+        self.column, self.about, self.feature = column, about, feature
+        self.margins = entry["margins"].get(column.name)
+        self.days: Sequence[str] = entry["dates"].get(column.name, ())
+        self.hashes: str | None = entry["categories"].get(column.name)
+        # Between which numbers nine of ten training rows lie, or their frequent categories: the
+        # least and the greatest number are somebody's.
+        ends = about.get("quantiles") or (feature or {}).get("edges", ())
+        self.frequent = [value for value, _ in about.get("frequent", ())]
+        self.usual = [ends[0], ends[-1]] if len(ends) > 1 else self.frequent[:MOST_USUAL]
         self.rarities = [0.0, 0.0]  # of each bin, that of missing values last
         if feature is not None:
             counts, missing = feature["counts"], feature["missing"]
-            rarer = _tails(counts) if "edges" in feature else _rarer(counts)
             rows = sum(counts) + missing
-            self.rarities = [-log(max(each, 0.5) / rows) for each in (*rarer, missing)]
-        # Between which numbers nine of ten training rows lie, or their frequent categories: the
-        # least and the greatest number are somebody's.
-        ends = about.get("quantiles") or self.feature.get("edges", ())
-        self.usual = [value for value, _ in about.get("frequent", ())][:MOST_USUAL]
-        if len(ends) > 1:
-            self.usual = [ends[0], ends[-1]]
+            far = [*(_tails if "edges" in feature else _rarer)(counts), missing]
+            self.rarities = [-log(max(count, 0.5) / rows) for count in far]
 
     def note(self, to: Outside, row: int, why: str) -> None:
         """Note that this column of a row is outside."""
@@ -135,41 +116,28 @@ class Known:
 
     def limits(self) -> tuple[float, float]:
         """The least and the greatest number that is not outside."""
-        about = self.about
-        if "frequent" in about:  # of booleans
-            ends = [0, 1] if about["distinct"] > 1 or not self.usual else self.usual
+        if "frequent" in self.about:  # of booleans
+            ends = self.frequent if self.about["distinct"] == 1 and self.frequent else [0, 1]
             return float(ends[0]), float(ends[-1])
-        if about.get("infinite"):
+        if self.about.get("infinite"):
             return -inf, inf
-        if "minimum" not in about:  # nothing but missing values
+        if "minimum" not in self.about:  # nothing but missing values
             return inf, -inf
-        low, high = float(about["minimum"]), float(about["maximum"])
-        margins = self.entry["margins"].get(self.column.name)
-        below, above = margins or (high - low, high - low)
-        # Some readers hold a number as float32, which may round it beyond the very greatest.
+        low, high = float(self.about["minimum"]), float(self.about["maximum"])
+        below, above = self.margins or (high - low, high - low)
         return low - below - ROUNDING * abs(low), high + above + ROUNDING * abs(high)
 
 
 def _tails(counts: Sequence[int]) -> list[float]:
     """Of bins in order, how many rows are as far out on either side: twice the lesser rank."""
-    rows = sum(counts)
-    ranks = [end - count / 2 for end, count in zip(accumulate(counts), counts, strict=True)]
+    rows, ends = sum(counts), accumulate(counts)
+    ranks = [end - count / 2 for end, count in zip(ends, counts, strict=True)]
     return [2 * min(rank, rows - rank) for rank in ranks]
 
 
-def _rarer(counts: Sequence[int]) -> list[int]:
+def _rarer(counts: Sequence[int]) -> list[float]:
     """Of categories, how many rows have one that is no more frequent."""
     return [sum(other for other in counts if other <= count) for count in counts]
-
-
-class _Number(NamedTuple):
-    """How one number is looked at."""
-
-    low: float  # limits
-    high: float
-    edges: Sequence[float]  # of bins
-    rarities: Sequence[float]
-    known: Known
 
 
 class _Numbers:
@@ -177,58 +145,29 @@ class _Numbers:
 
     def __init__(self, known: Sequence[Known]) -> None:
         self._known = known
-        self._columns = [
-            _Number(*each.limits(), each.feature["edges"], each.rarities, each) for each in known
+        limits = [each.limits() for each in known]
+        self._lows, self._highs = [low for low, _ in limits], [high for _, high in limits]
+        self._missing = np.array([each.about["missing"] > 0 for each in known])
+        # By position the edges of bins, behind which only missing numbers lie, and the rarities.
+        self._binned = [
+            (n, [*each.feature["edges"], inf], each.rarities)
+            for n, each in enumerate(known)
+            if each.feature is not None
         ]
-        self._low = np.array([each.low for each in self._columns])
-        self._high = np.array([each.high for each in self._columns])
-        self._seen_missing = np.array([each.missing for each in known])
-        # Rarities as steps at the edges, which add up.
-        most = max(len(each.edges) for each in self._columns)
-        self._edges = np.full((most, len(known)), inf)
-        self._steps = np.zeros((most, len(known)))
-        for n, each in enumerate(self._columns):
-            size = len(each.edges)
-            self._edges[:size, n], self._steps[:size, n] = each.edges, np.diff(each.rarities[:-1])
-        self._first = sum(each.rarities[0] for each in known)
-        self._missing = np.array([each.rarities[-1] - each.rarities[0] for each in known])
 
-    def one(self, cells: Array, to: Outside) -> float:
-        """The score of a single row; `to` takes what is outside."""
-        if len(self._columns) > FEW_NUMBERS:
-            return float(self.many(cells, to)[0])
-        score = 0.0
-        for value, (low, high, edges, rarities, known) in zip(
-            cells[0].tolist(), self._columns, strict=True
-        ):
-            if low <= value <= high:
-                score += rarities[bisect_left(edges, value)]
-            elif value != value:
-                score += rarities[-1]
-                if not known.missing:
-                    known.note(to, 0, MISSING)
-            else:
-                score += rarities[bisect_left(edges, value)]
-                known.note(to, 0, ABOVE if value > high else BELOW)
-        return score
-
-    def many(self, cells: Array, to: Outside) -> Array:
-        """The scores of rows, float64; `to` takes what is outside."""
-        step = max(1, CELLS_AT_ONCE // max(1, self._edges.size))
-        parts = [self._scores(cells[start : start + step]) for start in range(0, len(cells), step)]
-        beyond = outside(cells, self._low, self._high, self._seen_missing)
-        for row, column in np.argwhere(beyond).tolist():
-            value = cells[row, column]
-            why = MISSING if value != value else ABOVE if value > self._high[column] else BELOW
-            self._known[column].note(to, row, why)
-        return np.concatenate(parts)
-
-    def _scores(self, cells: Array) -> Array:
-        values = cells.astype(np.float64)
-        above = values[:, np.newaxis] > self._edges
-        found = above.reshape(len(values), -1) @ self._steps.ravel() + self._first
-        missing = np.isnan(values)
-        return found + missing @ self._missing if missing.any() else found
+    def look(self, cells: Array, to: Outside) -> Any:
+        """The scores of rows, float64, or of a single one; `to` takes what is outside."""
+        row = cells[0].tolist() if len(cells) == 1 else None  # Python is done before NumPy begins
+        if row is None or not (all(map(le, self._lows, row)) and all(map(le, row, self._highs))):
+            beyond = outside(cells, np.array(self._lows), np.array(self._highs), self._missing)
+            for at, column in np.argwhere(beyond).tolist():
+                value = cells[at, column]
+                why = MISSING if value != value else ABOVE if value > self._highs[column] else BELOW
+                self._known[column].note(to, at, why)
+        if row is not None:
+            return sum(own[bisect_left(edges, row[n]) if row[n] == row[n] else -1]
+                       for n, edges, own in self._binned)  # fmt: skip
+        return sum(np.take(own, np.searchsorted(e, cells[:, n])) for n, e, own in self._binned)
 
 
 class _Texts:
@@ -237,15 +176,12 @@ class _Texts:
     def __init__(self, known: Sequence[Known]) -> None:
         self._columns = [_Text(each) for each in known]
 
-    def one(self, cells: Array, to: Outside) -> float:
-        """The score of a single row; `to` takes what is outside."""
-        return self._one(cells[0].tolist(), to, 0)
+    def look(self, cells: Array, to: Outside) -> Any:
+        """The scores of rows, float64, or of a single one; `to` takes what is outside."""
+        scores = [self._score(row, to, at) for at, row in enumerate(cells.tolist())]
+        return scores[0] if len(scores) == 1 else np.array(scores)
 
-    def many(self, cells: Array, to: Outside) -> Array:
-        """The scores of rows, float64; `to` takes what is outside."""
-        return np.array([self._one(row, to, n) for n, row in enumerate(cells.tolist())])
-
-    def _one(self, texts: Sequence[str], to: Outside, row: int) -> float:
+    def _score(self, texts: Sequence[str], to: Outside, row: int) -> float:
         score = 0.0
         for text, column in zip(texts, self._columns, strict=True):
             rarity = column.ordinary.get(text)
@@ -258,28 +194,29 @@ class _Texts:
 
 
 class _Text:
-    """How one text is looked at."""
+    """A column of texts."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        name = known.column.name
-        *rarities, self.other, self._missing = known.rarities
-        digits = known.entry["categories"].get(name)
-        days = known.entry["dates"].get(name, ())
-        self._span = _span(days)
-        self._hashes: set[int] | None = None
+        *rarities, self.other, missing = known.rarities
         # The rarity of texts that are known in clear, and are not outside.
-        self.ordinary: dict[str, float] = {}
-        if digits is not None:
-            starts = range(0, len(digits), HASH_DIGITS)
-            self._hashes = {int(digits[start : start + HASH_DIGITS], 16) for start in starts}
-            frequent = [text for text, _ in known.about.get("frequent", ())]
-            self.ordinary |= dict.fromkeys(frequent, self.other)
+        self.ordinary = dict(
+            zip((known.feature or {}).get("categories", ()), rarities, strict=True)
+        )
+        self._hashes: set[int] | None = None
+        self._low = self._high = datetime.min
+        if known.hashes is not None:
+            starts = range(0, len(known.hashes), HASH_DIGITS)
+            self._hashes = {int(known.hashes[at : at + HASH_DIGITS], 16) for at in starts}
+            self.ordinary = dict.fromkeys(known.frequent, self.other) | self.ordinary
         else:
-            known.usual = [*days[2:]]
-        self.ordinary |= dict(zip(known.feature["categories"], rarities, strict=True))
-        if known.missing:
-            self.ordinary[MISSING_TEXT] = self._missing
+            known.usual = [*known.days[2:]]
+        if known.days:  # a model of dates is asked about later ones, of course
+            low, high = map(datetime.fromisoformat, known.days[:2])
+            wide = high - low + timedelta(days=1)
+            self._low, self._high = low - wide, high + wide
+        if known.about["missing"]:
+            self.ordinary[MISSING_TEXT] = missing
 
     def why(self, text: str) -> str | None:
         """Why a text is outside; None where it is not."""
@@ -287,21 +224,10 @@ class _Text:
             return MISSING
         if self._hashes is not None:
             return None if hashed(text) in self._hashes else UNSEEN
-        if self._span is None:
+        if not self.known.days:
             return None
         from onnxlet.function.inputs import dates  # most models have none
 
         column = self.known.column
-        moment = dates.read(text, column.format, column.zone is not None)
-        if moment is None or self._span[0] <= moment <= self._span[1]:
-            return None
-        return ABOVE if moment > self._span[1] else BELOW
-
-
-def _span(days: Sequence[str]) -> tuple[datetime, datetime] | None:
-    """The dates that are not outside: a model of dates is asked about later ones, of course."""
-    if not days:
-        return None
-    low, high = map(datetime.fromisoformat, days[:2])
-    wide = high - low + timedelta(days=1)
-    return low - wide, high + wide
+        moment = dates.read(text, column.format, column.zone is not None) or self._low
+        return ABOVE if moment > self._high else BELOW if moment < self._low else None

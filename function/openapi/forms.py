@@ -205,6 +205,11 @@ def refusal(part: DocumentPart, status: int) -> Schema:
 
 COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
 K = "how many nearest each row is answered with"
+UNLIKE: Schema = {
+    "type": "object",
+    "required": ["columns", "column_count"],
+    "description": "of an unusual row: what is outside, and what is usual, by column; its score",
+}
 UNUSUAL = "whether rows unlike the training rows are marked; these have no interval or set"
 ON_ERROR: Schema = parameter(
     "on_error",
@@ -268,19 +273,3 @@ def _region(model: Model) -> dict[str, Schema]:
     sizes = model.signature.outputs[0].shape[1:]
     interval = listed(END, 2, 2)
     return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}
-
-
-UNLIKE: Schema = record(
-    {
-        "score": {"type": "number", "description": "how rare the row is as a whole"},
-        "share": {"type": "number", "description": "of training rows with a higher score"},
-        "withheld": {"enum": ["interval", "set"]},
-    },
-    columns={
-        "type": "object",
-        "additionalProperties": record(
-            outside={"enum": ["above", "below", "unseen", "missing"]}, usual={"type": "array"}
-        ),
-    },
-    column_count=COUNT,
-)

@@ -113,22 +113,21 @@ def _with_regions_as_tensors(prediction: Prediction) -> Prediction:
 
     Where an interval is withheld its ends are NaN; a set is then empty.
     """
-    classes = prediction.model.classes
+    classes, outputs = prediction.model.classes, prediction.outputs
     if classes is None:
-        intervals = prediction.outputs["interval"]
-        if intervals.dtype == object:
-            shape = (*prediction.outputs["prediction"].shape, 2)
-            nothing = np.full(shape[1:], np.nan)
-            found = np.array([nothing if row is None else row for row in intervals])
-            outputs = {**prediction.outputs, "interval": found.reshape(shape)}
-            return prediction._replace(outputs=outputs)
-        return prediction
+        if outputs["interval"].dtype != object:
+            return prediction
+        shape = (*outputs["prediction"].shape, 2)
+        ends = [
+            np.full(shape[1:], np.nan) if each is None else each for each in outputs["interval"]
+        ]
+        return prediction._replace(outputs={**outputs, "interval": np.reshape(ends, shape)})
     position = {label: number for number, label in enumerate(classes)}
-    sets = prediction.outputs["set"]
+    sets = outputs["set"]
     inside = np.zeros((len(sets), len(classes)), dtype=bool)
     for row, labels in enumerate(sets):
         inside[row, [position[label] for label in labels or ()]] = True
-    return prediction._replace(outputs={**prediction.outputs, "set": inside})
+    return prediction._replace(outputs={**outputs, "set": inside})
 
 
 def refuse(failure: Failure) -> Reply:
