@@ -78,8 +78,8 @@ def test_neighbours_are_listed_with_their_distances(
     page.keyboard.press("Tab")
     until(page, "document.querySelectorAll('.near li').length === 6")
     assert page.eval_on_selector_all(".near li", LINES) == lines
-    assert [query for query in asked if query] == ["?k=6"]
-    assert "/predict?k=6'" in page.inner_text("#snippet")
+    assert [query for query in asked if query] == ["?unusual=true", "?k=6&unusual=true"]
+    assert "/predict?k=6&unusual=true'" in page.inner_text("#snippet")
     assert page.input_value("#k") == "6"
 
 
