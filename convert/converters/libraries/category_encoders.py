@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from category_encoders import wrapper
 
+from onnxlet.convert.converters.composition.wrappers import delegating
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, is_missing, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import (
@@ -155,10 +156,20 @@ class Trials:
         return pd.Series(pd.Categorical(cells, categories=every, ordered=dtype.ordered))
 
 
-def columns_of(fitted: Any) -> tuple[list[Any], list[int]]:
-    """The names that an encoder was fitted on, and the indices of the columns that it encodes."""
+def columns_of(fitted: Any, table: Table) -> tuple[list[Any], list[int]]:
+    """The names that an encoder was fitted on, and the indices of the columns that it encodes.
+
+    Unsupported: it is given others. The encoder itself would pass them on.
+    """
     part = next(part for part in parts_of(fitted) if hasattr(part, "feature_names_in_"))
     names = list(part.feature_names_in_)
+    # Columns of an array have numbers for names, and any others will do.
+    named = bool(table.labels) and all(isinstance(name, str) for name in names)
+    if table.width != len(names) or (named and list(table.labels) != names):
+        raise Unsupported(
+            f"it was fitted on the columns {names[:20]}, and is given {list(table.labels)[:20]}",
+            "Give it the columns of the fit in their order, by a ColumnTransformer.",
+        )
     return names, sorted(names.index(column) for column in part.cols)
 
 
@@ -195,8 +206,7 @@ def encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     Unsupported: it joins columns, or is given others than it was fitted on.
     """
     _check_settings(fitted)
-    names, encoded = columns_of(fitted)
-    _check_given(table, names)
+    names, encoded = columns_of(fitted, table)
     found = value_tables(fitted, names, encoded)
     tensors, starts = _looked_up(graph, table, found.meanings)
     if getattr(fitted, "handle_unknown", None) == "error":
@@ -229,15 +239,9 @@ def _looked_up(
     return tensors, starts
 
 
-def nested(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NestedCVWrapper: the encoder that it fitted on all rows."""
-    return {"transform": graph.transform(fitted.feature_encoder, table)}
-
-
 def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """HashingEncoder: how many of the columns have each remainder; then the other columns."""
-    names, encoded = columns_of(fitted)
-    _check_given(table, names)
+    names, encoded = columns_of(fitted, table)
     given = graph.columns(graph.select(table, encoded))
     if any(column.dtype != "string" for column in given):
         raise Unsupported("it takes digests of numbers", "Turn them into text before it is fitted.")
@@ -255,8 +259,7 @@ def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def items(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MultiHotEncoder: 1 for each item that a text has."""
-    names, _ = columns_of(fitted)
-    _check_given(table, names)
+    names, _ = columns_of(fitted, table)
     specs = {names.index(one["col"]): one for one in fitted.mapping}
     tensors, every = [], []
     for position, column in enumerate(graph.columns(table)):
@@ -310,17 +313,6 @@ def _check_settings(fitted: Any) -> None:
             )
 
 
-def _check_given(table: Table, names: Sequence[Any]) -> None:
-    """Refuse other columns than those of the fit: the encoder itself would pass them on."""
-    # Columns of an array have numbers for names, and any others will do.
-    named = bool(table.labels) and all(isinstance(name, str) for name in names)
-    if table.width != len(names) or (named and list(table.labels) != list(names)):
-        raise Unsupported(
-            f"it was fitted on the columns {names[:20]}, and is given {list(table.labels)[:20]}",
-            "Give it the columns of the fit in their order, by a ColumnTransformer.",
-        )
-
-
 def _named(fitted: Any, made: Table, names: Sequence[Any]) -> Table:
     """With the names of the DataFrame, where it returns one."""
     if not getattr(fitted, "return_df", True):
@@ -341,6 +333,6 @@ CONVERTERS: Converters = {
     **{getattr(encoders, name): exact(encoder) for name in LOOK_UPS if hasattr(encoders, name)},
     encoders.HashingEncoder: exact(hashing),
     encoders.MultiHotEncoder: exact(items),
-    wrapper.NestedCVWrapper: exact(nested),
+    wrapper.NestedCVWrapper: exact(delegating("feature_encoder")),  # fitted on all rows
     wrapper.PolynomialWrapper: exact(encoder),
 }

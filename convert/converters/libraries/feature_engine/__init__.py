@@ -71,11 +71,6 @@ def columns_of_fit(fitted: Any, table: Table) -> Table:
     return table if found == wanted else table[wanted]
 
 
-def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
-    """Some columns in one tensor, in the graph's precision."""
-    return graph.matrix(table[list(chosen)])
-
-
 def chosen_of(fitted: Any, table: Table) -> tuple[Table, list[str]]:
     """The columns of the fit, and the names of its variables."""
     return columns_of_fit(fitted, table), names(fitted.variables_)
@@ -84,7 +79,7 @@ def chosen_of(fitted: Any, table: Table) -> tuple[Table, list[str]]:
 def variables_of(graph: Graph, fitted: Any, table: Table) -> tuple[Table, list[str], Tensor]:
     """The columns of the fit, the names of its variables, and these in one tensor."""
     table, chosen = chosen_of(fitted, table)
-    return table, chosen, numbers(graph, table, chosen)
+    return table, chosen, graph.matrix(table[chosen])
 
 
 def finished(fitted: Any, table: Table, originals: Sequence[str]) -> Outputs:
@@ -130,14 +125,9 @@ def without(table: Table, dropped: Iterable[str]) -> Table:
     return table[left]
 
 
-def refuse_missing(graph: Graph, x: Tensor) -> None:
-    """Mark rows with a missing number (`_check_contains_na`)."""
-    graph.refuse_rows(x.isnan())
-
-
 def refuse_missing_and_infinite(graph: Graph, x: Tensor) -> None:
     """Mark rows with a number that is missing or infinite (`_check_contains_inf`)."""
-    refuse_missing(graph, x)
+    graph.refuse_rows(x.isnan())
     graph.refuse_rows(x.unary("Abs").equals(float("inf")))
 
 

@@ -16,12 +16,9 @@ from feature_engine.creation.geo_features import EARTH_RADIUS
 
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
-    chosen_of,
     columns_of_fit,
     finished,
     names,
-    numbers,
-    refuse_missing,
     refuse_missing_and_infinite,
     variables_of,
 )
@@ -85,8 +82,8 @@ def relative(graph: Graph, fitted: Any, table: Table) -> Outputs:
     table = columns_of_fit(fitted, table)
     variables, references = names(fitted.variables), names(fitted.reference)
     if fitted.missing_values == "raise":
-        refuse_missing_and_infinite(graph, numbers(graph, table, variables))
-        refuse_missing_and_infinite(graph, numbers(graph, table, references))
+        refuse_missing_and_infinite(graph, graph.matrix(table[variables]))
+        refuse_missing_and_infinite(graph, graph.matrix(table[references]))
     for function in fitted.func:
         for reference in references:
             made = [
@@ -123,8 +120,8 @@ def _combined(
 
 def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DecisionTreeFeatures: what trees of some variables answer."""
-    table, chosen = chosen_of(fitted, table)
-    refuse_missing_and_infinite(graph, numbers(graph, table, chosen))
+    table, chosen, x = variables_of(graph, fitted, table)
+    refuse_missing_and_infinite(graph, x)
     for features, tree in zip(fitted.input_features_, fitted.estimators_, strict=True):
         columns = table[names(features if isinstance(features, list) else [features])]
         if fitted.regression:
@@ -140,7 +137,7 @@ def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GeoDistanceFeatures: between two points, along the surface or on a plane."""
     table, chosen, x = variables_of(graph, fitted, table)
-    refuse_missing(graph, x)
+    graph.refuse_rows(x.isnan())
     made = _haversine(fitted, x) if fitted.method == "haversine" else _planar(fitted, x)
     return finished(fitted, added(table, [fitted.output_col], made), chosen)
 

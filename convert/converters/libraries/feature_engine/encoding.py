@@ -28,7 +28,6 @@ from onnxlet.convert.converters.libraries.feature_engine import (
     columns_of_fit,
     exchanged,
     names,
-    refuse_missing,
     replaced,
     without,
 )
@@ -66,7 +65,7 @@ def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     meanings = [_meaning(tensor, numbers, unseen) for tensor, numbers in pairs]
     made = look_up(graph, columns, meanings, graph.precision)
     if fitted.unseen == "raise":
-        refuse_missing(graph, made)
+        graph.refuse_rows(made.isnan())
     return {"transform": replaced(table, chosen, made)}
 
 

@@ -25,7 +25,6 @@ from feature_engine import discretisation, outliers, scaling, transformation
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     names,
-    refuse_missing,
     refuse_missing_and_infinite,
     replaced,
     variables_of,
@@ -110,8 +109,7 @@ def _indicators(graph: Graph, fitted: Any, made: Tensor, x: Tensor) -> tuple[lis
     was = {"left": made > x, "right": made < x}
     new = [f"{name}_{tail}" for name in fitted.variables_ for tail in tails]
     each = graph.concat([was[tail].cast(graph.precision) for tail in tails])
-    width = x.width
-    order = [tail * width + index for index in range(width) for tail in range(len(tails))]
+    order = [tail * x.width + index for index in range(x.width) for tail in range(len(tails))]
     return new, each.take(order)
 
 
@@ -119,10 +117,9 @@ def trimmed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OutlierTrimmer: the columns; a row that it removes has no answer."""
     table, _, x = variables_of(graph, fitted, table)
     low, high = _caps(fitted)
-    has_cap = {"right": fitted.right_tail_caps_, "left": fitted.left_tail_caps_}
-    if has_cap["right"]:
+    if fitted.right_tail_caps_:
         graph.refuse_rows(~(x <= high))
-    if has_cap["left"]:
+    if fitted.left_tail_caps_:
         graph.refuse_rows(~(x >= low))
     if fitted.missing_values == "raise":
         refuse_missing_and_infinite(graph, x)
@@ -144,7 +141,7 @@ def _cut(graph: Graph, fitted: Any, table: Table, as_limits: bool) -> Table:
     if not as_limits:
         made = number.cast(graph.precision)
         if getattr(fitted, "errors", "") == "raise":
-            refuse_missing(graph, made)
+            graph.refuse_rows(made.isnan())
         return replaced(table, chosen, made)
     nothing: Any = pd.Series([], dtype=np.float64)
     for index, (name, edges) in enumerate(zip(fitted.variables_, bins, strict=True)):

@@ -15,6 +15,7 @@ from sklego import decomposition, dummy, linear_model, meta, mixture, naive_baye
 from sklego.pipeline import DebugPipeline
 
 from onnxlet.convert.converters.composition.pipelines import pipeline
+from onnxlet.convert.converters.composition.wrappers import delegating
 from onnxlet.convert.converters.densities.gaussians import SQUARES, constants
 from onnxlet.convert.converters.linear import models as linear
 from onnxlet.convert.converters.registration import Converters, exact
@@ -132,11 +133,6 @@ def balanced(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"class_index": made.argmax(), "predict_proba": made}
 
 
-def inner(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DecayEstimator: the estimator inside, which weighs rows only while it is fitted."""
-    return graph.convert(fitted.estimator_, table)
-
-
 def answered(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """EstimatorTransformer: what a method answers, as columns."""
     made = graph.call(fitted.estimator_, table, fitted.predict_func)
@@ -250,7 +246,7 @@ CONVERTERS: Converters = {
     ),
     DebugPipeline: exact(pipeline),
     meta.ConfusionBalancer: balanced,
-    meta.DecayEstimator: inner,
+    meta.DecayEstimator: delegating("estimator_"),  # rows are weighed only while it is fitted
     meta.EstimatorTransformer: exact(answered),
     meta.OrdinalClassifier: ordinal,
     meta.OutlierClassifier: outliers,

@@ -41,6 +41,7 @@ from skrub._single_column_transformer import is_single_column_transformer
 from skrub._table_vectorizer import PassThrough
 from skrub._to_str import ToStr
 
+from onnxlet.convert.converters.composition.wrappers import delegating
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import (
@@ -137,16 +138,6 @@ def by_part(graph: Graph, fitted: Any, table: Table) -> Outputs:
         given = graph.select(table, [names.index(name) for name in fitted._columns])
         tensors += graph.transform(fitted.transformer_, replace(given, frame=True)).tensors
     return {"transform": framed(Table(tuple(tensors)), fitted.all_outputs_)}
-
-
-def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """ApplyToCols: by column or by part, as its transformer wants it."""
-    return graph.convert(fitted._wrapped_transformer, table)
-
-
-def whole(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """TableVectorizer and Cleaner: a pipeline of checks, cleaners and encoders."""
-    return graph.convert(fitted._pipeline, table)
 
 
 def keeping(names: str) -> Converter:
@@ -276,18 +267,20 @@ def _scaled(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     return (zero & made.equals(made)).where(0.0, made)
 
 
+WHOLE_FRAME = exact(delegating("_pipeline"))  # of checks, cleaners and encoders
 CONVERTERS: Converters = {
-    ApplyToCols: exact(wrapped),
+    # By column or by part, as its transformer wants it.
+    ApplyToCols: exact(delegating("_wrapped_transformer")),
     ApplyToEachCol: exact(by_column),
     ApplyToSubFrame: exact(by_part),
     CheckInputDataFrame: exact(checked),
-    Cleaner: exact(whole),
+    Cleaner: WHOLE_FRAME,
     DropCols: exact(keeping("kept_cols_")),
     DropSimilar: exact(keeping("_dropper.kept_cols_")),
     DropUninformative: exact(unchanged),
     PassThrough: exact(unchanged),
     SelectCols: exact(keeping("columns_")),
-    TableVectorizer: exact(whole),
+    TableVectorizer: WHOLE_FRAME,
     CatEncoder: exact(one_hot_and_target),
     Drop: exact(),
     CleanCategories: exact(to_text),
