@@ -39,7 +39,7 @@ class SharedWatches(Watches):
 
     def figures(self, model: Model) -> Figures | None:
         """What all workers have counted of a model."""
-        return self.at(self._collect()).figures(model)
+        return self.now().figures(model)
 
     def now(self) -> Moment:
         """The same watches, with figures of this moment."""

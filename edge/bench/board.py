@@ -59,15 +59,17 @@ def read_board(root: Path = Path("/")) -> Board:
     """Read the facts about this machine below /proc, /sys and /etc."""
     machine = read_machine(root, root)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    governors = (root / CPUS).glob("cpu[0-9]*/cpufreq/scaling_governor")
+    system = re.search(r'^PRETTY_NAME="?(.*?)"?$', read_text(root / "etc/os-release"), re.MULTILINE)
     return Board(
         model=machine.board or read_maker(root),
         processor=_processor(read_text(root / "proc/cpuinfo")),
         cores=cores or 1,
         memory=machine.memory,
-        governor=", ".join(_governors(root)),
+        governor=", ".join(sorted({text for text in map(read_text, governors) if text})),
         mhz=_range(root / CPUS / "cpu0/cpufreq"),
         kernel=f"{platform.system()} {platform.release()}",
-        system=_system(read_text(root / "etc/os-release")),
+        system=system[1] if system else "",
         python=platform.python_version(),
     )
 
@@ -88,11 +90,6 @@ def _processor(cpuinfo: str) -> str:
     return str(part or fields.get("model name") or platform.processor() or platform.machine())
 
 
-def _governors(root: Path) -> list[str]:
-    files = (root / CPUS).glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return sorted({text for text in map(read_text, files) if text})
-
-
 def _mhz(path: Path) -> int | None:
     text = read_text(path)
     return int(text) // 1000 if text.isdigit() else None
@@ -101,11 +98,6 @@ def _mhz(path: Path) -> int | None:
 def _range(folder: Path) -> tuple[int, int] | None:
     low, high = (_mhz(folder / f"scaling_{each}_freq") for each in ("min", "max"))
     return None if low is None or high is None else (low, high)
-
-
-def _system(release: str) -> str:
-    found = re.search(r'^PRETTY_NAME="?(.*?)"?$', release, re.MULTILINE)
-    return found[1] if found else ""
 
 
 class Facts(NamedTuple):

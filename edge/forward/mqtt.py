@@ -10,10 +10,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.sender import OVERALL_SECONDS, DeliveryResult, Transport
-from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
+from onnxlet.edge.net.mqtt_link import HEAD_BYTES, TOO_LARGE, Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 
-HEAD_BYTES = 1000  # of a packet beside its topic and payload
 # MQTT 5's reason codes.
 NO_SUBSCRIBERS = 0x10  # the broker accepted it and delivered it to nobody: it would be lost
 REFUSED = {TOO_LARGE, 0x99}  # too large; payload format invalid

@@ -23,13 +23,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from onnxlet import __version__
 from onnxlet.edge.device.machine import machine_id
 from onnxlet.edge.mqtt.readings import DRIFT, STATUS, may_answer_to
-from onnxlet.edge.net.mqtt_link import Link
+from onnxlet.edge.net.mqtt_link import HEAD_BYTES, Link
 from onnxlet.edge.service.drift_reports import main_metric
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
 
 SECONDS = 60.0  # between two looks at what there is to publish
-HEAD_BYTES = 1000  # of a packet beside its topic and payload
 MACHINE_ID = Path("/etc/machine-id")
 Wanted = Callable[[], Mapping[str, bytes]]
 Summaries = Sequence[Mapping[str, Any]]

@@ -154,7 +154,7 @@ class MqttService:
             link.close()
 
     def _answer(self, link: Link) -> None:
-        announcer = Announcer(link, self._wanted, self._rights)
+        announcer = Announcer(link, lambda: messages(self._options, self._drift()), self._rights)
         session = Session(
             link, self._options, self._respond, self._backlog, self._counts, self._log, announcer
         )
@@ -163,9 +163,6 @@ class MqttService:
         except LinkLost:
             announcer.lost()
             raise
-
-    def _wanted(self) -> dict[str, bytes]:
-        return messages(self._options, self._drift())
 
     def _log_state(self, entry: dict[str, Any]) -> None:
         """Log a state; of a broker that stays away only once."""

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from paho.mqtt.client import MQTTMessage
-from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights, status_topic
+from onnxlet.edge.mqtt.announcer import Announcer, Rights, status_topic
 from onnxlet.edge.mqtt.readings import answer_to
-from onnxlet.edge.net.mqtt_link import Link
+from onnxlet.edge.net.mqtt_link import HEAD_BYTES, Link
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
 from onnxlet.function.messages import Failure
@@ -131,8 +130,11 @@ class Session:
                 self._announcer.acknowledged(number, code)
                 continue
             message = self._under_way.pop(number)
-            if code.is_failure:
-                self._unwanted(code)
+            if code.is_failure:  # answering again would not help
+                if not self.counts.unwanted:
+                    error = f"the broker says: {code}"
+                    self._log({"event": "mqtt", "state": "unwanted", "error": error})
+                self.counts.unwanted += 1
             if message is not None and message.qos:
                 self._link.acknowledge(message)
         return some
@@ -153,12 +155,6 @@ class Session:
             )  # fmt: skip
             answer = answer_to(message, 413, too_large.media_type, too_large.body, self._options)
         self._under_way[self._link.publish(*answer)] = message
-
-    def _unwanted(self, code: ReasonCode) -> None:
-        """Count an answer that the broker refused; answering again would not help."""
-        if not self.counts.unwanted:
-            self._log({"event": "mqtt", "state": "unwanted", "error": f"the broker says: {code}"})
-        self.counts.unwanted += 1
 
     def _publish_status(self) -> None:
         """Publish the status when it has changed, but not too often."""

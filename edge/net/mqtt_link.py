@@ -27,6 +27,7 @@ CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30
 SUBSCRIBED = 2  # the highest reason code that grants a subscription
 QOS = 1
+HEAD_BYTES = 1000  # of a packet beside its topic and payload
 
 
 TOO_LARGE = 0x95  # MQTT 5's reason code of a packet larger than the receiver accepts
@@ -91,9 +92,9 @@ class Link:
         self._client.on_connect = lambda *event: own._connected(*event)
         self._client.on_disconnect = lambda *event: own._disconnected(*event)
         self._client.on_subscribe = lambda *event: own._subscribed(*event)
-        published = self.published
+        published, messages = self.published, self.messages
         self._client.on_publish = lambda client, data, mid, code, _: published.append((mid, code))
-        self._client.on_message = lambda *event: own._received(*event)
+        self._client.on_message = lambda client, data, message: messages.append(message)
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect with properties of MQTT 5's CONNECT.
@@ -176,9 +177,6 @@ class Link:
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, more: Any) -> None:
         self._granted = list(codes)
-
-    def _received(self, client: Client, data: Any, message: MQTTMessage) -> None:
-        self.messages.append(message)
 
 
 def _properties(packet: int, values: Mapping[str, Any]) -> Properties:

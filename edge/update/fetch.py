@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -256,8 +256,14 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
     except ValueError as error:  # from urllib, and from encoding host names
         raise Unreachable(f"{url}: it is no address, or redirects to none: {error}") from error
     except HTTPError as error:
+        said = f"the server says {error.code} {error.reason}"
         with error:
-            _raise(url, error, start)
+            if error.code in TRANSIENT:
+                raise TransientError(said) from error
+            if error.code == RANGE_IS_BEYOND:
+                what = f"expected more than {start} bytes, as signed, got no more"
+                raise Refused(f"{url}: {what}") from error
+            raise Unreachable(f"{url}: {said}", "Is it there?") from error
     except (OSError, http.client.HTTPException) as error:
         if deadline.over:
             raise TransientError(f"no answer began within {web.window:g} s") from error
@@ -284,14 +290,6 @@ def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: We
             error.close()
             where = _redirected(where, to, web.insecure)
     raise Unreachable(f"{url} redirects too often", f"The last time to {where}.")
-
-
-def _raise(url: str, error: HTTPError, start: int) -> NoReturn:
-    if error.code in TRANSIENT:
-        raise TransientError(f"the server says {error.code} {error.reason}")
-    if error.code == RANGE_IS_BEYOND:
-        raise Refused(f"{url}: expected more than {start} bytes, as signed, got no more")
-    raise Unreachable(f"{url}: the server says {error.code} {error.reason}", "Is it there?")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from onnxlet.edge.device.machine import machine_id, this_arch
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.settings.device import DeviceSettings, in_url
+from onnxlet.edge.settings.device import in_url
 from onnxlet.edge.settings.environment_file import device_settings, pins_of
 from onnxlet.edge.update.fetch import Web
 from onnxlet.edge.update.find import Device
@@ -49,13 +49,8 @@ def make_setup(
         most,
         most * UNPACKED,
     )
-    service = LocalServer(
-        _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, paths.state
-    )
+    url = f"http{'s' * bool(settings.tls_cert)}://{in_url(settings.host)}:{settings.port}"
+    service = LocalServer(url, settings.api_key, settings.restart, SERVICE_SECONDS, paths.state)
     identity = settings.id or machine_id(*MACHINE_IDS)
     web = Web(insecure)
     return Setup(paths, device, identity, web, service, report, pins_of(paths))
-
-
-def _url(settings: DeviceSettings) -> str:
-    return f"http{'s' * bool(settings.tls_cert)}://{in_url(settings.host)}:{settings.port}"

@@ -38,7 +38,6 @@ class SocketLink:
         self._absorbs: dict[str, Take] = {}
         self._hears: dict[str, Take] = {}
         self._agrees: dict[str, Take] = {}
-        self._agreed: dict[str, bytes] = {}
         self._answers: dict[int, SimpleQueue[tuple[int, list[bytes]]]] = {}
         # All states of a topic, and how many of them, at the front, are this worker's own.
         self._collected: dict[str, tuple[int, list[bytes]]] = {}
@@ -47,8 +46,7 @@ class SocketLink:
         # What the supervisor has this worker do, by name.
         self.orders: dict[str, Any] = welcome.members
         self.number: int = self.orders["number"]  # of this worker
-        agreed = zip(self.orders["agreed"], welcome.parts, strict=True)
-        self._agreed = dict(agreed)
+        self._agreed = dict(zip(self.orders["agreed"], welcome.parts, strict=True))
         self._threads = [
             threading.Thread(target=target, name=f"link-{name}", daemon=True)
             for name, target in (("read", self._read), ("write", self._write), ("call", self._call))

@@ -22,13 +22,7 @@ from onnxlet.edge.server.entrance import clear_slot, make_counters
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.serve import (
-    ServeError,
-    listen,
-    refuse_to_be_open,
-    save,
-    show,
-)
+from onnxlet.edge.service.serve import ServeError, listen, refuse_to_be_open, save, show
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.workers.child import Child, Pauses
@@ -195,10 +189,9 @@ class Supervisor:
 
     def _introduce(self) -> None:
         """Say once what is served: as soon as all workers do, unless they are to end."""
-        serving = [child for child in self._children.values() if child.serves]
         if self._introduced or self._until is not None:
             return
-        if len(serving) == len(self._began):
+        if sum(child.serves for child in self._children.values()) == len(self._began):
             self._introduced = True
             show(self._introduction)
 

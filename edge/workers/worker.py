@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from onnxlet.edge.server.entrance import SharedCounters
 from onnxlet.edge.service.process import use_one_arena
@@ -66,7 +65,9 @@ def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: in
         lambda lines: channel.send("serves", introduction=lines),
     )  # fmt: skip
     try:
-        device = replace(DeviceSettings.from_environ(os.environ), **_device(orders["device"]))
+        given = orders["device"]
+        paths = {name: Path(given[name]) for name in ("tls_cert", "tls_key") if given[name]}
+        device = replace(DeviceSettings.from_environ(os.environ), **{**given, **paths})
         settings = Settings.from_environ(os.environ)
         serve_on(
             socket.socket(fileno=listener), Path(orders["models"]), device, settings,
@@ -78,8 +79,3 @@ def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: in
     finally:
         channel.close()
     return 0
-
-
-def _device(options: dict[str, Any]) -> dict[str, Any]:
-    paths = {name: Path(options[name]) for name in ("tls_cert", "tls_key") if options[name]}
-    return {**options, **paths}
