@@ -28,7 +28,7 @@ OLDEST_SECONDS = 60.0  # of a report: what came of predictions may be new althou
 KINDS = ("estimated", "held_out", "realised")  # of performance
 MOST_ALARMS = 5
 LONGEST_NAME = 100  # characters of a column's name, or an output's
-LONGEST_SENTENCE = 250  # characters of an alarm's
+LONGEST_SENTENCE = 240  # characters of an alarm's
 # What performance is measured by, in the order of a report.
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
 # A test: the indices of its feature and statistic, value and threshold, and whether it alarms.
