@@ -92,9 +92,9 @@ class Link:
         self._client.on_connect = lambda *event: own._connected(*event)
         self._client.on_disconnect = lambda *event: own._disconnected(*event)
         self._client.on_subscribe = lambda *event: own._subscribed(*event)
-        published, messages = self.published, self.messages
+        published = self.published
         self._client.on_publish = lambda client, data, mid, code, _: published.append((mid, code))
-        self._client.on_message = lambda client, data, message: messages.append(message)
+        self._client.on_message = lambda *event: own._received(*event)
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect with properties of MQTT 5's CONNECT.
@@ -177,6 +177,9 @@ class Link:
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, more: Any) -> None:
         self._granted = list(codes)
+
+    def _received(self, client: Client, data: Any, message: MQTTMessage) -> None:
+        self.messages.append(message)
 
 
 def _properties(packet: int, values: Mapping[str, Any]) -> Properties:
