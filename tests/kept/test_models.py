@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,14 @@ def test_the_next_version_was_compared_with_it(
         build(load_source(f"{HERE / 'sources.py'}:iris"), "frame", folder, quiet)
 
 
-def test_its_report_is_written_again_word_for_word(tmp_path: Path) -> None:
-    """From the findings; the card holds the sentences."""
+def test_its_report_is_written_again_with_what_is_said_first_now(tmp_path: Path) -> None:
+    """From the findings; the card holds the sentences, and nothing of what was not written then."""
     kept = HERE / "030d1dd" / "models" / "frame" / "1"
     version = shutil.copytree(kept, tmp_path / "1")
     (version / "report.md").unlink()
     done = CliRunner().invoke(convert, ["report", str(version)])
     assert (done.exit_code, (version / "report.html").is_file()) == (0, True), done.output
-    assert (version / "report.md").read_text() == (kept / "report.md").read_text()
+    before, now = ((each / "report.md").read_text().splitlines() for each in (kept, version))
+    [first, blank] = [line for line in unified_diff(before, now, n=0) if line[0] == "+"][1:]
+    assert first.startswith("+Typically 1.57 off, against 21 by always answering the same")
+    assert (blank, len(now)) == ("+", len(before) + 2)

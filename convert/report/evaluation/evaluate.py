@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.describe import Descriptions
+from onnxlet.convert.report import TEST_ROWS
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
 from onnxlet.convert.report.evaluation.data import data
 from onnxlet.convert.report.evaluation.errors import confusion, over_time, residuals, worst
@@ -72,6 +73,7 @@ def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str
         learning=learning(about, refits),
         worst=wrong,
         worst_error=error,
+        rows_file=TEST_ROWS if wrong else None,
         worst_unit=places and places.unit,
         worst_file=(places and PurePath(places.file).name) or None,
         search=measured.search,

@@ -283,6 +283,7 @@ class Findings:
     learning: Learning | None = None
     worst: list[WorstRow] | None = None
     worst_error: str | None = None  # what the error of the worst rows is
+    rows_file: str | None = None  # beside the report, with all test rows and their answers
     worst_unit: str | None = None  # line, row, ...: what the places of the worst rows count
     worst_file: str | None = None  # the name of the file that they stand in
     search: Search | None = None

@@ -104,9 +104,12 @@ def worst(rows: list[WorstRow], found: Findings) -> str:
     """What the list of the worst rows is for."""
     first = rows[0]
     most = f"{number(first.error)}{in_unit(found)}, in {place(found, first)}"
+    every = (
+        f" All test rows with their answers are in {found.rows_file}." if found.rows_file else ""
+    )
     return (
         f"The largest error is {most}: look these up in your own table; often it is the table that "
-        "is wrong. All test rows with their answers are in report.csv."
+        f"is wrong.{every}"
     )
 
 

@@ -35,7 +35,7 @@ MEMBERS = {
     "data", "scores", "confusion", "residuals", "roc", "precision_recall", "calibration",
     "threshold", "importance", "dependence", "learning", "worst", "search", "fairness", "parity",
     "serving", "call", "use", "notes", "metric", "outputs", "worst_error",
-    "over_time",
+    "over_time", "rows_file",
     "worst_unit", "worst_file", "unit", "description",
 }  # fmt: skip
 
