@@ -14,9 +14,11 @@ try:
 
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import (
+        breaking_option,
         decimal_option,
         describe_option,
         images_option,
+        keep_background_option,
         models_option,
         progress,
         report,
@@ -35,10 +37,6 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from onnxlet.convert.build import Built
-
-breaking_option = click.option(
-    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,10 +67,7 @@ def main() -> None:
     metavar="TYPE",
     help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
 )
-@click.option(
-    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
-    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
-)  # fmt: skip
+@keep_background_option
 @click.option(
     "--without", multiple=True, metavar="OUTPUT",
     help="Leave an output out, such as std or probabilities; can be given again.",

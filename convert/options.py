@@ -1,4 +1,4 @@
-"""What several commands have: the option of the models' folder, and how progress is reported."""
+"""What several commands have: options, and how progress is reported."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ images_option = click.option(
     " read.",
 )  # fmt: skip
 
+breaking_option = click.option(
+    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
+)
+keep_background_option = click.option(
+    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
+    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
+)  # fmt: skip
 unit_option = click.option(
     "--unit",
     metavar="UNIT",

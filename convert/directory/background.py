@@ -9,7 +9,6 @@ values that so many rows share may stand for themselves.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
@@ -23,7 +22,7 @@ import numpy as np
 from onnxlet.convert.directory.reference_statistics import (
     FREQUENT,
     FREQUENT_AT_LEAST,
-    LONGEST_CATEGORY,
+    frequent,
 )
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.images import content_of
@@ -201,23 +200,12 @@ def _fits(column: Column) -> Callable[[Any], bool]:
 def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
     if column.date:
         return _dates(column, cells, count)
-    common = _common(cells)
+    common = dict(frequent(cells))
     shared = sum(common.values()) >= MOSTLY * len(cells) and len(common) <= FEW_VALUES
     if column.categories is not None or column.type in ("string", "bool") or shared:
         most = FREQUENT if column.type == "string" else FEW_VALUES
         return _by_frequency(dict(list(common.items())[:most]) or _unknown(column), count)
     return _neighbours(column, cells, count)
-
-
-def _common(cells: Sequence[Any]) -> dict[Any, int]:
-    """Values that several rows share, the most frequent first."""
-    shared = [
-        (value, count)
-        for value, count in Counter(cells).items()
-        if count >= FREQUENT_AT_LEAST
-        and not (isinstance(value, str) and len(value) > LONGEST_CATEGORY)
-    ]
-    return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _unknown(column: Column) -> dict[Any, int]:

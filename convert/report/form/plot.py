@@ -15,7 +15,7 @@ from html import escape
 from io import StringIO
 from typing import Any, NamedTuple
 
-from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.wording import count, interval, listed, number
 
 WIDTH = 380
@@ -218,7 +218,7 @@ def curve_with_band(
     description: str,
     height: float,
     at: Sequence[float],
-    points: Sequence[Ranged],
+    points: Sequence[Estimate],
     axes_titles: tuple[str, str],
     margins: Margins,
     mark: str = "-o",
@@ -241,7 +241,7 @@ def curve_with_band(
     return plot(key, title, description, height, draw, margins, legend)
 
 
-def span(point: Ranged) -> tuple[float, float, float]:
+def span(point: Estimate) -> tuple[float, float, float]:
     """Value, low and high; the value twice where it has no interval."""
     value, low, high = point.value, point.low, point.high
     assert value is not None  # noqa: S101 - points without a value are left out before
@@ -252,7 +252,7 @@ class Row(NamedTuple):
     """One row of such a plot."""
 
     label: str  # as `wording.name` gives it, LABEL characters at most
-    of: Ranged
+    of: Estimate
     colour: str = "model"  # of the palette
     marker: str = "o"  # of matplotlib's: colour is never all that tells rows apart
     strong: bool = False  # the one that matters

@@ -235,24 +235,18 @@ def _statistics(service: Service, model: Model) -> dict[str, Any]:
     }
 
 
-def _both(rule: str, describe: Callable[[Service, Model], Any]) -> list[Route]:
-    """A model's route, also for one of its versions."""
-    answer = of_model(describe)
-    return [
-        Route("GET", f"/v2/models/<name>{rule}", answer),
-        Route("GET", f"/v2/models/<name>/versions/<version>{rule}", answer),
-    ]
-
-
+DESCRIBED = {"": metadata, "/ready": _model_ready, "/stats": _model_statistics}
 ROUTES: Sequence[Route] = (
     Route("GET", "/v2", fixed(SERVER)),
     Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
     Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
     Route("GET", "/v2/models", names_of_models),
     Route("GET", "/v2/models/stats", _all_statistics),
-    *_both("", metadata),
-    *_both("/ready", _model_ready),
-    *_both("/stats", _model_statistics),
+    *(
+        Route("GET", f"/v2/models/<name>{version}{rest}", of_model(describe))
+        for rest, describe in DESCRIBED.items()
+        for version in ("", "/versions/<version>")
+    ),
     Route("POST", "/v2/repository/index", _index),
     Route("POST", "/v2/repository/models/<name>/load", _not_loaded),
     Route("POST", "/v2/repository/models/<name>/unload", _not_loaded),
