@@ -31,15 +31,15 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import decoded, text_columns
 from onnxlet.function.explanation.value_function import EMPTY_TEXT
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.image_feed import BGR
 from onnxlet.function.inputs.images import Unreadable, pixels
-from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.inputs.validation import LeftOut, validate_rows
 from onnxlet.function.models.example import DATE as EXAMPLE_DATE
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.predict import run_the_good
 
 MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
@@ -254,19 +254,16 @@ def _good(model: Model, rows: list[Cells], reference: Reference | None) -> list[
     if reference is not None:
         found = reference.answered(rows)
         rows = [row for row, good in zip(rows, found, strict=True) if good]
-    while rows:
-        try:
-            outputs = model.run(validate_rows(rows, model.signature))
-        except InvalidRows as error:
-            bad = {problem.row for problem in error.every}
-        else:
-            finite = np.ones(len(rows), dtype=bool)
-            for array in outputs.values():
-                if array.dtype.kind == "f":
-                    finite &= np.isfinite(array).reshape(len(rows), -1).all(axis=1)
-            return [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
-        rows = [row for position, row in enumerate(rows) if position not in bad]
-    return rows
+    if not rows:
+        return []
+    left_out = LeftOut()
+    table = validate_rows(rows, model.signature, left_out=left_out)
+    _, outputs = run_the_good(model, table, left_out)
+    finite = np.ones(len(left_out.kept), dtype=bool)
+    for array in outputs.values():
+        if array.dtype.kind == "f":
+            finite &= np.isfinite(array).reshape(len(finite), -1).all(axis=1)
+    return [rows[at] for at, good in zip(left_out.kept, finite.tolist(), strict=True) if good]
 
 
 AVERAGED = 500  # images

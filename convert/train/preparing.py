@@ -306,12 +306,9 @@ def _check_scored(metric: Metric, table: InspectedTable) -> None:
 def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[Problem]:
     """Everything that is wrong with the options for a table, before its columns are looked at."""
     names = [str(name) for name in frame.columns]
+    of_one = [("--group", options.group), ("--time", options.time)]
     named = [("--sensitive", column) for column in options.sensitive]
-    named += [
-        (option, column)
-        for option, column in (("--group", options.group), ("--time", options.time))
-        if column is not None
-    ]
+    named += [(option, column) for option, column in of_one if column is not None]
     problems = wrong_target(names, target, options.task)
     for option, column in named:
         if column not in names:

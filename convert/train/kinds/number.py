@@ -21,7 +21,7 @@ from onnxlet.convert.train.kinds.kind import (
     imputer,
     names,
     scaled,
-    unread_note,
+    unread_notes,
 )
 from onnxlet.convert.train.kinds.profile import (
     NUMBERS,
@@ -159,7 +159,7 @@ def _read(column: pd.Series[Any]) -> Typed:
     read = numbers_in(known.map(str))
     if read is None:
         nothing = pd.Series(np.full(len(column), np.nan), index=column.index, name=name)
-        return Typed(nothing, [unread_note(name, len(known), "numbers", nothing, column)])
+        return Typed(nothing, unread_notes("numbers", nothing, column))
     values = read.values.where(np.isfinite(read.values), np.nan).reindex(column.index)
     notes = list[str]()
     if read.said:
@@ -168,8 +168,7 @@ def _read(column: pd.Series[Any]) -> Typed:
         notes.append(
             f"'{name}': {counted(read.gaps, 'value')} such as '?' and blanks taken as missing"
         )
-    if read.unread:
-        notes.append(unread_note(name, read.unread, "numbers", values, column))
+    notes += unread_notes("numbers", values, column, read.unread)
     return Typed(values.rename(name), notes)
 
 

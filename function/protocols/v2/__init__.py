@@ -161,10 +161,6 @@ def _ready(service: Service, request: Request) -> Reply:
     return json_reply(json_text.without_none({"ready": True, "reload": late}))
 
 
-def _model_ready(service: Service, model: Model) -> dict[str, Any]:
-    return {"name": model.name, "ready": True}
-
-
 def metadata(service: Service, model: Model) -> dict[str, Any]:
     """What goes into a model and what comes out, and the classes of its probabilities."""
     signature = model.signature
@@ -207,10 +203,6 @@ def _not_loaded(service: Service, request: Request, name: str) -> Reply:
     raise MalformedRequest(NO_LOADING)
 
 
-def _model_statistics(service: Service, model: Model) -> dict[str, Any]:
-    return {"model_stats": [_statistics(service, model)]}
-
-
 def _all_statistics(service: Service, request: Request) -> Reply:
     models = service.repository.models
     return json_reply({"model_stats": [_statistics(service, each) for each in models]})
@@ -235,7 +227,12 @@ def _statistics(service: Service, model: Model) -> dict[str, Any]:
     }
 
 
-DESCRIBED = {"": metadata, "/ready": _model_ready, "/stats": _model_statistics}
+# What is known of a model, by the end of the path.
+DESCRIBED: Mapping[str, Callable[[Service, Model], dict[str, Any]]] = {
+    "": metadata,
+    "/ready": lambda service, model: {"name": model.name, "ready": True},
+    "/stats": lambda service, model: {"model_stats": [_statistics(service, model)]},
+}
 ROUTES: Sequence[Route] = (
     Route("GET", "/v2", fixed(SERVER)),
     Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
