@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.report.form.findings import Column, Search
 from onnxlet.convert.tables.places import Places
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
-
-
-class Baseline(NamedTuple):
-    """What another model answers to X_test's rows."""
-
-    answers: Array  # predictions (rows,), or probabilities (rows, classes)
-    # Of the positive class' probability, from which it is answered; None where the most probable
-    # class is.
-    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +35,10 @@ class Measured:
     unrefitted: str | None = None  # why it was not; None where nobody has asked for it
     # Refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
     fit: Callable[[Any, Any], Any] | None = None
-    # By name (`linear`). A constant is always there; a linear model is fitted where none is given
-    # and the training rows are known. None where there is nothing but the constant to compare with,
-    # as the model is itself a plain linear one.
-    baselines: Mapping[str, Baseline] | None = field(default_factory=dict)
+    # Fitted estimators by name (`linear`). A constant is always there; a linear model is fitted
+    # where none is given and the training rows are known. None where there is nothing but the
+    # constant to compare with, as the model is itself a plain linear one.
+    baselines: Mapping[str, Any] | None = field(default_factory=dict)
     # Numbers of X_test's rows' groups, int64, where rows of one group are alike: intervals are by
     # groups. None where each row is by itself.
     groups: Array | None = None

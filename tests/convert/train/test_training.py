@@ -248,7 +248,7 @@ def test_rates_and_threshold_are_of_the_positive_label(
     probabilities = what.served.combined.estimator.predict_proba(X)[:, number]
     expected = np.where(probabilities >= threshold, label, "nein" if label == "ja" else "ja")
     assert list(served(what).predict(rows_of(X))) == list(expected)
-    found = report_findings(replace(asked[0], model=served(what)._loaded, seconds=0.0))
+    found = report_findings(replace(asked[0], model=served(what)._loaded, served=None, seconds=0.0))
     assert (found["positive"], found["metric"]["name"]) == (label, "f1")
     truth = what.prepared.test_part[1] == label
     assert found["scores"][0]["model"]["value"] == pytest.approx(
