@@ -19,11 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.directory.reference_statistics import (
-    FREQUENT,
-    FREQUENT_AT_LEAST,
-    frequent,
-)
+from onnxlet.convert.directory.reference_statistics import FREQUENT, FREQUENT_AT_LEAST, frequent
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells

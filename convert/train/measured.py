@@ -15,14 +15,7 @@ from onnxlet.convert.report.form.findings import (
     Search,
 )
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
-from onnxlet.convert.train.ensemble import (
-    Combined,
-    Weighted,
-    combine,
-    fitted,
-    named,
-    out_of_fold,
-)
+from onnxlet.convert.train.ensemble import Combined, Weighted, combine, fitted, named, out_of_fold
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.registry import columns_of

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from onnxlet.convert.report.form.figures import Difference, Estimate, Fairness
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
-from onnxlet.convert.report.form.wording import (
-    count,
-    fitting,
-    headed,
-    name,
-    number,
-    plural,
-    share,
-)
+from onnxlet.convert.report.form.wording import count, fitting, headed, name, number, plural, share
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, with_interval
 
 # By group: member, title, how it is written.

@@ -23,13 +23,7 @@ from onnxlet.convert.train.kinds.kind import (
     scaled,
     unread_notes,
 )
-from onnxlet.convert.train.kinds.profile import (
-    NUMBERS,
-    SOME_TEXTS,
-    Content,
-    Profile,
-    TableColumn,
-)
+from onnxlet.convert.train.kinds.profile import NUMBERS, SOME_TEXTS, Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.written import NO_VALUE, NumbersRead, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
