@@ -129,17 +129,13 @@ def build(
     how = HowRead(sheet, decimal)
     loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
     loaded = described(replace(loaded, without=without, positive=positive), describe, unit)
+    groups = sensitive if reported or sensitive else None
     with progress() as shown:
-        beside = None
-        if reported or sensitive:
-            from onnxlet.convert.report.build_report import report_of
-
-            beside = report_of(loaded, shown, sensitive)
-        built = build_model(loaded, name, models, shown, keep_background, breaking, beside)
+        built = build_model(loaded, name, models, shown, keep_background, breaking, groups)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
-    if reported or sensitive:
+    if groups is not None:
         click.echo(f"report: {built.directory / HTML}")
 
 
