@@ -68,11 +68,6 @@ class Metric(NamedTuple):
         return np.asarray(compute_sample_weight("balanced", y), np.float64)
 
 
-def default_metric(task: str) -> Metric:
-    """What is optimised where nobody says: what most people would compare models of a task by."""
-    return METRICS[REPORTED[task][0]]
-
-
 def fitting(task: str, answered: ScoredAnswers) -> list[Metric]:
     """The metrics that such answers have, in the order of reports: the usual one first."""
     every = (METRICS[name] for name in REPORTED[task])
@@ -80,15 +75,19 @@ def fitting(task: str, answered: ScoredAnswers) -> list[Metric]:
 
 
 def metric_named(name: str | None, task: str) -> Metric:
-    """The metric of this name, the task's usual one for None; WrongUse where the task has none."""
+    """The metric of this name; WrongUse where the task has none.
+
+    For None it is the usual one: what most people would compare models of a task by.
+    """
+    usual = REPORTED[task][0]
     if name is None:
-        return default_metric(task)
+        return METRICS[usual]
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
         known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"
         raise WrongUse(
             f"--metric: expected one for {task}, got '{name}', {known}",
-            f"Give one of {', '.join(fitting)}; without, it is {default_metric(task).name}.",
+            f"Give one of {', '.join(fitting)}; without, it is {usual}.",
         )
     return METRICS[name]
 

@@ -64,7 +64,6 @@ def measured_training(
         earlier_errors=_earlier_errors(prepared, chosen),
         out_of_fold=None if task == "regression" else out_of_fold(chosen),
         metric=prepared.metric.name, threshold=combined.threshold,
-        threshold_metric=None if combined.threshold is None else prepared.metric.name,
         search=_search(searched, chosen, prepared, options),
         columns=[
             Column(

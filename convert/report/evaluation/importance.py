@@ -65,7 +65,7 @@ def importance(case: Evaluation) -> Importance:
     independent = case.units_of(rows)
     drawn = case.metric.drawn(truth, answered, weights)
     table = some_of(case.table, rows)
-    found, places = [], _places(case)
+    found, places = [], case.model.signature.positions
     for name, (block, position) in places.items():
         random = generator(case.measured.seed, f"importance {name}")
         values = table.arrays[block][:, position]
@@ -107,15 +107,6 @@ def _replaced(table: CheckedBatch, block: int, position: int, values: Array) -> 
     return CheckedBatch(table.rows, arrays)
 
 
-def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
-    """By name, where each column of the graph is: its block, and its position in that."""
-    return {
-        column.name: (block, position)
-        for block, own in enumerate(case.model.signature.blocks)
-        for position, column in enumerate(own.columns)
-    }
-
-
 def _answers(case: Evaluation, table: CheckedBatch, answered: ScoredAnswers) -> ScoredAnswers:
     """The answers to shuffled rows; a row that is refused keeps its own."""
     found, good = case.ask(table)
@@ -135,7 +126,7 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
         return []
     runs = MOST_COLUMNS * MOST_NUMBERS
     rows = _affordable(case, runs, SECONDS_MOVED, FEWEST_MOVED, MOST_MOVED, "dependence")
-    where = _places(case)
+    where = case.model.signature.positions
     table = some_of(case.table, rows)
     found: list[Dependence] = []
     for each in important:

@@ -51,9 +51,8 @@ class Measured:
     # one's probability lacks of 1. None where it is in no order.
     earlier_errors: Array | None = None
     metric: str | None = None  # that was optimised; None is the task's usual one
-    # Of the positive class' probability, that was chosen; None is read from answers.
+    # Of the positive class' probability, that was chosen for the metric; None is read from answers.
     threshold: float | None = None
-    threshold_metric: str | None = None  # that the threshold was chosen for
     search: Search | None = None
     columns: Sequence[Column] | None = None  # None is made of X_test
     split: str | None = None  # how test rows were chosen, in a sentence

@@ -64,7 +64,8 @@ def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
     if made is None:
         return None
     how, predicted = made
-    metric = _metric(case)
+    # The score that was optimised where it is one of predictions: a mitigation has no others.
+    metric = case.metric if case.metric.needs == "prediction" else METRICS["accuracy"]
     return Mitigation(
         how=how,
         differences=differences(case, predicted, setting.groups),
@@ -75,13 +76,6 @@ def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
             after=_scored(case, metric, predicted),
         ),
     )
-
-
-def _metric(case: Evaluation) -> Metric:
-    """The score that was optimised where it is one of predictions: a mitigation has no others."""
-    if case.metric.needs == "prediction":
-        return case.metric
-    return METRICS["accuracy"]
 
 
 def _scored(case: Evaluation, metric: Metric, predicted: Array) -> Estimate:

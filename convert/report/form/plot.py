@@ -70,6 +70,7 @@ COLOURS = {**GRAPHICS, **TEXTS, **GROUNDS, **LINES}
 
 # No colour of matplotlib's own is one of these, so that none is replaced by mistake.
 PLACEHOLDERS = {name: f"#f00d{number:02x}" for number, name in enumerate(COLOURS, 16)}
+colour = PLACEHOLDERS.__getitem__  # the placeholder that becomes the variable of a name
 
 
 def declarations(scheme: str) -> str:
@@ -84,11 +85,6 @@ class Plot(NamedTuple):
 
     svg: str  # the element, with its title and its description
     legend: Legend = ()
-
-
-def colour(name: str) -> str:
-    """The placeholder that becomes the variable of this name."""
-    return PLACEHOLDERS[name]
 
 
 def plot(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from onnxlet.convert.metrics.metrics import METRICS, Metric, default_metric, metric_named
+from onnxlet.convert.metrics.metrics import METRICS, Metric, metric_named
 from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.function.errors import WrongUse
 
@@ -138,7 +138,7 @@ def test_a_class_that_these_rows_lack_is_not_counted_as_missed() -> None:
 
 
 def test_every_task_has_a_default_and_unknown_names_are_refused_with_the_list() -> None:
-    names = [default_metric(task).name for task in ("binary", "multiclass", "regression")]
+    names = [metric_named(None, task).name for task in ("binary", "multiclass", "regression")]
     assert names == ["roc_auc", "log_loss", "rmse"]
     with pytest.raises(WrongUse, match="got 'auc', no metric") as refused:
         metric_named("auc", "binary")
