@@ -44,10 +44,7 @@ def main() -> None:
     """Turn fitted scikit-learn models into model directories whose answers were theirs."""
 
 
-@main.command(
-    cls=Command,
-    example="{command} my_model.py:build --name prices",
-)
+@main.command(cls=Command, example="{command} my_model.py:build --name prices")
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option

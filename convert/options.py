@@ -40,12 +40,10 @@ describe_option = click.option(
     "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
     help="Units and descriptions of the target and of columns.",
 )  # fmt: skip
-
 sheet_option = click.option(
     "--sheet", default="", metavar="SHEET",
     help="Of a workbook the sheet, or cells of it as Sheet2!B3:F200, instead of its first table.",
 )  # fmt: skip
-
 decimal_option = click.option(
     "--decimal", type=click.Choice(["point", "comma"]),
     help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",

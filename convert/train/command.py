@@ -23,10 +23,7 @@ from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
 
-@click.command(
-    cls=Command,
-    example="{command} churn.csv --target churn --name churn --seconds 60",
-)
+@click.command(cls=Command, example="{command} churn.csv --target churn --name churn --seconds 60")
 @click.argument("data")
 @click.option("--target", required=True, metavar="COL", help="The column to predict.")
 @click.option("--name", required=True, metavar="N", help="The model's name.")

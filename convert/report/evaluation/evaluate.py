@@ -43,7 +43,6 @@ def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str
     every = Findings(
         format=FORMAT,
         name=measured.name,
-        version=measured.version,
         task=about.task,
         outputs=about.outputs,
         target=measured.target,

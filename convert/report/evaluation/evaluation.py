@@ -267,17 +267,13 @@ def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> ScoredAns
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
         return ScoredAnswers(indices)
-    given = outputs.get("probabilities")
-    probabilities = None if given is None else padded(given, truth)
+    probabilities = outputs.get("probabilities")
+    if probabilities is not None:  # 0 for the labels that the model does not know
+        more = len(truth.labels) - probabilities.shape[1]
+        probabilities = np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
     return ScoredAnswers(
         indices, probabilities, _ranking(probabilities, outputs.get("score"), truth)
     )
-
-
-def padded(probabilities: Array, truth: Truth) -> Array:
-    """float64, with a probability of 0 for the labels that a model does not know."""
-    more = len(truth.labels) - probabilities.shape[1]
-    return np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
 
 
 def _ranking(probabilities: Array | None, score: Array | None, truth: Truth) -> Array | None:

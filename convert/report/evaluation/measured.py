@@ -22,7 +22,6 @@ class Measured:
     estimator: Any  # fitted; it is refitted for the learning curve, and timed
     X_test: Any  # rows that the estimator has not seen
     y_test: Any  # what they should be answered with, one entry a row
-    version: int | None = None  # of the model
     origin: Literal["train", "build"] = "build"  # the command that it comes from
     task: str | None = None  # binary, multiclass or regression; None is read from the model
     target: str | None = None  # the name of what is answered

@@ -59,16 +59,14 @@ class Number(Kind):
             if pd.api.types.infer_dtype(column, skipna=True) not in (*NUMBERS, "boolean"):
                 return _read(column)
         values = as_floats(column)
-        infinite = np.isinf(values)
-        if not infinite.any():
-            return Typed(pd.Series(values, index=column.index, name=name), [])
-        count, where = int(infinite.sum()), int(np.argmax(infinite)) + 1
-        said = (
-            f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
-            f"{where:,} of those with a target"
-        )
+        infinite, notes = np.isinf(values), list[str]()
+        if count := int(infinite.sum()):
+            notes.append(
+                f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
+                f"{int(np.argmax(infinite)) + 1:,} of those with a target"
+            )
         finite = np.where(infinite, np.nan, values)
-        return Typed(pd.Series(finite, index=column.index, name=name), [said])
+        return Typed(pd.Series(finite, index=column.index, name=name), notes)
 
     def in_order(self, column: pd.Series[Any], form: str | None) -> Array:
         """The numbers."""
