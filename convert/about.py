@@ -22,6 +22,7 @@ from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.row_forms import as_pandas, known_keys, no_table
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.json_text import without_none
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.estimate import positive_index
 
@@ -127,7 +128,7 @@ def monitored(
         "estimate": estimate,
         "conformal": conformal_table(task, answers, y_test, source.by_time),
     }
-    return {name: member for name, member in made.items() if member is not None}
+    return without_none(made)
 
 
 def described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> DescribedRows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,8 +74,6 @@ from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
 
-Beside = Callable[[Model], dict[str, bytes]]
-
 
 @dataclass(frozen=True)
 class Built:
@@ -94,23 +92,29 @@ def build(
     report: Report,
     keep_background: int | None = None,
     breaking: bool = False,
-    beside: Beside | None = None,
+    reported: Sequence[str] | None = None,
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
     So many training rows are kept for explanations to start from; None is made-up rows. `breaking`
-    says that clients of the version that is served need not go on with this one; `beside` makes the
-    files of the report, for the model as it will be served.
+    says that clients of the version that is served need not go on with this one; `reported` are the
+    columns of X_test, perhaps none, whose groups a report compares; None writes no report.
 
-    Raises WrongUse where the name can't be one, or there is no such output to leave out, and
-    Refusal where no conversion answers as scikit-learn does, or clients of the version that is
-    served could not go on; nothing was written.
+    Raises WrongUse where the name can't be one, there is no such output to leave out, or there can
+    be no such report, and Refusal where no conversion answers as scikit-learn does, or clients of
+    the version that is served could not go on; nothing was written.
     """
-    files = proven(source, name, folder, report, keep_background)
-    made = None
-    if beside:
+    if reported is not None:
+        # What measures and draws takes a second to import.
+        from onnxlet.convert.report.build_report import check_reported, measured_build
+        from onnxlet.convert.report.files import files_of
+
+        check_reported(source, reported)
+    files, made = proven(source, name, folder, report, keep_background), None
+    if reported is not None:
+        report("measuring for the report")
         with loaded(name, files) as model:
-            made = beside(model)
+            made = files_of(measured_build(source, model, reported))
     return write(folder, name, files, breaking, report, made)
 
 

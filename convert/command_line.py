@@ -14,9 +14,11 @@ try:
 
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import (
+        breaking_option,
         decimal_option,
         describe_option,
         images_option,
+        keep_background_option,
         models_option,
         progress,
         report,
@@ -36,20 +38,13 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from onnxlet.convert.build import Built
 
-breaking_option = click.option(
-    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
-)
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Turn fitted scikit-learn models into model directories whose answers were theirs."""
 
 
-@main.command(
-    cls=Command,
-    example="{command} my_model.py:build --name prices",
-)
+@main.command(cls=Command, example="{command} my_model.py:build --name prices")
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
@@ -69,10 +64,7 @@ def main() -> None:
     metavar="TYPE",
     help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
 )
-@click.option(
-    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
-    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
-)  # fmt: skip
+@keep_background_option
 @click.option(
     "--without", multiple=True, metavar="OUTPUT",
     help="Leave an output out, such as std or probabilities; can be given again.",
@@ -134,17 +126,13 @@ def build(
     how = HowRead(sheet, decimal)
     loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
     loaded = described(replace(loaded, without=without, positive=positive), describe, unit)
+    groups = sensitive if reported or sensitive else None
     with progress() as shown:
-        beside = None
-        if reported or sensitive:
-            from onnxlet.convert.report.build_report import report_of
-
-            beside = report_of(loaded, shown, sensitive)
-        built = build_model(loaded, name, models, shown, keep_background, breaking, beside)
+        built = build_model(loaded, name, models, shown, keep_background, breaking, groups)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
-    if reported or sensitive:
+    if groups is not None:
         click.echo(f"report: {built.directory / HTML}")
 
 

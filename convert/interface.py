@@ -167,13 +167,9 @@ def build(
         source = described(source, None if describe is None else Path(describe), unit)
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
-            beside = None
-            if with_report or sensitive:
-                from onnxlet.convert.report.build_report import report_of
-
-                beside = report_of(source, report, sensitive)
+            groups = sensitive if with_report or sensitive else None
             built = build_directory(
-                source, name, Path(models), report, keep_background, breaking, beside
+                source, name, Path(models), report, keep_background, breaking, groups
             )
     except OnnxletError as error:  # in a notebook what led there is in nobody's way
         raise error.with_traceback(None) from None

@@ -1,4 +1,4 @@
-"""What several commands have: the option of the models' folder, and how progress is reported."""
+"""What several commands have: options, and how progress is reported."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ images_option = click.option(
     " read.",
 )  # fmt: skip
 
+breaking_option = click.option(
+    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
+)
+keep_background_option = click.option(
+    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
+    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
+)  # fmt: skip
 unit_option = click.option(
     "--unit",
     metavar="UNIT",
@@ -33,12 +40,10 @@ describe_option = click.option(
     "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
     help="Units and descriptions of the target and of columns.",
 )  # fmt: skip
-
 sheet_option = click.option(
     "--sheet", default="", metavar="SHEET",
     help="Of a workbook the sheet, or cells of it as Sheet2!B3:F200, instead of its first table.",
 )  # fmt: skip
-
 decimal_option = click.option(
     "--decimal", type=click.Choice(["point", "comma"]),
     help="What stands before decimals, where a file of CSV leaves it open: 1.335 may be 1335.",

@@ -9,7 +9,6 @@ values that so many rows share may stand for themselves.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
@@ -20,11 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.directory.reference_statistics import (
-    FREQUENT,
-    FREQUENT_AT_LEAST,
-    LONGEST_CATEGORY,
-)
+from onnxlet.convert.directory.reference_statistics import FREQUENT, FREQUENT_AT_LEAST, frequent
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells
@@ -32,15 +27,15 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import decoded, text_columns
 from onnxlet.function.explanation.value_function import EMPTY_TEXT
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.image_feed import BGR
 from onnxlet.function.inputs.images import Unreadable, pixels
-from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.inputs.validation import LeftOut, validate_rows
 from onnxlet.function.models.example import DATE as EXAMPLE_DATE
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.predict import run_the_good
 
 MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
@@ -201,23 +196,12 @@ def _fits(column: Column) -> Callable[[Any], bool]:
 def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
     if column.date:
         return _dates(column, cells, count)
-    common = _common(cells)
+    common = dict(frequent(cells))
     shared = sum(common.values()) >= MOSTLY * len(cells) and len(common) <= FEW_VALUES
     if column.categories is not None or column.type in ("string", "bool") or shared:
         most = FREQUENT if column.type == "string" else FEW_VALUES
         return _by_frequency(dict(list(common.items())[:most]) or _unknown(column), count)
     return _neighbours(column, cells, count)
-
-
-def _common(cells: Sequence[Any]) -> dict[Any, int]:
-    """Values that several rows share, the most frequent first."""
-    shared = [
-        (value, count)
-        for value, count in Counter(cells).items()
-        if count >= FREQUENT_AT_LEAST
-        and not (isinstance(value, str) and len(value) > LONGEST_CATEGORY)
-    ]
-    return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _unknown(column: Column) -> dict[Any, int]:
@@ -266,19 +250,16 @@ def _good(model: Model, rows: list[Cells], reference: Reference | None) -> list[
     if reference is not None:
         found = reference.answered(rows)
         rows = [row for row, good in zip(rows, found, strict=True) if good]
-    while rows:
-        try:
-            outputs = model.run(validate_rows(rows, model.signature))
-        except InvalidRows as error:
-            bad = {problem.row for problem in error.every}
-        else:
-            finite = np.ones(len(rows), dtype=bool)
-            for array in outputs.values():
-                if array.dtype.kind == "f":
-                    finite &= np.isfinite(array).reshape(len(rows), -1).all(axis=1)
-            return [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
-        rows = [row for position, row in enumerate(rows) if position not in bad]
-    return rows
+    if not rows:
+        return []
+    left_out = LeftOut()
+    table = validate_rows(rows, model.signature, left_out=left_out)
+    _, outputs = run_the_good(model, table, left_out)
+    finite = np.ones(len(left_out.kept), dtype=bool)
+    for array in outputs.values():
+        if array.dtype.kind == "f":
+            finite &= np.isfinite(array).reshape(len(finite), -1).all(axis=1)
+    return [rows[at] for at, good in zip(left_out.kept, finite.tolist(), strict=True) if good]
 
 
 AVERAGED = 500  # images

@@ -92,11 +92,7 @@ def _held_out(
     answered = np.array([number.get(label, -1) for label in got.tolist()])
     chosen = [1] if len(known) == 2 else known  # that have a column
     rated = [positive] if len(known) == 2 else known
-    how = {
-        "labels": rated,
-        "average": "macro",
-        "zero_division": 0.0,
-    }
+    how = {"labels": rated, "average": "macro", "zero_division": 0.0}
     areas = [
         metrics.roc_auc_score(truth == n, column)
         for n, column in zip(chosen, columns.T, strict=True)

@@ -69,10 +69,18 @@ def with_items(
         {**output, "type": kind} if output["name"] == "prediction" else output
         for output in manifest["signature"]["outputs"]
     ]
+    return _served(manifest, outputs, {"prediction": {"step": "items"}})
+
+
+def _served(
+    manifest: Mapping[str, Any], outputs: Sequence[Any], back_end: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The serving part of a manifest whose outputs are made of the graph's by the back end."""
+    signature = {**manifest["signature"], "outputs": outputs}
     return {
         **manifest,
-        "signature": {**manifest["signature"], "outputs": outputs},
-        "graph": {**manifest["graph"], "back_end": {"prediction": {"step": "items"}}},
+        "signature": signature,
+        "graph": {**manifest["graph"], "back_end": back_end},
     }
 
 
@@ -99,11 +107,7 @@ def with_sentences(manifest: Mapping[str, Any]) -> dict[str, Any]:
         {"name": output["name"], "type": TYPES[output["name"]], "shape": [-1, -1]}
         for output in manifest["signature"]["outputs"]
     ]
-    return {
-        **manifest,
-        "signature": {**manifest["signature"], "outputs": outputs},
-        "graph": {**manifest["graph"], "back_end": summary_steps(column)},
-    }
+    return _served(manifest, outputs, summary_steps(column))
 
 
 def golden_sentences(golden: Mapping[str, Any], fitted: Summary) -> dict[str, Any]:

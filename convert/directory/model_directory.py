@@ -193,11 +193,7 @@ def _written(
 
 
 def _compare(
-    home: Path,
-    versions: Sequence[int],
-    files: Mapping[str, bytes],
-    breaking: bool,
-    report: Report,
+    home: Path, versions: Sequence[int], files: Mapping[str, bytes], breaking: bool, report: Report
 ) -> None:
     """Compare a manifest with that of the version that is served from this folder."""
     try:

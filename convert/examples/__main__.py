@@ -20,7 +20,6 @@ from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
-from onnxlet.convert.report.build_report import report_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
@@ -69,10 +68,8 @@ def _built(
 ) -> Built:
     if source is not None:
         kept = getattr(example, "KEEP_BACKGROUND", None)
-        beside = None
-        if sensitive := getattr(example, "SENSITIVE", ()):
-            beside = report_of(source, report, sensitive)
-        return build_model(source, name, folder, report, kept, beside=beside)
+        groups = getattr(example, "SENSITIVE", None)
+        return build_model(source, name, folder, report, kept, reported=groups)
     with TemporaryDirectory() as place:
         return import_onnx(name=name, folder=folder, report=report, **example.model(Path(place)))
 

@@ -1,7 +1,8 @@
 """Scores of answers on many resamples at once: rows have weights, and a score is of each draw.
 
 Every function takes what was true, the answers, and weights of shape (draws, rows); it gives a
-value for each draw, NaN where that is undefined. Plain scores have weights of one.
+value for each draw, NaN where that is undefined. Plain scores, as a search compares, have weights
+of one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy import sparse
 
 from onnxlet.function.arrays import Array
 
-MOST_CLASSES = 20  # of whose ranking an average is made
+MOST_CLASSES = 20  # of whose ranking an average is made on each of many draws
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
@@ -163,7 +164,7 @@ def _roc_auc(truth: Truth, answered: ScoredAnswers, weights: Array) -> Array:
         return _ranked(answered.ranking, truth.is_positive, weights)
     assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     present = np.unique(truth.values)
-    if len(present) > MOST_CLASSES:
+    if len(present) > MOST_CLASSES and len(weights) > 1:
         return np.full(len(weights), np.nan)
     each = [_ranked(answered.probabilities[:, k], truth.values == k, weights) for k in present]
     found = np.array(each)

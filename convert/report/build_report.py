@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from onnxlet.convert.progress import Report
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.files import files_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -14,13 +12,11 @@ from onnxlet.function.models.model import Model
 HINT = "Return (estimator, X_test, y_test), or name the column of --data with --target."
 
 
-def report_of(
-    source: Source, report: Report, sensitive: Sequence[str] = ()
-) -> Callable[[Model], dict[str, bytes]]:
-    """What makes the files of a build's report, once there is the model that will be served.
+def check_reported(source: Source, sensitive: Sequence[str]) -> None:
+    """Refuse a report that can't be written, before any work is done for it.
 
-    It compares the groups of the sensitive columns of X_test. Raises WrongUse where the source has
-    no true answers to compare with, or no such column.
+    WrongUse where the source has no true answers to compare with, or X_test no such column, whose
+    groups would be compared.
     """
     if source.y_test is None:
         raise WrongUse("--report: expected true answers to the held-out rows, got none", HINT)
@@ -29,12 +25,6 @@ def report_of(
         if name not in columns:
             hint = f"There are {', '.join(columns[:20])}." if columns else "X_test has no names."
             raise WrongUse(f"--sensitive: there is no column '{name}' in X_test", hint)
-
-    def made(model: Model) -> dict[str, bytes]:
-        report("measuring for the report")
-        return files_of(measured_build(source, model, sensitive))
-
-    return made
 
 
 def measured_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:

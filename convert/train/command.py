@@ -8,21 +8,22 @@ from typing import Any
 import click
 
 from onnxlet.convert.options import (
+    breaking_option,
     decimal_option,
+    describe_option,
     images_option,
+    keep_background_option,
     models_option,
     progress,
     report,
     sheet_option,
+    unit_option,
 )
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
 
-@click.command(
-    cls=Command,
-    example="{command} churn.csv --target churn --name churn --seconds 60",
-)
+@click.command(cls=Command, example="{command} churn.csv --target churn --name churn --seconds 60")
 @click.argument("data")
 @click.option("--target", required=True, metavar="COL", help="The column to predict.")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
@@ -53,11 +54,8 @@ from onnxlet.function.errors import WrongUse
     "--positive", metavar="LABEL",
     help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the rarer.",
 )  # fmt: skip
-@click.option("--unit", metavar="UNIT", help="The target's, such as EUR, for report and clients.")
-@click.option(
-    "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
-    help="Units and descriptions of target and columns, for report and clients.",
-)  # fmt: skip
+@unit_option
+@describe_option
 @click.option(
     "--columns", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
     help="What columns are to be taken for; --dry-run writes such a file.",
@@ -92,13 +90,8 @@ from onnxlet.function.errors import WrongUse
     "--scheduler", metavar="ADDRESS",
     help="Fit on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
 )  # fmt: skip
-@click.option(
-    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
-    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
-)  # fmt: skip
-@click.option(
-    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
-)
+@keep_background_option
+@breaking_option
 def train(
     data: str,
     target: str,

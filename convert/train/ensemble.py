@@ -119,9 +119,12 @@ def fitted(
     seed: int,
     threshold: float | None,
 ) -> Combined:
-    """The trials, fitted on these rows, that answer from a threshold on where there is one."""
+    """The trials, fitted on these rows, that answer from a threshold on where there is one.
+
+    Rows of one class, as few may be, need none.
+    """
     estimator = voting(weighted, X, y, task, metric, seed)
-    if threshold is None:
+    if threshold is None or len(estimator.classes_) < 2:
         return Combined(estimator, None)
     return Combined(answering_from(threshold, estimator, X, y, metric.positive), threshold)
 

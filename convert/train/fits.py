@@ -16,15 +16,7 @@ import cloudpickle
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.trials import FitResult, Job, TrainingData, evaluate
 from onnxlet.convert.workers.cluster import Cluster, connected
-from onnxlet.convert.workers.contract import (
-    Carrier,
-    Do,
-    OutOfTime,
-    Result,
-    Tick,
-    Work,
-    WorkFailed,
-)
+from onnxlet.convert.workers.contract import Carrier, Do, OutOfTime, Result, Tick, Work, WorkFailed
 from onnxlet.convert.workers.fork_server import ForkServer
 from onnxlet.convert.workers.processes import Processes
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.report.evaluation.measured import Baseline, Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.form.findings import (
     Augmentation,
     AugmentationGain,
@@ -16,15 +15,7 @@ from onnxlet.convert.report.form.findings import (
     Search,
 )
 from onnxlet.convert.report.form.findings import Trial as ReportedTrial
-from onnxlet.convert.train.ensemble import (
-    Combined,
-    Weighted,
-    answering_from,
-    named,
-    out_of_fold,
-    threshold_of,
-    voting,
-)
+from onnxlet.convert.train.ensemble import Combined, Weighted, combine, fitted, named, out_of_fold
 from onnxlet.convert.train.fitting import NOISE, copies_of, farthest
 from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.registry import columns_of
@@ -62,7 +53,9 @@ def measured_training(
         model.name, model, combined.estimator, X_test, y_test,
         origin="train", task=task, target=table.target_name,
         X_train=X, y_train=y,
-        fit=partial(_fitted_on, chosen, combined, prepared, options.seed),
+        fit=lambda X, y: fitted(
+            chosen, X, y, task, prepared.metric, options.seed, combined.threshold
+        ).estimator,
         baselines=_linear(searched, chosen, prepared, options.seed),
         described=named(chosen),
         groups=groups,
@@ -71,7 +64,6 @@ def measured_training(
         earlier_errors=_earlier_errors(prepared, chosen),
         out_of_fold=None if task == "regression" else out_of_fold(chosen),
         metric=prepared.metric.name, threshold=combined.threshold,
-        threshold_metric=None if combined.threshold is None else prepared.metric.name,
         search=_search(searched, chosen, prepared, options),
         columns=[
             Column(
@@ -88,34 +80,21 @@ def measured_training(
     )  # fmt: skip
 
 
-def _fitted_on(
-    chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
-) -> Any:
-    """The same estimator fitted on other rows, fewer than those that its threshold is from."""
-    estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
-    if combined.threshold is None or len(estimator.classes_) < 2:
-        return estimator
-    return answering_from(combined.threshold, estimator, X, y, prepared.metric.positive)
-
-
 def _linear(
     searched: Searched, chosen: Weighted, prepared: Prepared, seed: int
-) -> dict[str, Baseline] | None:
-    """What the linear candidate answers to the test rows, by a threshold of its own.
+) -> dict[str, Any] | None:
+    """The linear candidate, which answers by a threshold of its own.
 
     None where it is the very model that is served: that is compared with the constant only.
     """
     found = [t for t in searched.trials if t.candidate.family == "linear" and t.state != "failed"]
     if not found:
         return {}
-    linear: Weighted = [(found[0], 1.0)]
     if [trial.candidate.family for trial, _ in chosen] == ["linear"]:
         return None
-    (X, y), task = prepared.train_part, prepared.table.target.task
-    estimator = voting(linear, X, y, task, prepared.metric, seed)
-    ask = estimator.predict if task == "regression" else estimator.predict_proba
-    answers = np.asarray(ask(prepared.test_part[0]))
-    return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
+    task = prepared.table.target.task
+    linear = combine([(found[0], 1.0)], *prepared.train_part, task, prepared.metric, seed)
+    return {"linear": linear.estimator}
 
 
 def _earlier_errors(prepared: Prepared, chosen: Weighted) -> Array | None:

@@ -83,7 +83,11 @@ def portfolio(
 
     The first two are the constant and the linear model.
     """
-    meta = _meta_features(task, columns, rows, y, metric)
+    expected = {"binary": 2, "multiclass": 10}.get(task, 1)
+    classes = expected if y is None or task == "regression" else len(np.unique(y))
+    absolute = any(word in (metric or "").lower() for word in ABSOLUTE)
+    logged = task == "regression" and y is not None and is_skewed(y)
+    meta = MetaFeatures(task, tuple(columns), rows, classes, absolute, logged)
     listed = [
         _candidate(meta, "constant", "constant", {}),
         _candidate(meta, "linear", "linear", {**_linear(meta), "log": False}),
@@ -105,16 +109,6 @@ def _with_and_without(meta: MetaFeatures, candidate: Candidate) -> Iterator[Cand
         yield replace(
             candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
         )
-
-
-def _meta_features(
-    task: str, columns: Sequence[TableColumn], rows: int, y: Array | None, metric: str | None
-) -> MetaFeatures:
-    expected = {"binary": 2, "multiclass": 10}.get(task, 1)
-    classes = expected if y is None or task == "regression" else len(np.unique(y))
-    absolute = any(word in (metric or "").lower() for word in ABSOLUTE)
-    logged = task == "regression" and y is not None and is_skewed(y)
-    return MetaFeatures(task, tuple(columns), rows, classes, absolute, logged)
 
 
 def is_skewed(y: Array) -> bool:

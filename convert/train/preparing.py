@@ -13,6 +13,7 @@ import pandas as pd
 
 from onnxlet.convert.describe import Descriptions, read_descriptions
 from onnxlet.convert.metrics.metrics import Metric, metric_named
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.convert.problems import Problem, close_to, counted, found_by, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.places import Places
@@ -291,13 +292,10 @@ def _check_scored(metric: Metric, table: InspectedTable) -> None:
     y = table.target.y
     if table.target.task != "regression":
         return
-    try:
-        with np.errstate(all="ignore"):
-            score = metric.score(y, np.full(len(y), np.median(y)), np.empty(0))
-        why = "" if np.isfinite(score) else "the numbers are too large for it"
-    except ValueError as error:
-        why = str(error)
-    if why:
+    score = metric.value(Truth(y, []), ScoredAnswers(np.full(len(y), np.median(y))))
+    if not np.isfinite(score):
+        negative = metric.name == "rmsle" and y.min() < 0
+        why = "RMSLE: expected no value below 0" if negative else "the numbers are too large for it"
         raise WrongUse(
             f"--target '{table.target_name}': {metric.title} can't be measured on values from "
             f"{y.min():.4g} to {y.max():.4g}: {why}",
@@ -308,12 +306,9 @@ def _check_scored(metric: Metric, table: InspectedTable) -> None:
 def _wrong_options(frame: pd.DataFrame, target: str, options: Options) -> list[Problem]:
     """Everything that is wrong with the options for a table, before its columns are looked at."""
     names = [str(name) for name in frame.columns]
+    of_one = [("--group", options.group), ("--time", options.time)]
     named = [("--sensitive", column) for column in options.sensitive]
-    named += [
-        (option, column)
-        for option, column in (("--group", options.group), ("--time", options.time))
-        if column is not None
-    ]
+    named += [(option, column) for option, column in of_one if column is not None]
     problems = wrong_target(names, target, options.task)
     for option, column in named:
         if column not in names:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from onnxlet.convert.metrics.metrics import METRICS, Array, Metric
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 
 USUAL = 0.5  # the threshold where a metric does not gain by another
 SURE = 2.0  # standard errors, beyond which a difference is clear
@@ -46,22 +47,22 @@ class Scorer(NamedTuple):
 
         Where no fold has a score it is that of all rows, or NaN.
         """
-        found = self._each(self._needed(answers), [np.arange(f.start, f.stop) for f in self.folds])
+        found = self._each(self._scored(answers), [np.arange(f.start, f.stop) for f in self.folds])
         return float(np.nanmean(found)) if not np.isnan(found).all() else self.pooled(answers)
 
     def pooled(self, answers: Array) -> float:
         """Of all rows together: quicker, and nearly the same."""
-        return float(self._each(self._needed(answers), [np.arange(len(self.truth))])[0])
+        return float(self._each(self._scored(answers), [np.arange(len(self.truth))])[0])
 
     def error(self, answers: Array) -> float:
         """The standard error of the worth over folds, or over parts of the only one."""
-        return self._mean(self._each(self._needed(answers), self._parts())).error
+        return self._mean(self._each(self._scored(answers), self._parts())).error
 
     def difference(self, first: Array, second: Array) -> Difference:
         """By how much the first answers are worth more: parts are paired, which noise they share
         cancels out."""  # noqa: D205, D209 - one sentence
         parts = self._parts()
-        one, other = self._needed(first), self._needed(second)
+        one, other = self._scored(first), self._scored(second)
         return self._mean(self._each(one, parts) - self._each(other, parts))
 
     def clearly_better(self, first: Array, second: Array) -> bool:
@@ -88,31 +89,30 @@ class Scorer(NamedTuple):
         error = known.std(ddof=1) / np.sqrt(max(1.0, len(known) / self.repeats))
         return Difference(float(known.mean()), float(error))
 
-    def _each(self, answers: Array, parts: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+    def _each(self, answered: ScoredAnswers, parts: list[NDArray[np.intp]]) -> NDArray[np.float64]:
         """The worth of each part's rows; NaN where they have none."""
-        found = []
-        for part in parts:
-            try:
-                found.append(self.metric.score(self.truth[part], answers[part], self.classes))
-            except ValueError:
-                found.append(float("nan"))
+        truth = Truth(self.truth, self.classes.tolist())
+        found = [self.metric.value(truth.at(part), answered.at(part)) for part in parts]
         return self.sign * np.array(found, np.float64)
 
-    def _needed(self, answers: Array) -> Array:
-        """Probabilities as the labels that they stand for, where the metric is of labels.
+    def _scored(self, answers: Array) -> ScoredAnswers:
+        """Answers in the form of the metric: labels where it is of labels, else probabilities, too.
 
         Of two classes the positive one comes last.
         """
+        if not len(self.classes):
+            return ScoredAnswers(answers)
         if len(self.classes) == 2 and self.metric.positive == 0:
             answers = answers[:, ::-1]
-        if self.metric.needs == "probabilities" or not len(self.classes):
-            return answers
+        likeliest = np.asarray(answers.argmax(axis=1))
+        if self.metric.needs == "probabilities":
+            return ScoredAnswers(likeliest, answers, answers[:, -1])
         if len(self.classes) > 2:
-            return np.asarray(answers.argmax(axis=1))
+            return ScoredAnswers(likeliest)
         threshold = USUAL
         if self.metric.at is not None:
             threshold = best_threshold(self.truth == 1, answers[:, 1], self.metric)
-        return (answers[:, 1] >= threshold).astype(np.intp)
+        return ScoredAnswers((answers[:, 1] >= threshold).astype(np.intp))
 
 
 def scorer(

@@ -17,22 +17,22 @@ MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
 
 def linear(meta: MetaFeatures, trial: Any) -> dict[str, Any]:
     """The penalty, splines or none."""
-    made: dict[str, Any] = {"curves": trial.suggest_categorical("curves", [True, False])}
-    if meta.regression:
-        made["alpha"] = trial.suggest_float("alpha", 1e-2, 1e3, log=True)
-    else:
-        made["C"] = trial.suggest_float("C", 1e-3, 1e2, log=True)
-    return made | _target_form(meta, trial)
+    curves = trial.suggest_categorical("curves", [True, False])
+    penalty = _penalty(meta, trial, alpha=(1e-2, 1e3), C=(1e-3, 1e2))
+    return {"curves": curves, **penalty, **_target_form(meta, trial)}
 
 
 def kernel(meta: MetaFeatures, trial: Any) -> dict[str, Any]:
     """How far similarity reaches, and the penalty."""
-    made: dict[str, Any] = {"gamma": trial.suggest_float("gamma", 0.1, 10.0, log=True)}
-    if meta.regression:
-        made["alpha"] = trial.suggest_float("alpha", 1e-4, 1e1, log=True)
-    else:
-        made["C"] = trial.suggest_float("C", 1.0, 1e4, log=True)
-    return made | _target_form(meta, trial)
+    gamma = trial.suggest_float("gamma", 0.1, 10.0, log=True)
+    penalty = _penalty(meta, trial, alpha=(1e-4, 1e1), C=(1.0, 1e4))
+    return {"gamma": gamma, **penalty, **_target_form(meta, trial)}
+
+
+def _penalty(meta: MetaFeatures, trial: Any, **ends: tuple[float, float]) -> dict[str, Any]:
+    """`alpha` of a regressor, `C` of a classifier, between such ends."""
+    name = "alpha" if meta.regression else "C"
+    return {name: trial.suggest_float(name, *ends[name], log=True)}
 
 
 def lightgbm(meta: MetaFeatures, trial: Any) -> dict[str, Any]:

@@ -18,26 +18,15 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.report import HTML, JSON
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.files import files_of, read_findings
-from onnxlet.convert.report.form.findings import (
-    from_json,
-)
+from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections.scores import answers
-from onnxlet.convert.train.ensemble import (
-    Weighted,
-    combine,
-    named,
-)
+from onnxlet.convert.train.ensemble import Weighted, combine, named
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import LEAK, USED
 from onnxlet.convert.train.measured import measured_training
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
-from onnxlet.convert.train.refit import (
-    ModelDestination,
-    Served,
-    model_files,
-    refitted,
-)
+from onnxlet.convert.train.refit import ModelDestination, Served, model_files, refitted
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
 from onnxlet.folders import typed

@@ -10,13 +10,10 @@ SHARES: Schema = {
     **forms.listed({"type": "number", "minimum": 0, "maximum": 1}),
     "description": "of the rows in each bin; the last are missing values",
 }
+SIDE: Schema = {"enum": ["above", "below"]}
+TESTED = {"statistic": forms.TEXT, "value": NUMBER, "threshold": NUMBER}
 TEST: Schema = forms.record(
-    {"sentence": forms.TEXT},
-    statistic=forms.TEXT,
-    value=NUMBER,
-    threshold=NUMBER,
-    side={"enum": ["above", "below"]},
-    alarmed={"type": "boolean"},
+    {"sentence": forms.TEXT}, **TESTED, side=SIDE, alarmed={"type": "boolean"}
 )
 BINNED: Schema = forms.record(
     {
@@ -33,12 +30,10 @@ BINNED: Schema = forms.record(
     tests=forms.listed(TEST),
 )
 ALARM: Schema = forms.record(
-    {"output": forms.TEXT, "index": forms.COUNT, "side": {"enum": ["above", "below"]}},
+    {"output": forms.TEXT, "index": forms.COUNT, "side": SIDE},
     column=forms.TEXT,
     measure=forms.TEXT,
-    statistic=forms.TEXT,
-    value=NUMBER,
-    threshold=NUMBER,
+    **TESTED,
     sentence={**forms.TEXT, "description": "the alarm in plain English"},
 )
 FIGURES: Schema = {

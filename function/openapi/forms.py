@@ -203,14 +203,17 @@ def refusal(part: DocumentPart, status: int) -> Schema:
     )
 
 
-COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
-K = "how many nearest each row is answered with"
 UNLIKE: Schema = {
     "type": "object",
     "required": ["columns", "column_count"],
     "description": "of an unusual row: what is outside, and what is usual, by column; its score",
 }
-UNUSUAL = "whether rows unlike the training rows are marked; these have no interval or set"
+OPTIONS = {
+    "coverage": "beside each prediction an interval or a set that holds the truth in this share of "
+    "cases",
+    "k": "how many nearest each row is answered with",
+    "unusual": "whether rows unlike the training rows are marked; these have no interval or set",
+}
 ON_ERROR: Schema = parameter(
     "on_error",
     "null: rows that can't be answered are null, and the others are not lost; "
@@ -220,43 +223,33 @@ ON_ERROR: Schema = parameter(
 END: Schema = {"type": ["number", "null"]}  # NaN and infinities are null
 
 
-def _coverage(models: Sequence[Model]) -> Schema | None:
-    """What may be asked for of each of those models that have the table; None if none has."""
-    most = [highest(table) for model in models if (table := table_of(model.manifest))]
-    return {"type": "number", "exclusiveMinimum": 0, "maximum": min(most)} if most else None
-
-
-def _k(models: Sequence[Model]) -> Schema | None:
-    most = [model.k["most"] for model in models if model.k is not None]
-    return {"type": "integer", "minimum": 1, "maximum": min(most)} if most else None
-
-
-def _unusual(models: Sequence[Model]) -> Schema | None:
-    return {"type": "boolean"} if any("unusual" in model.manifest for model in models) else None
+def _options(models: Sequence[Model]) -> dict[str, Schema]:
+    """What each option takes, by name, of those for which some model has what they need."""
+    found: dict[str, Schema] = {}
+    if most := [highest(table) for model in models if (table := table_of(model.manifest))]:
+        found["coverage"] = {"type": "number", "exclusiveMinimum": 0, "maximum": min(most)}
+    if nearest := [model.k["most"] for model in models if model.k is not None]:
+        found["k"] = {"type": "integer", "minimum": 1, "maximum": min(nearest)}
+    if any("unusual" in model.manifest for model in models):
+        found["unusual"] = {"type": "boolean"}
+    return found
 
 
 def option_parameters(models: Sequence[Model]) -> list[Schema]:
     """The query parameters of options, where some model has what they take."""
-    found = []
-    if schema := _coverage(models):
-        found.append(parameter("coverage", COVERAGE, schema))
-    if schema := _k(models):
-        defaults = [model.k["default"] for model in models if model.k is not None]
-        schema |= {"default": defaults[0]} if len(defaults) == 1 else {}
-        found.append(parameter("k", K, schema))
-    if schema := _unusual(models):
-        found.append(parameter("unusual", UNUSUAL, schema))
-    return found
+    found = _options(models)
+    defaults = [model.k["default"] for model in models if model.k is not None]
+    if len(defaults) == 1:
+        found["k"]["default"] = defaults[0]
+    return [parameter(name, OPTIONS[name], schema) for name, schema in found.items()]
 
 
 def option_members(model: Model) -> dict[str, Schema]:
     """The members of a body that are options."""
-    wanted = (
-        ("coverage", COVERAGE, _coverage([model])),
-        ("k", K, _k([model])),
-        ("unusual", UNUSUAL, _unusual([model])),
-    )
-    return {n: or_null({**each, "description": about}) for n, about, each in wanted if each}
+    about = {
+        name: {**each, "description": OPTIONS[name]} for name, each in _options([model]).items()
+    }
+    return {name: or_null(each) for name, each in about.items()}
 
 
 def brought(model: Model) -> dict[str, Schema]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.command_line import main as convert
-from onnxlet.convert.metrics.metrics import METRICS, default_metric
+from onnxlet.convert.metrics.metrics import METRICS, metric_named
 from onnxlet.convert.report import FILES
 from onnxlet.convert.report.sections import SECTIONS
 from onnxlet.convert.train.kinds.registry import KINDS, USED
@@ -72,7 +72,7 @@ def test_the_metrics_of_the_guide_are_those_that_there_are() -> None:
         for metric in METRICS.values()
     ]
     assert table(HOW_TO, "name") == known
-    usual = [default_metric(task).title for task in TASKS]
+    usual = [metric_named(None, task).title for task in TASKS]
     assert usual == ["ROC AUC", "log loss", "root mean squared error"]
     assert "it is ROC AUC for two classes, log loss for more, and RMSE for numbers" in HOW_TO
 

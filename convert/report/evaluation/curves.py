@@ -92,7 +92,7 @@ def threshold(case: Evaluation) -> Threshold | None:
     every = np.unique([*TABLE.tolist(), *([] if chosen is None else [chosen])])
     return Threshold(
         chosen=chosen,
-        metric=case.measured.threshold_metric,
+        metric=None if case.measured.threshold is None else case.metric.name,
         rows=len(positive),
         positives=int(positive.sum()),
         table=[_at(float(each), probability >= each, positive) for each in every],

@@ -24,7 +24,7 @@ UNSERVED = "it has no form in a request"
 
 def data(case: Evaluation) -> Data:
     """Rows, the target's distribution, and what each column was taken for."""
-    measured = case.measured
+    measured, served = case.measured, case.measured.served
     test = _num_samples(measured.X_test)
     train = None if measured.X_train is None else _num_samples(measured.X_train)
     return Data(
@@ -33,7 +33,7 @@ def data(case: Evaluation) -> Data:
         test_rows=test,
         rows_measured=len(case.rows),
         split=measured.split,
-        refitted_rows=_refitted_rows(case),
+        refitted_rows=served.manifest.get("refitted", {}).get("rows") if served else None,
         unrefitted=measured.unrefitted,
         notes=[*measured.notes],
         target=_target(case),
@@ -42,11 +42,6 @@ def data(case: Evaluation) -> Data:
             measured.descriptions or Descriptions(),
         ),
     )
-
-
-def _refitted_rows(case: Evaluation) -> int | None:
-    served = case.measured.served
-    return None if served is None else served.manifest.get("refitted", {}).get("rows")
 
 
 def _described(columns: Sequence[Column], said: Descriptions) -> list[Column]:

@@ -44,7 +44,6 @@ def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str
     every = Findings(
         format=FORMAT,
         name=measured.name,
-        version=measured.version,
         task=about.task,
         outputs=about.outputs,
         target=measured.target,

@@ -22,9 +22,9 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.statistics import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.predict import run_the_good
 
 MOST_ROWS = 50_000  # of the test set
 SAME = "y_test: expected what the model could answer for X_test's rows"
@@ -91,8 +91,15 @@ class Evaluation:
         return resamples(self.measured.seed, count, draws, groups)
 
     def ask(self, table: CheckedBatch) -> tuple[ScoredAnswers, Array]:
-        """The function's answers to other rows, and which of them it answers, a bool array."""
-        outputs, good = answers_of(self.model, table)
+        """The function's answers to other rows, and which of them it answers, bool (rows,).
+
+        Those that it does not answer have a neighbour's.
+        """
+        left_out = LeftOut(range(table.rows))
+        _, outputs = run_the_good(self.model, table, left_out)
+        good = np.isin(np.arange(table.rows), left_out.kept)
+        spread = np.maximum(np.cumsum(good) - 1, 0)
+        outputs = {name: array[spread] for name, array in outputs.items()}
         return as_answered(outputs, self.truth, self.task), good
 
     def sample(self, most: int, part: str) -> Array:
@@ -134,7 +141,10 @@ def answer_test_rows(measured: Measured) -> Evaluation:
     left_out = LeftOut()
     sent = _in_order(cells, inputs.columns, model)
     table = validate_rows(sent, model.signature, left_out=left_out)
-    kept, table, outputs = _answered_rows(model, table, np.array(left_out.kept, dtype=np.int64))
+    table, outputs = run_the_good(model, table, left_out)
+    if not outputs:
+        raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
+    kept = np.array(left_out.kept, dtype=np.int64)
     if len(kept) < len(cells):
         notes.append(f"{len(cells) - len(kept)} test rows are refused by the model: not measured")
     rows = known[kept]
@@ -196,40 +206,9 @@ def _in_order(cells: list[Cells], columns: Sequence[InputColumn], model: Model) 
     return [dict(zip(names, row, strict=True)) for row in cells]
 
 
-def _answered_rows(
-    model: Model, table: CheckedBatch, kept: Array
-) -> tuple[Array, CheckedBatch, dict[str, Array]]:
-    """The rows that the model answers, and its answers; Refusal where it answers none."""
-    if table.rows:
-        outputs, good = answers_of(model, table)
-        if good.any():
-            answered = some_of(table, np.flatnonzero(good))
-            return kept[good], answered, {name: array[good] for name, array in outputs.items()}
-    raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
-
-
 def some_of(table: CheckedBatch, rows: Array) -> CheckedBatch:
     """Some rows of a batch, by index."""
     return CheckedBatch(len(rows), [array[rows] for array in table.arrays])
-
-
-def answers_of(model: Model, table: CheckedBatch) -> tuple[dict[str, Array], Array]:
-    """The function's answers, and which rows have one, bool (rows,): others have a neighbour's."""
-    good = np.ones(table.rows, dtype=bool)
-    while True:
-        try:
-            rows = np.flatnonzero(good)
-            part = table if good.all() else some_of(table, rows)
-            outputs = model.run(part)
-            break
-        except InvalidRows as error:
-            good[rows[[problem.row for problem in error.every if problem.row is not None]]] = False
-            if not good.any():
-                return {}, good
-    if good.all():
-        return outputs, good
-    spread = np.maximum(np.cumsum(good) - 1, 0)
-    return {name: array[spread] for name, array in outputs.items()}, good
 
 
 def _task(measured: Measured, outputs: dict[str, Array], values: Array) -> str:
@@ -288,17 +267,13 @@ def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> ScoredAns
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
         return ScoredAnswers(indices)
-    given = outputs.get("probabilities")
-    probabilities = None if given is None else padded(given, truth)
+    probabilities = outputs.get("probabilities")
+    if probabilities is not None:  # 0 for the labels that the model does not know
+        more = len(truth.labels) - probabilities.shape[1]
+        probabilities = np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
     return ScoredAnswers(
         indices, probabilities, _ranking(probabilities, outputs.get("score"), truth)
     )
-
-
-def padded(probabilities: Array, truth: Truth) -> Array:
-    """float64, with a probability of 0 for the labels that a model does not know."""
-    more = len(truth.labels) - probabilities.shape[1]
-    return np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
 
 
 def _ranking(probabilities: Array | None, score: Array | None, truth: Truth) -> Array | None:

@@ -16,7 +16,7 @@ import numpy as np
 from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.convert.report.evaluation.learning import Refits
-from onnxlet.convert.report.evaluation.mitigation import mitigated
+from onnxlet.convert.report.evaluation.mitigation import Setting, mitigated
 from onnxlet.convert.report.evaluation.statistics import grouped, interval
 from onnxlet.convert.report.form.figures import Difference, Fairness, Group
 from onnxlet.function.arrays import Array
@@ -61,9 +61,13 @@ def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
     predicted = case.answered.prediction
     found = by_group(rates(case, predicted), groups)
     before = differences(case, predicted, groups)
-    mitigation = None
-    if before:
-        mitigation = mitigated(case, refits, groups, train_groups, before, notes, differences)
+    mitigation, trained = None, case.trained
+    known = measured.X_train is not None
+    if before and known and trained is not None and train_groups is not None:
+        setting = Setting(case, refits, trained, train_groups, groups, before, notes)
+        mitigation = mitigated(setting, differences)
+    elif before:
+        notes.append("no mitigation: the training rows, their answers or groups are unknown")
     return Fairness(
         column=name,
         groups=[

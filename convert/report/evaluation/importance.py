@@ -9,14 +9,12 @@ itself is asked, with its own columns.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import onnx
 
-from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.reference_statistics import frequent
 from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
 from onnxlet.convert.report.evaluation.statistics import (
@@ -67,7 +65,7 @@ def importance(case: Evaluation) -> Importance:
     independent = case.units_of(rows)
     drawn = case.metric.drawn(truth, answered, weights)
     table = some_of(case.table, rows)
-    found, places = [], _places(case)
+    found, places = [], case.model.signature.positions
     for name, (block, position) in places.items():
         random = generator(case.measured.seed, f"importance {name}")
         values = table.arrays[block][:, position]
@@ -109,15 +107,6 @@ def _replaced(table: CheckedBatch, block: int, position: int, values: Array) -> 
     return CheckedBatch(table.rows, arrays)
 
 
-def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
-    """By name, where each column of the graph is: its block, and its position in that."""
-    return {
-        column.name: (block, position)
-        for block, own in enumerate(case.model.signature.blocks)
-        for position, column in enumerate(own.columns)
-    }
-
-
 def _answers(case: Evaluation, table: CheckedBatch, answered: ScoredAnswers) -> ScoredAnswers:
     """The answers to shuffled rows; a row that is refused keeps its own."""
     found, good = case.ask(table)
@@ -137,7 +126,7 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
         return []
     runs = MOST_COLUMNS * MOST_NUMBERS
     rows = _affordable(case, runs, SECONDS_MOVED, FEWEST_MOVED, MOST_MOVED, "dependence")
-    where = _places(case)
+    where = case.model.signature.positions
     table = some_of(case.table, rows)
     found: list[Dependence] = []
     for each in important:
@@ -185,23 +174,12 @@ def _points(column: Column, values: Array) -> tuple[str, list[tuple[Any, int]]]:
     if column.cell or column.date or column.image:
         return "category", []
     if column.type in ("string", "bool"):
-        return "category", list(_frequent(values))
+        held = (at for at in values.tolist() if at != MISSING_TEXT and at == at)
+        return "category", frequent(held)[:MOST_CATEGORIES]
     finite = values[np.isfinite(values.astype(np.float64))].astype(np.float64)
     if len(np.unique(finite)) <= MOST_NUMBERS or column.categories is not None:
-        counts = [(at, n) for at, n in Counter(finite.tolist()).items() if n >= FREQUENT_AT_LEAST]
-        return "number", sorted(sorted(counts, key=lambda pair: -pair[1])[:MOST_NUMBERS])
+        return "number", sorted(frequent(finite.tolist())[:MOST_NUMBERS])
     return "number", _quantiles(column, finite)
-
-
-def _frequent(values: Array) -> Iterator[tuple[Any, int]]:
-    """The most frequent values that several rows have, the most frequent first."""
-    counts = Counter(values.tolist())
-    for at, count in sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))[
-        :MOST_CATEGORIES
-    ]:
-        is_gap = at == MISSING_TEXT or at != at
-        if count >= FREQUENT_AT_LEAST and not is_gap and len(str(at)) <= LONGEST_CATEGORY:
-            yield at, count
 
 
 def _quantiles(column: Column, values: Array) -> list[tuple[float, int]]:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.report.form.findings import Column, Search
 from onnxlet.convert.tables.places import Places
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
-
-
-class Baseline(NamedTuple):
-    """What another model answers to X_test's rows."""
-
-    answers: Array  # predictions (rows,), or probabilities (rows, classes)
-    # Of the positive class' probability, from which it is answered; None where the most probable
-    # class is.
-    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +22,6 @@ class Measured:
     estimator: Any  # fitted; it is refitted for the learning curve, and timed
     X_test: Any  # rows that the estimator has not seen
     y_test: Any  # what they should be answered with, one entry a row
-    version: int | None = None  # of the model
     origin: Literal["train", "build"] = "build"  # the command that it comes from
     task: str | None = None  # binary, multiclass or regression; None is read from the model
     target: str | None = None  # the name of what is answered
@@ -44,10 +34,10 @@ class Measured:
     unrefitted: str | None = None  # why it was not; None where nobody has asked for it
     # Refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
     fit: Callable[[Any, Any], Any] | None = None
-    # By name (`linear`). A constant is always there; a linear model is fitted where none is given
-    # and the training rows are known. None where there is nothing but the constant to compare with,
-    # as the model is itself a plain linear one.
-    baselines: Mapping[str, Baseline] | None = field(default_factory=dict)
+    # Fitted estimators by name (`linear`). A constant is always there; a linear model is fitted
+    # where none is given and the training rows are known. None where there is nothing but the
+    # constant to compare with, as the model is itself a plain linear one.
+    baselines: Mapping[str, Any] | None = field(default_factory=dict)
     # Numbers of X_test's rows' groups, int64, where rows of one group are alike: intervals are by
     # groups. None where each row is by itself.
     groups: Array | None = None
@@ -60,9 +50,8 @@ class Measured:
     # one's probability lacks of 1. None where it is in no order.
     earlier_errors: Array | None = None
     metric: str | None = None  # that was optimised; None is the task's usual one
-    # Of the positive class' probability, that was chosen; None is read from answers.
+    # Of the positive class' probability, that was chosen for the metric; None is read from answers.
     threshold: float | None = None
-    threshold_metric: str | None = None  # that the threshold was chosen for
     search: Search | None = None
     columns: Sequence[Column] | None = None  # None is made of X_test
     split: str | None = None  # how test rows were chosen, in a sentence

@@ -48,41 +48,27 @@ class Setting(NamedTuple):
     notes: list[str]  # gets why there is none
 
 
-def mitigated(
-    case: Evaluation,
-    refits: Refits,
-    groups: Array,
-    train_groups: Array | None,
-    before: list[Difference],
-    notes: list[str],
-    differences: Differences,
-) -> Mitigation | None:
-    """A mitigation's differences and scores beside the model's; None where none can be fitted.
-
-    Groups are of the test rows; `before` are the differences of the model as it is.
-    """
-    trained, probabilities = case.trained, case.answered.probabilities
-    if case.measured.X_train is None or trained is None or train_groups is None:
-        notes.append("no mitigation: the training rows, their answers or groups are unknown")
-        return None
-    setting = Setting(case, refits, trained, train_groups, groups, before, notes)
+def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
+    """A mitigation's differences and scores beside the model's; None where none can be fitted."""
+    case, probabilities = setting.case, setting.case.answered.probabilities
     try:
         if case.task == "binary" and probabilities is not None:
             made = _by_thresholds(setting, probabilities)
         else:
             made = _by_drawing(setting)
     except Exception as error:  # of whatever the groups are too small for
-        notes.append(
+        setting.notes.append(
             f"no mitigation: fitting one raises {type(error).__name__}: {shortened(error)}"
         )
         return None
     if made is None:
         return None
     how, predicted = made
-    metric = _metric(case)
+    # The score that was optimised where it is one of predictions: a mitigation has no others.
+    metric = case.metric if case.metric.needs == "prediction" else METRICS["accuracy"]
     return Mitigation(
         how=how,
-        differences=differences(case, predicted, groups),
+        differences=differences(case, predicted, setting.groups),
         metric=metric.name,
         title=metric.in_full[case.task],
         scores=MitigationScores(
@@ -90,13 +76,6 @@ def mitigated(
             after=_scored(case, metric, predicted),
         ),
     )
-
-
-def _metric(case: Evaluation) -> Metric:
-    """The score that was optimised where it is one of predictions: a mitigation has no others."""
-    if case.metric.needs == "prediction":
-        return case.metric
-    return METRICS["accuracy"]
 
 
 def _scored(case: Evaluation, metric: Metric, predicted: Array) -> Estimate:

@@ -20,8 +20,6 @@ from onnxlet.convert.metrics.resampled import ScoredAnswers
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
-    indices_of,
-    padded,
     some,
     some_rows,
 )
@@ -164,27 +162,13 @@ def baselines(case: Evaluation) -> dict[str, ScoredAnswers]:
         case.notes.append("the model is a linear one itself: it is compared with a constant")
         return {}
     given = {
-        name: _as_given(case, np.asarray(some_rows(one.answers, case.rows)), one.threshold)
+        name: estimators_answers(one, case.inputs, case)
         for name, one in measured.baselines.items()
         if name != CONSTANT
     }
     if LINEAR not in given and (made := _linear(case)) is not None:
         given[LINEAR] = made
     return given
-
-
-def _as_given(case: Evaluation, answers: Array, threshold: float | None) -> ScoredAnswers:
-    """Predictions or probabilities in the form that scores take."""
-    if case.task == "regression":
-        return ScoredAnswers(answers.astype(np.float64))
-    if answers.ndim == 1 or case.outputs > 1:
-        return ScoredAnswers(indices_of(answers, case.truth.labels))
-    probabilities = padded(answers, case.truth)
-    ranking = probabilities[:, case.truth.positive]
-    prediction = probabilities.argmax(axis=1)
-    if threshold is not None:
-        prediction = np.where(ranking >= threshold, case.truth.positive, 1 - case.truth.positive)
-    return ScoredAnswers(prediction, probabilities, ranking)
 
 
 def _linear(case: Evaluation) -> ScoredAnswers | None:

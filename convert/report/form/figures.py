@@ -7,23 +7,12 @@ not in the reports of each version that wrote this format.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-
-class Ranged(Protocol):
-    """A value, and the ends of its interval of 95 %, where it has one."""
-
-    @property
-    def value(self) -> float | None: ...  # noqa: D102
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A value with its interval."""
+    """A value, and the ends of its interval of 95 %, where it has one."""
 
     value: float | None
     low: float | None = None
@@ -40,13 +29,10 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baseline:
+class Baseline(Estimate):
     """What a trivial or a linear model scores."""
 
     name: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
     gain: Estimate | None = None  # of the model over it
 
 
@@ -212,14 +198,11 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Estimate):
     """How far groups are apart in one measure."""
 
     measure: str
     title: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
     between: list[str] | None = None
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from onnxlet.convert.report.form.figures import (
     Calibration,
     Confusion,
+    Estimate,
     Fairness,
     Metric,
     OverTime,
@@ -78,13 +79,11 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnImportance:
+class ColumnImportance(Estimate):
     """What shuffling a column costs."""
 
-    column: str
     value: float
-    low: float | None = None
-    high: float | None = None
+    column: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +98,10 @@ class Importance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DependencePoint:
+class DependencePoint(Estimate):
     """The mean answer as all rows have one value."""
 
     at: Any
-    value: float | None
-    low: float | None = None
-    high: float | None = None
     rows: int | None = None  # that have it, or are nearest to it
 
 
@@ -121,22 +117,16 @@ class Dependence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningPoint:
+class LearningPoint(Estimate):
     """The score of a fit on so many training rows."""
 
     rows: int
-    value: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningGain:
+class LearningGain(Estimate):
     """What the last doubling of training rows brought."""
 
-    value: float | None
-    low: float | None
-    high: float | None
     from_: int
     to: int
 

@@ -15,7 +15,7 @@ from html import escape
 from io import StringIO
 from typing import Any, NamedTuple
 
-from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.wording import count, interval, listed, number
 
 WIDTH = 380
@@ -70,6 +70,7 @@ COLOURS = {**GRAPHICS, **TEXTS, **GROUNDS, **LINES}
 
 # No colour of matplotlib's own is one of these, so that none is replaced by mistake.
 PLACEHOLDERS = {name: f"#f00d{number:02x}" for number, name in enumerate(COLOURS, 16)}
+colour = PLACEHOLDERS.__getitem__  # the placeholder that becomes the variable of a name
 
 
 def declarations(scheme: str) -> str:
@@ -84,11 +85,6 @@ class Plot(NamedTuple):
 
     svg: str  # the element, with its title and its description
     legend: Legend = ()
-
-
-def colour(name: str) -> str:
-    """The placeholder that becomes the variable of this name."""
-    return PLACEHOLDERS[name]
 
 
 def plot(
@@ -218,7 +214,7 @@ def curve_with_band(
     description: str,
     height: float,
     at: Sequence[float],
-    points: Sequence[Ranged],
+    points: Sequence[Estimate],
     axes_titles: tuple[str, str],
     margins: Margins,
     mark: str = "-o",
@@ -241,7 +237,7 @@ def curve_with_band(
     return plot(key, title, description, height, draw, margins, legend)
 
 
-def span(point: Ranged) -> tuple[float, float, float]:
+def span(point: Estimate) -> tuple[float, float, float]:
     """Value, low and high; the value twice where it has no interval."""
     value, low, high = point.value, point.low, point.high
     assert value is not None  # noqa: S101 - points without a value are left out before
@@ -252,7 +248,7 @@ class Row(NamedTuple):
     """One row of such a plot."""
 
     label: str  # as `wording.name` gives it, LABEL characters at most
-    of: Ranged
+    of: Estimate
     colour: str = "model"  # of the palette
     marker: str = "o"  # of matplotlib's: colour is never all that tells rows apart
     strong: bool = False  # the one that matters

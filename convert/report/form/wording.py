@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
-from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.figures import Estimate
 
 NARROW = "\u202f"  # a narrow space that does not break: between thousands, before a percent sign
 MINUS = "\u2212"
@@ -75,7 +75,7 @@ def share(value: float | None) -> str:
     return f"{grouped(f'{percent:.{0 if whole else 3 if close else 1}f}')}{NARROW}%"
 
 
-def interval(value: Ranged) -> str:
+def interval(value: Estimate) -> str:
     """The ends of an interval, such as `0.827 to 0.865`; empty where there is none."""
     if value.low is None or value.high is None or value.low == value.high:
         return ""
@@ -173,7 +173,7 @@ def code(lines: str, language: str) -> str:
     return f"{fence}{language}\n{lines}\n{fence}"
 
 
-def cell(value: Ranged | None) -> str:
+def cell(value: Estimate | None) -> str:
     """A cell: a number, and its interval in brackets."""
     if value is None:
         return "\u2013"

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from onnxlet.convert.report.form.figures import Estimate, Fairness
+from onnxlet.convert.report.form.figures import Difference, Estimate, Fairness
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
-from onnxlet.convert.report.form.wording import (
-    count,
-    fitting,
-    headed,
-    name,
-    number,
-    plural,
-    share,
-)
+from onnxlet.convert.report.form.wording import count, fitting, headed, name, number, plural, share
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, with_interval
 
 # By group: member, title, how it is written.
@@ -74,10 +66,9 @@ def mitigation(each: Fairness) -> str:
     return f"Fitted beside it: {name(about.how)}.{brought} What it costs: {cost}."
 
 
-def after(each: Fairness) -> dict[str, Estimate]:
+def after(each: Fairness) -> dict[str, Difference]:
     """The mitigation's differences by measure."""
-    made = each.mitigation.differences if each.mitigation else []
-    return {d.measure: Estimate(value=d.value, low=d.low, high=d.high) for d in made}
+    return {d.measure: d for d in each.mitigation.differences} if each.mitigation else {}
 
 
 def groups_plot(index: int, each: Fairness) -> Plot | None:

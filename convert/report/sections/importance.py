@@ -21,12 +21,7 @@ from onnxlet.convert.report.form.wording import (
     number,
     plural,
 )
-from onnxlet.convert.report.sections.section import (
-    Section,
-    clear_of,
-    metric_of,
-    of_part,
-)
+from onnxlet.convert.report.sections.section import Section, clear_of, metric_of, of_part
 
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category

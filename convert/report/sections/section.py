@@ -14,7 +14,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, TypeVar
 
-from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.findings import Column, Findings, Importance, Learning
 from onnxlet.convert.report.form.wording import name, number
 
@@ -61,14 +61,14 @@ def inside(title: str) -> str:
     return title if keeps else title[0].lower() + title[1:]
 
 
-def with_interval(value: Ranged, write: Callable[[float | None], str] = number) -> str:
+def with_interval(value: Estimate, write: Callable[[float | None], str] = number) -> str:
     """The interval in brackets, behind a number; empty where there is none."""
     if value.low is None or value.high is None:
         return ""
     return f" (95\u202f% interval {write(value.low)} to {write(value.high)})"
 
 
-def clear_of(value: Ranged, limit: float = 0) -> bool:
+def clear_of(value: Estimate, limit: float = 0) -> bool:
     """Whether an interval leaves a limit out."""
     low, high = value.low, value.high
     return low is not None and high is not None and not low <= limit <= high

@@ -151,34 +151,27 @@ def curl(call: Call) -> str:
     """A command for a shell."""
     cells = [f"{_json(name)}: {_json(value)}" for name, value in call.row.items()]
     body = '{"instances": [{\n  ' + ",\n  ".join(cells) + "\n}]}"
-    return "\n".join(
-        [
-            f"curl -s {shlex.quote(ADDRESS + call.path)} \\",
-            "  -H 'Content-Type: application/json' \\",
-            f"  -d {shlex.quote(body)}",
-        ]
-    )
+    return f"""\
+curl -s {shlex.quote(ADDRESS + call.path)} \\
+  -H 'Content-Type: application/json' \\
+  -d {shlex.quote(body)}"""
 
 
 def python(call: Call) -> str:
     """A script that needs nothing but Python."""
-    cells = [f"    {name!r}: {value!r}," for name, value in call.row.items()]
-    return "\n".join(
-        [
-            "import json",
-            "import urllib.request",
-            "",
-            "row = {",
-            *cells,
-            "}",
-            "request = urllib.request.Request(",
-            f"    {ADDRESS + call.path!r},",
-            '    json.dumps({"instances": [row]}).encode(),',
-            '    {"Content-Type": "application/json"},',
-            ")",
-            "print(urllib.request.urlopen(request).read().decode())",
-        ]
-    )
+    cells = "".join(f"    {name!r}: {value!r},\n" for name, value in call.row.items())
+    return f"""\
+import json
+import urllib.request
+
+row = {{
+{cells}}}
+request = urllib.request.Request(
+    {ADDRESS + call.path!r},
+    json.dumps({{"instances": [row]}}).encode(),
+    {{"Content-Type": "application/json"}},
+)
+print(urllib.request.urlopen(request).read().decode())"""
 
 
 def _json(value: Any) -> str:

@@ -21,7 +21,7 @@ from onnxlet.convert.train.kinds.kind import (
     Wanted,
     each_value,
     names,
-    unread_note,
+    unread_notes,
 )
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import NUMBERS, Content, TableColumn
@@ -119,9 +119,7 @@ class Boolean(Kind):
         if column.dtype == bool:
             return Typed(column, [])
         made = each_value(column, lambda values: [_truth(value) for value in values])
-        missing = int(made.isna().sum() - column.isna().sum())
-        name = str(column.name)
-        notes = [unread_note(name, missing, "booleans", made, column)] if missing else []
+        notes = unread_notes("booleans", made, column)
         return Typed(made if made.isna().any() else made.astype(bool), notes)
 
 

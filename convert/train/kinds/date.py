@@ -21,7 +21,7 @@ from onnxlet.convert.train.kinds.kind import (
     each_value,
     filler,
     scaled,
-    unread_note,
+    unread_notes,
 )
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.written import (
@@ -78,13 +78,11 @@ class Date(Kind):
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """Text of one form in objects, NaN for a gap."""
-        name = str(column.name)
         if column.dtype.kind in "iuf":
             column = column.map(lambda value: f"{value:.0f}", na_action="ignore").astype(object)
-        made = as_dates(column, form or "").rename(name)
-        missing = int(made.isna().sum() - column.isna().sum())
+        made = as_dates(column, form or "").rename(str(column.name))
         what = f"dates written as {form} between 1700 and 2250"
-        return Typed(made, [unread_note(name, missing, what, made, column)] if missing else [])
+        return Typed(made, unread_notes(what, made, column))
 
     def in_order(self, column: pd.Series[Any], form: str | None) -> Array | None:
         """Days since 1970."""

@@ -19,13 +19,7 @@ from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.problems import Problem, counted, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.image_columns import ELSEWHERE, Outside, located
-from onnxlet.convert.reference.images import (
-    TRIED,
-    content_of,
-    is_image,
-    is_missing,
-    is_readable,
-)
+from onnxlet.convert.reference.images import TRIED, content_of, is_image, is_missing, is_readable
 from onnxlet.convert.train.kinds.kind import COMPONENTS, Kind, Part, Wanted, rounded
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.arrays import Array

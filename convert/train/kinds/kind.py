@@ -126,16 +126,19 @@ def names(columns: Sequence[TableColumn]) -> list[str]:
     return [column.name for column in columns]
 
 
-def unread_note(
-    name: str, count: int, what: str, made: pd.Series[Any], column: pd.Series[Any]
-) -> str:
-    """What to say of values that are not of a kind."""
-    first = int(np.argmax((made.isna() & column.notna()).to_numpy())) + 1
-    verb = "is" if count == 1 else "are"
-    return (
-        f"'{name}': {counted(count, 'value')} {verb} no {what}, and taken as missing; the first is "
-        f"in row {first:,} of those with a target"
-    )
+def unread_notes(
+    what: str, made: pd.Series[Any], column: pd.Series[Any], count: int | None = None
+) -> list[str]:
+    """What to say of values that are not of a kind: of so many, or all that were lost."""
+    lost = (made.isna() & column.notna()).to_numpy()
+    count = int(lost.sum()) if count is None else count
+    if not count:
+        return []
+    first, verb = int(np.argmax(lost)) + 1, "is" if count == 1 else "are"
+    return [
+        f"'{column.name}': {counted(count, 'value')} {verb} no {what}, and taken as missing; the "
+        f"first is in row {first:,} of those with a target"
+    ]
 
 
 def each_value(column: pd.Series[Any], make: Callable[[Any], Sequence[Any]]) -> pd.Series[Any]:

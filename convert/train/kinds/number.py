@@ -21,15 +21,9 @@ from onnxlet.convert.train.kinds.kind import (
     imputer,
     names,
     scaled,
-    unread_note,
+    unread_notes,
 )
-from onnxlet.convert.train.kinds.profile import (
-    NUMBERS,
-    SOME_TEXTS,
-    Content,
-    Profile,
-    TableColumn,
-)
+from onnxlet.convert.train.kinds.profile import NUMBERS, SOME_TEXTS, Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.written import NO_VALUE, NumbersRead, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
@@ -65,16 +59,14 @@ class Number(Kind):
             if pd.api.types.infer_dtype(column, skipna=True) not in (*NUMBERS, "boolean"):
                 return _read(column)
         values = as_floats(column)
-        infinite = np.isinf(values)
-        if not infinite.any():
-            return Typed(pd.Series(values, index=column.index, name=name), [])
-        count, where = int(infinite.sum()), int(np.argmax(infinite)) + 1
-        said = (
-            f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
-            f"{where:,} of those with a target"
-        )
+        infinite, notes = np.isinf(values), list[str]()
+        if count := int(infinite.sum()):
+            notes.append(
+                f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
+                f"{int(np.argmax(infinite)) + 1:,} of those with a target"
+            )
         finite = np.where(infinite, np.nan, values)
-        return Typed(pd.Series(finite, index=column.index, name=name), [said])
+        return Typed(pd.Series(finite, index=column.index, name=name), notes)
 
     def in_order(self, column: pd.Series[Any], form: str | None) -> Array:
         """The numbers."""
@@ -159,7 +151,7 @@ def _read(column: pd.Series[Any]) -> Typed:
     read = numbers_in(known.map(str))
     if read is None:
         nothing = pd.Series(np.full(len(column), np.nan), index=column.index, name=name)
-        return Typed(nothing, [unread_note(name, len(known), "numbers", nothing, column)])
+        return Typed(nothing, unread_notes("numbers", nothing, column))
     values = read.values.where(np.isfinite(read.values), np.nan).reindex(column.index)
     notes = list[str]()
     if read.said:
@@ -168,8 +160,7 @@ def _read(column: pd.Series[Any]) -> Typed:
         notes.append(
             f"'{name}': {counted(read.gaps, 'value')} such as '?' and blanks taken as missing"
         )
-    if read.unread:
-        notes.append(unread_note(name, read.unread, "numbers", values, column))
+    notes += unread_notes("numbers", values, column, read.unread)
     return Typed(values.rename(name), notes)
 
 

@@ -34,10 +34,6 @@ class Unused(Kind):
         return content.profile.taken_for(self.name, why, used=False) if why else None
 
 
-def _why_empty(content: Content) -> str:
-    return "" if content.profile.known else "no row has a value"
-
-
 def _why_constant(content: Content) -> str:
     seen = content.profile
     if seen.distinct != 1 or seen.missing or not content.is_carried:
@@ -88,7 +84,7 @@ def _why_of_groups(seen: Profile) -> str:
     )
 
 
-EMPTY = Unused("empty", _why_empty)
+EMPTY = Unused("empty", lambda content: "no row has a value" * (not content.profile.known))
 CONSTANT = Unused("constant", _why_constant)
 IDENTIFIER = Unused("identifier", _why_identifier)  # of rows, or of what several rows belong to
 COPY, LEAK = Unused("copy"), Unused("leak")

@@ -80,24 +80,22 @@ def decode(request: Request) -> PredictRequest:
     """
     media_type = _accepted(request.header("Accept"))
     if request.media_type.startswith(forms.IMAGES):
-        return _with_headers(_from_images(request), request, media_type)
+        from onnxlet.function.protocols.shared import image_bodies  # few models take images
+
+        options, nulls = _options(request.query)
+        decoded = image_bodies.decode(request)._replace(nulls=nulls, options=options)
+        return _with_headers(decoded, request, media_type)
     readable = request.media_type or JSON
     allowed = {JSON: {"charset"}, CSV: {"charset", "header", "decimal"}}.get(readable)
     if allowed is None or not allowed.issuperset(request.parameters):
+        parts = [request.media_type, *(f"{k}={v}" for k, v in request.parameters.items())]
         raise UnsupportedMedia(
-            f"media type '{_shown_type(request)}' is not read here",
+            f"media type '{'; '.join(parts)[:100]}' is not read here",
             f"Send Content-Type: {JSON}, or {CSV} with header=present or header=absent.",
         )
     forms.check_charset(request)
     decoded = _from_csv(request) if readable == CSV else _from_json(request)
     return _with_headers(decoded, request, media_type)
-
-
-def _from_images(request: Request) -> PredictRequest:
-    from onnxlet.function.protocols.shared import image_bodies  # few models take images
-
-    options, nulls = _options(request.query)
-    return image_bodies.decode(request)._replace(nulls=nulls, options=options)
 
 
 def _with_headers(decoded: PredictRequest, request: Request, media_type: str) -> PredictRequest:
@@ -114,11 +112,6 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
     if "=" not in attributes:
         return decoded
     return request_options.with_texts(decoded, request_options.in_attributes(attributes))
-
-
-def _shown_type(request: Request) -> str:
-    parts = [request.media_type, *(f"{k}={v}" for k, v in request.parameters.items())]
-    return "; ".join(parts)[:100]
 
 
 def _accepted(accept: str) -> str:

@@ -165,10 +165,6 @@ def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
     return [row if isinstance(row, list | dict) else [row] for row in values], {}
 
 
-def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    return [cell if isinstance(cell, list) else [cell] for cell in values], {}
-
-
 def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
@@ -193,7 +189,10 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     if len(names) == 1:
         [cells] = columns.values()
         cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
-        return changed(PredictRequest(cells, names=names), _as_only_column)
+        return changed(
+            PredictRequest(cells, names=names),
+            lambda some: ([cell if isinstance(cell, list) else [cell] for cell in some], {}),
+        )
     if not isinstance(value, dict):
         from onnxlet.function.inputs.parts import compact, listed, rows_of
 

@@ -160,10 +160,6 @@ def _ready(service: Service, request: Request) -> Reply:
     return json_reply(json_text.without_none({"ready": True, "reload": late}))
 
 
-def _model_ready(service: Service, model: Model) -> dict[str, Any]:
-    return {"name": model.name, "ready": True}
-
-
 def metadata(service: Service, model: Model) -> dict[str, Any]:
     """What goes into a model and what comes out, and the classes of its probabilities."""
     signature = model.signature
@@ -206,10 +202,6 @@ def _not_loaded(service: Service, request: Request, name: str) -> Reply:
     raise MalformedRequest(NO_LOADING)
 
 
-def _model_statistics(service: Service, model: Model) -> dict[str, Any]:
-    return {"model_stats": [_statistics(service, model)]}
-
-
 def _all_statistics(service: Service, request: Request) -> Reply:
     models = service.repository.models
     return json_reply({"model_stats": [_statistics(service, each) for each in models]})
@@ -234,24 +226,23 @@ def _statistics(service: Service, model: Model) -> dict[str, Any]:
     }
 
 
-def _both(rule: str, describe: Callable[[Service, Model], Any]) -> list[Route]:
-    """A model's route, also for one of its versions."""
-    answer = of_model(describe)
-    return [
-        Route("GET", f"/v2/models/<name>{rule}", answer),
-        Route("GET", f"/v2/models/<name>/versions/<version>{rule}", answer),
-    ]
-
-
+# What is known of a model, by the end of the path.
+DESCRIBED: Mapping[str, Callable[[Service, Model], dict[str, Any]]] = {
+    "": metadata,
+    "/ready": lambda service, model: {"name": model.name, "ready": True},
+    "/stats": lambda service, model: {"model_stats": [_statistics(service, model)]},
+}
 ROUTES: Sequence[Route] = (
     Route("GET", "/v2", fixed(SERVER)),
     Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
     Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
     Route("GET", "/v2/models", names_of_models),
     Route("GET", "/v2/models/stats", _all_statistics),
-    *_both("", metadata),
-    *_both("/ready", _model_ready),
-    *_both("/stats", _model_statistics),
+    *(
+        Route("GET", f"/v2/models/<name>{version}{rest}", of_model(describe))
+        for rest, describe in DESCRIBED.items()
+        for version in ("", "/versions/<version>")
+    ),
     Route("POST", "/v2/repository/index", _index),
     Route("POST", "/v2/repository/models/<name>/load", _not_loaded),
     Route("POST", "/v2/repository/models/<name>/unload", _not_loaded),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxlet.function.arrays import Array
 from onnxlet.function.errors import RequestTooLarge
 from onnxlet.function.messages import Tensor
 from onnxlet.function.protocols.shared.forms import is_list
@@ -101,20 +100,14 @@ def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int]
         if shape[0] <= size:
             check_rows(shape[0])
         return Tensor(tail.array(size, shape, datatype), datatype)
-    _check_rows(entry.get("data"), shape, check_rows)
-    return Tensor(_from_json(entry, shape, datatype), datatype)
-
-
-def _check_rows(data: Any, shape: Sequence[int], check_rows: Callable[[int], None]) -> None:
-    """Check the number of rows, unless the shape is wrong, which is reported as such."""
-    if is_list(data) and shape[0] <= len(data):
-        check_rows(shape[0])
-
-
-def _from_json(entry: Mapping[str, Any], shape: Sequence[int], datatype: str) -> Array:
     if "data" not in entry:
         raise Fault("it has no 'data', and no 'binary_data_size' in its 'parameters'")
-    return from_json(entry["data"], shape, datatype)
+    data = entry["data"]
+    if is_list(data) and shape[0] <= len(
+        data
+    ):  # else the shape is wrong, which is reported as such
+        check_rows(shape[0])
+    return Tensor(from_json(data, shape, datatype), datatype)
 
 
 def _datatype(entry: Mapping[str, Any]) -> str:

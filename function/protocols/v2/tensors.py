@@ -108,8 +108,10 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
         if whole is None:  # the first value decides for all: later ones must be alike
             nested = isinstance(part[0], list)
             _check_size(len(data), shape, nested)
+        some = list(part)
+        own = [len(some), *(shape[1:] if nested else ())]
         try:
-            array = _from_part(part, shape, datatype, nested)
+            array = _from_list(some, own, datatype, nested).ravel()
         except Fault as fault:
             raise Fault(f"the lists in 'data' do not have shape {list(shape)}") from fault
         end = filled + array.size
@@ -129,12 +131,6 @@ def _check_size(size: int, shape: Sequence[int], nested: bool) -> None:
         raise Fault(f"'data' has {size} rows, and shape {list(shape)} has {shape[0]}")
     if not nested and size != math.prod(shape):
         raise Fault(f"{size} values do not fill shape {list(shape)}")
-
-
-def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> Array:
-    """The values of some members, flat; raises Fault where the lists among them differ in shape."""
-    some = list(part)
-    return _from_list(some, [len(some), *(shape[1:] if nested else ())], datatype, nested).ravel()
 
 
 def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
@@ -196,14 +192,10 @@ def _packed(flat: list[Any], code: str) -> Array | None:
             return None
         return _packed([math.nan if value is None else value for value in flat], code)
     array = np.frombuffer(content, f"<{code}")
-    if _may_hide_booleans(array) and bool in set(map(type, flat)):
+    # `struct` packs booleans as 0 and 1: they are looked for where there is such a number at all.
+    if (array == array.astype(bool)).any() and bool in set(map(type, flat)):
         return None
     return array
-
-
-def _may_hide_booleans(array: Array) -> bool:
-    """Whether there is a 0 or 1 at all: `struct` packs booleans as these."""
-    return bool((array == array.astype(bool)).any())
 
 
 def _unpackable(flat: list[Any], datatype: str) -> Array | None:

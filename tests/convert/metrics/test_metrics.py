@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from onnxlet.convert.metrics.metrics import METRICS, default_metric, metric_named
+from onnxlet.convert.metrics.metrics import METRICS, Metric, metric_named
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.function.errors import WrongUse
 
 random = np.random.default_rng(0)
@@ -79,12 +80,22 @@ ROWS = {
 }
 
 
+def value(metric: Metric, y: Any, answers: Any, classes: Any) -> float:
+    """Of two classes the last one is the positive."""
+    if not len(classes):
+        return metric.value(Truth(y, []), ScoredAnswers(answers))
+    truth = Truth(np.searchsorted(classes, y), classes.tolist())
+    if metric.needs == "prediction":
+        return metric.value(truth, ScoredAnswers(np.searchsorted(classes, answers)))
+    return metric.value(truth, ScoredAnswers(answers.argmax(axis=1), answers, answers[:, -1]))
+
+
 @pytest.mark.parametrize(("name", "task"), EXPECTED)
 def test_a_metric_is_what_it_is_defined_as(name: str, task: str) -> None:
     metric = METRICS[name]
     y, answers, classes = ROWS[task, metric.needs]
     assert task in metric.tasks
-    assert metric.score(y, answers, classes) == pytest.approx(EXPECTED[name, task], rel=1e-9)
+    assert value(metric, y, answers, classes) == pytest.approx(EXPECTED[name, task], rel=1e-9)
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
@@ -92,7 +103,7 @@ def test_every_metric_says_the_truth_about_which_way_is_better(metric: Any) -> N
     for task in metric.tasks:
         y, answers, classes = ROWS[task, metric.needs]
         perfect = y if metric.needs == "prediction" else (y[:, None] == classes).astype(float)
-        right, guessed = (metric.score(y, given, classes) for given in (perfect, answers))
+        right, guessed = (value(metric, y, given, classes) for given in (perfect, answers))
         assert right > guessed if metric.greater_is_better else right < guessed
         assert metric_named(metric.name, task) is metric
 
@@ -102,26 +113,32 @@ def test_a_metric_by_counts_is_the_same_as_of_labels(name: str) -> None:
     tn, fp, fn, tp = (np.array([count]) for count in TABLE.ravel())
     metric = METRICS[name]
     assert metric.at is not None
-    assert metric.at(tp, fp, fn, tn)[0] == pytest.approx(metric.score(Y2, L2, BOTH))
+    assert metric.at(tp, fp, fn, tn)[0] == pytest.approx(value(metric, Y2, L2, BOTH))
 
 
-def test_rows_without_a_score_raise() -> None:
-    with pytest.raises(ValueError, match="every class"):
-        METRICS["roc_auc"].score(Y2[POSITIVE], P2[POSITIVE], BOTH)
-    with pytest.raises(ValueError, match="positive"):
-        METRICS["average_precision"].score(Y2[~POSITIVE], P2[~POSITIVE], BOTH)
-    with pytest.raises(ValueError, match="below 0"):
-        METRICS["rmsle"].score(-Y, A, np.array([]))
+def test_rows_without_a_score_have_none() -> None:
+    assert np.isnan(value(METRICS["roc_auc"], Y2[POSITIVE], P2[POSITIVE], BOTH))
+    assert np.isnan(value(METRICS["roc_auc"], Y3[Y3 == "a"], P3[Y3 == "a"], THREE))
+    assert np.isnan(value(METRICS["average_precision"], Y2[~POSITIVE], P2[~POSITIVE], BOTH))
+    assert np.isnan(value(METRICS["rmsle"], -Y, A, np.array([])))
+    assert np.isnan(value(METRICS["r2"], Y[:1], A[:1], np.array([])))
+
+
+def test_the_area_is_averaged_over_classes_however_many_there_are() -> None:
+    many = np.array([f"{number:02}" for number in range(30)], object)
+    y, chances = many[random.integers(0, 29, 300)], random.dirichlet(np.ones(30), 300)
+    areas = [auc(y == label, chances[:, at]) for at, label in enumerate(many[:29])]
+    assert value(METRICS["roc_auc"], y, chances, many) == pytest.approx(np.mean(areas))
 
 
 def test_a_class_that_these_rows_lack_is_not_counted_as_missed() -> None:
     few = Y3 != "c"
-    score = METRICS["balanced_accuracy"].score(Y3[few], Y3[few], THREE)
-    assert score == METRICS["f1"].score(Y3[few], Y3[few], THREE) == 1.0
+    score = value(METRICS["balanced_accuracy"], Y3[few], Y3[few], THREE)
+    assert score == value(METRICS["f1"], Y3[few], Y3[few], THREE) == 1.0
 
 
 def test_every_task_has_a_default_and_unknown_names_are_refused_with_the_list() -> None:
-    names = [default_metric(task).name for task in ("binary", "multiclass", "regression")]
+    names = [metric_named(None, task).name for task in ("binary", "multiclass", "regression")]
     assert names == ["roc_auc", "log_loss", "rmse"]
     with pytest.raises(WrongUse, match="got 'auc', no metric") as refused:
         metric_named("auc", "binary")
@@ -153,7 +170,7 @@ def test_weights_make_balanced_accuracy_better(unbalanced: tuple[Any, Any]) -> N
         LogisticRegression().fit(X[:2000], y[:2000], sample_weight=given).predict(X[2000:])
         for given in (None, weights)
     )
-    gain = metric.score(y[2000:], balanced, THREE) - metric.score(y[2000:], plain, THREE)
+    gain = value(metric, y[2000:], balanced, THREE) - value(metric, y[2000:], plain, THREE)
     assert gain > 0.1
 
 

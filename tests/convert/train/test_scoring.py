@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from onnxlet.convert.metrics.metrics import METRICS
+from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.convert.train.scoring import PARTS, USUAL, best_threshold, scorer
 
 random = np.random.default_rng(0)
@@ -117,11 +118,11 @@ def few_positives(count: int = 150) -> tuple[Any, Any]:
 @pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc"])
 def test_no_other_threshold_is_better(name: str) -> None:
     y, chance = few_positives()
-    metric, both = METRICS[name], np.array([False, True])
+    metric, truth = METRICS[name], Truth(y.astype(int), [False, True])
     chosen = best_threshold(y, chance, metric)
 
     def value(threshold: float) -> float:
-        return metric.score(y, chance >= threshold, both)
+        return metric.value(truth, ScoredAnswers((chance >= threshold).astype(int)))
 
     assert value(chosen) == pytest.approx(max(value(at) for at in chance))
     assert value(chosen) > value(USUAL)

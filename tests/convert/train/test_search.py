@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.metrics.metrics import METRICS, default_metric
+from onnxlet.convert.metrics.metrics import METRICS, metric_named
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train import search as searching
@@ -36,7 +36,7 @@ def searched(data: made.Data, candidates: Any, **given: Any) -> Searched:
         "seconds": None, "trials": len(candidates), "seed": 0, "small": False,
         "report": lambda line: None, "fit": made.fit, "cores": 1,
     }  # fmt: skip
-    metric = METRICS[given.pop("metric", default_metric(data.task).name)]
+    metric = METRICS[given.pop("metric", metric_named(None, data.task).name)]
     X, y = data.trained
     with pytest.MonkeyPatch.context() as patch:
         if "cores" not in given:

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.report.evaluation.fairness import differences
 from onnxlet.convert.report.evaluation.importance import dependence, importance
-from onnxlet.convert.report.evaluation.measured import Baseline, Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
 from onnxlet.convert.report.evaluation.statistics import resamples, wilson
 from onnxlet.convert.report.form.findings import from_json
@@ -56,7 +59,8 @@ def test_scores_of_two_classes_are_those_of_the_estimators_answers() -> None:
 
 
 def test_intervals_are_percentiles_of_the_same_resampled_rows_for_all() -> None:
-    given = figures.regression(baselines={"linear": Baseline(np.full(240, 100.0))})
+    always = DummyRegressor(strategy="constant", constant=100.0).fit([[0]], [0])
+    given = figures.regression(baselines={"linear": always})
     found = by_name(given)["rmse"]
     y, said = given.y_test, given.estimator.predict(given.X_test)
     ours, constant, others = [], [], []
@@ -149,21 +153,28 @@ def test_a_linear_model_is_fitted_where_none_is_given() -> None:
     assert linear == pytest.approx(value(found), abs=0.02)  # the truth is linear, and so are both
 
 
+def by_size(estimator: Any, given: Measured) -> Any:
+    """Fitted on one column of the training rows."""
+    columns = make_column_transformer(("passthrough", ["size"]))
+    return make_pipeline(columns, estimator).fit(given.X_train, given.y_train)
+
+
 def test_probabilities_of_a_baseline_are_scored_as_such() -> None:
     given = figures.binary()
-    logistic = LogisticRegression().fit(given.X_train[["size"]], given.y_train)
-    p = logistic.predict_proba(given.X_test[["size"]])
-    found = by_name(figures.binary(baselines={"linear": Baseline(p)}))
+    logistic = by_size(LogisticRegression(), given)
+    p = logistic.predict_proba(given.X_test)
+    found = by_name(figures.binary(baselines={"linear": logistic}))
 
     for name, expected in {
         "roc_auc": metrics.roc_auc_score(given.y_test == "dear", p[:, 1]),
-        "accuracy": logistic.score(given.X_test[["size"]], given.y_test),
+        "accuracy": logistic.score(given.X_test, given.y_test),
     }.items():
         assert found[name]["baselines"][1]["value"] == pytest.approx(expected)
 
 
 def test_a_baseline_of_labels_has_no_score_of_probabilities() -> None:
-    found = by_name(figures.binary(baselines={"linear": Baseline(np.full(240, "dear"))}))
+    labels = by_size(RidgeClassifier(), figures.binary())
+    found = by_name(figures.binary(baselines={"linear": labels}))
 
     assert [each["name"] for each in found["log_loss"]["baselines"]] == ["constant"]
     assert [e["name"] for e in found["accuracy"]["baselines"]] == ["constant", "linear"]
@@ -171,11 +182,12 @@ def test_a_baseline_of_labels_has_no_score_of_probabilities() -> None:
 
 def test_a_baseline_has_a_threshold_of_its_own() -> None:
     given = figures.binary()
-    p = np.linspace(0, 1, 240)
-    both = np.column_stack([1 - p, p])
-    found = by_name(figures.binary(baselines={"linear": Baseline(both, 0.8)}))
+    late = FixedThresholdClassifier(LogisticRegression(), threshold=0.8, pos_label="dear")
+    found = by_name(figures.binary(baselines={"linear": by_size(late, given)}))
 
+    p = by_size(LogisticRegression(), given).predict_proba(given.X_test)[:, 1]
     said = np.where(p >= 0.8, "dear", "cheap")
+    assert (said != np.where(p >= 0.5, "dear", "cheap")).any()
     expected = metrics.f1_score(given.y_test, said, pos_label="dear")
     assert found["f1"]["baselines"][1]["value"] == pytest.approx(expected)
 
