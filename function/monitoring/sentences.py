@@ -57,14 +57,14 @@ def _names(entry: Mapping[str, Any]) -> tuple[str, str]:
 def _farthest(was: Array, now: Array) -> slice:
     """All bins on the side of an edge on which there are more now."""
     apart = (now.cumsum() / now.sum() - was.cumsum() / was.sum())[:-1]
-    at = int(np.abs(apart).argmax())
+    at = int(np.argmax(np.abs(apart)))
     return slice(0, at + 1) if apart[at] > 0 else slice(at + 1, len(now))
 
 
 def _most_gained(was: Array, now: Array) -> slice:
     """Of the bins with more rows than at build, the one that adds most to the stability index."""
     p, q = np.maximum(was, 0.5) / was.sum(), np.maximum(now, 0.5) / now.sum()
-    at = int(np.where(q > p, (q - p) * np.log(q / p), 0).argmax())
+    at = int(np.argmax(np.where(q > p, (q - p) * np.log(q / p), 0)))
     return slice(at, at + 1)
 
 

@@ -121,8 +121,8 @@ def test_names_that_harm_are_harmless() -> None:
 def test_the_numbers_are_those_of_the_answers() -> None:
     random = np.random.default_rng(0)
     truth, answer = random.random(600) < 0.3, random.random(600) < 0.4
-    hits, there, named = (truth & answer).sum(), truth.sum(), answer.sum()
-    text = churn(int(hits), int(there - hits), int(named - hits))
+    hits, there, named = int((truth & answer).sum()), int(truth.sum()), int(answer.sum())
+    text = churn(hits, there - hits, named - hits)
     recall, precision = re.findall(r"0\.\d+", text)
     assert float(recall) == pytest.approx(hits / there, abs=5e-4)
     assert float(precision) == pytest.approx(hits / named, abs=5e-4)

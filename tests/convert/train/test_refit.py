@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,17 +36,40 @@ def table(rows: int = 300, seed: int = 0, *, numbers: bool = True) -> pd.DataFra
     return frame.assign(target=y.round(4) if numbers else np.where(y > 0, "yes", "no"))
 
 
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def here() -> Iterator[None]:
     """Fits in this process, and a second of refits for the report."""
-    monkeypatch.setattr(searching, "local_fits", Here)
-    monkeypatch.setattr(measuring, "Measured", partial(Measured, seconds=1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "local_fits", Here)
+        patch.setattr(measuring, "Measured", partial(Measured, seconds=1.0))
+        yield
 
 
 def trained(folder: Path, frame: pd.DataFrame, **options: Any) -> tuple[Trained, list[str]]:
     said: list[str] = []
     wanted = Options(**{"trials": 3, **options})
     return train(frame, "target", wanted, ModelDestination("m", folder), said.append), said
+
+
+class Both(NamedTuple):
+    """A training that ends with a refit, and the same one that does not."""
+
+    again: Trained
+    before: Trained
+    said: list[str]  # by the first
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Both]:
+    """Of numbers, or of labels."""
+
+    @cache
+    def trained_both(numbers: bool) -> Both:
+        folder, frame = tmp_path_factory.mktemp("both"), table(numbers=numbers)
+        again, said = trained(folder / "again", frame)
+        return Both(again, trained(folder / "before", frame, refit=False)[0], said)
+
+    return trained_both
 
 
 def findings(what: Trained) -> dict[str, Any]:
@@ -56,11 +79,9 @@ def findings(what: Trained) -> dict[str, Any]:
 
 @pytest.mark.parametrize("numbers", [True, False])
 def test_it_has_learned_from_all_rows_and_promises_what_was_measured_before(
-    tmp_path: Path, numbers: bool
+    both: Callable[[bool], Both], numbers: bool
 ) -> None:
-    frame = table(numbers=numbers)
-    again, said = trained(tmp_path / "again", frame)
-    before, _ = trained(tmp_path / "before", frame, refit=False)
+    again, before, said = both(numbers)
     assert [t.candidate.name for t, _ in again.chosen] == [
         t.candidate.name for t, _ in before.chosen
     ]
@@ -97,10 +118,9 @@ def test_it_has_learned_from_all_rows_and_promises_what_was_measured_before(
 
 
 def test_its_golden_rows_are_called_replayed_and_its_report_says_whose_the_scores_are(
-    tmp_path: Path,
+    both: Callable[[bool], Both],
 ) -> None:
-    again, _ = trained(tmp_path / "again", table())
-    before, _ = trained(tmp_path / "before", table(), refit=False)
+    again, before, _ = both(True)
     lines = ["\n".join(summary_lines(each)) for each in (again, before)]
     assert "60 replayed, " in lines[0]
     assert "60 held-out, " in lines[1]
@@ -118,10 +138,11 @@ def test_its_golden_rows_are_called_replayed_and_its_report_says_whose_the_score
     assert "Rows it had not learned from" in pages[1]
 
 
-def test_the_same_seed_and_trials_give_the_same_bytes(tmp_path: Path) -> None:
-    first, _ = trained(tmp_path, table())
-    second, _ = trained(tmp_path, table())
-    assert (first.built.new, second.built.new) == (True, False)
+def test_the_same_seed_and_trials_give_the_same_bytes(both: Callable[[bool], Both]) -> None:
+    again = both(True).again
+    assert again.built.new
+    once_more, _ = trained(again.built.directory.parent.parent, table())
+    assert not once_more.built.new
 
 
 def raising(*given: Any) -> Any:
