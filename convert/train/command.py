@@ -9,11 +9,13 @@ import click
 
 from onnxlet.convert.options import (
     decimal_option,
+    describe_option,
     images_option,
     models_option,
     progress,
     report,
     sheet_option,
+    unit_option,
 )
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
@@ -53,11 +55,8 @@ from onnxlet.function.errors import WrongUse
     "--positive", metavar="LABEL",
     help="Of two labels the one that recall and the like are of: else ja, yes, 1, or the rarer.",
 )  # fmt: skip
-@click.option("--unit", metavar="UNIT", help="The target's, such as EUR, for report and clients.")
-@click.option(
-    "--describe", type=click.Path(path_type=Path), metavar="FILE.toml",
-    help="Units and descriptions of target and columns, for report and clients.",
-)  # fmt: skip
+@unit_option
+@describe_option
 @click.option(
     "--columns", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
     help="What columns are to be taken for; --dry-run writes such a file.",

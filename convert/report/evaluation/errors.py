@@ -61,21 +61,16 @@ def over_time(case: Evaluation) -> OverTime | None:
         return None
     limit = float(np.quantile(earlier, COVERAGE, method="higher"))
     parts = np.array_split(np.argsort(case.rows, kind="stable"), FIFTHS)
-    first, last = (_part_in_time(case, rows, limit) for rows in (parts[0], parts[-1]))
+    off, _ = errors(case)
+    first, last = (_part_in_time(case, off, rows, limit) for rows in (parts[0], parts[-1]))
     return OverTime(asked=COVERAGE, first=first, last=last)
 
 
-def _part_in_time(case: Evaluation, rows: Array, limit: float) -> PartInTime:
-    truth, answered = case.truth.at(rows), case.answered.at(rows)
-    errors = None
-    if case.task == "regression":
-        errors = np.abs(truth.values - answered.prediction)
-    elif answered.probabilities is not None:
-        errors = 1.0 - probability_of_truth(truth, answered)
+def _part_in_time(case: Evaluation, off: Array, rows: Array, limit: float) -> PartInTime:
     return PartInTime(
         rows=len(rows),
-        value=case.metric.value(truth, answered),
-        coverage=None if errors is None else float((errors <= limit).mean()),
+        value=case.metric.value(case.truth.at(rows), case.answered.at(rows)),
+        coverage=float((off[rows] <= limit).mean()),
     )
 
 
