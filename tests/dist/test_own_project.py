@@ -67,7 +67,9 @@ def project(before: set[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(project: Path) -> Path:
     """Its models, built from the shell."""
-    [line] = re.findall("^onnxlet build .*:build --name prices", theirs.DOCUMENT.read_text(), re.M)
+    line, *_ = re.findall(
+        "^onnxlet build .*:build --name prices", theirs.DOCUMENT.read_text(), re.M
+    )
     run(COMMAND, *line.split()[1:], cwd=project)
     return project / "models"
 

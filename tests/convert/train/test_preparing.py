@@ -98,7 +98,7 @@ def test_descriptions_and_places_come_with_the_rows(tmp_path: Path) -> None:
     )
     text = (tmp_path / "rows.csv").read_text().split("\n")
     for line, y in zip(table.places.numbers.tolist(), table.target.y, strict=True):
-        assert float(text[line - 1].partition(",")[2]) == y
+        assert float(text[line - 1].partition(",")[2]) == pytest.approx(y, rel=1e-15)
 
 
 def test_test_rows_stand_in_the_file_of_their_own(tmp_path: Path) -> None:
