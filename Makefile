@@ -274,7 +274,7 @@ $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tool
 mutations: $(DEV) ## put faults into copies of the checkout, which its tests have to notice (slow); or those of WORDS
 	$(PY) -m tools.mutations $(WORDS)
 
-bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks/
+bench: $(DEV) .venv/train ## measure side by side, or one PART, and write docs/reference/benchmarks/
 	$(PY) -m bench $(PART)
 
 # The same bytes whenever it is built.
