@@ -81,13 +81,13 @@ def score(
 
     chosen = Options(keep=tuple(dict.fromkeys(keep)), **options)
     with progress() as shown:
-        if not keep:
-            shown("note: only answers are written; --keep COL passes a column, such as an id")
         scored = score_table(
             model, source, out, chosen,
             models=models, workers=workers, overwrite=overwrite, report=shown,
             scheduler=scheduler,
         )  # fmt: skip
+        if not keep:
+            shown("note: only answers are written; --keep COL passes a column, such as an id")
     for line in scored.lines():
         click.echo(line)
     if scored.none_answered:
