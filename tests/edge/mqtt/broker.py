@@ -86,6 +86,13 @@ class Broker:
             self._process.wait(120)  # it syncs what it keeps, on a disk that others use, too
             self._process = None
 
+    def save(self) -> None:
+        """Have it write to disk what it has: what is not there is lost where it is killed."""
+        file = self._folder / "mosquitto.db"
+        before = file.stat().st_mtime_ns if file.exists() else 0
+        self.send_signal(signal.SIGUSR1)
+        wait_until(lambda: file.exists() and file.stat().st_mtime_ns > before)
+
     def _listens(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self._folder / "broker.log").read_text()
@@ -148,6 +155,11 @@ class Peer:
     def _connected(self, *properties: Any) -> None:
         if self._topics:
             self._client.subscribe([(topic, 1) for topic in self._topics])
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has a connection now."""
+        return bool(self._client.is_connected())
 
     def publish(
         self, topic: str, payload: Any, qos: int = 1, wait: bool = True, **properties: Any

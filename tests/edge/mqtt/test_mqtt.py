@@ -204,11 +204,16 @@ def test_a_broker_that_starts_again_loses_nothing(
     process = answerer(start, broker)
     peer.wait_for_state("online")
     for part in range(3):
-        for number in range(part * 30, part * 30 + 30):
-            peer.publish("readings/a", number, wait=False)
         if part < 2:
+            process.send_signal(signal.SIGSTOP)  # with some of what came before in its hands
+        for number in range(part * 30, part * 30 + 30):
+            peer.publish("readings/a", number)
+        if part < 2:
+            broker.save()
             broker.end(how)
+            process.send_signal(signal.SIGCONT)
             broker.start()
+            wait_until(lambda: peer.is_connected)
     wait_until(lambda: set(ids_by_reading(peer)) == set(range(90)))
     process.terminate()
 
