@@ -86,7 +86,7 @@ def score(
             models=models, workers=workers, overwrite=overwrite, report=shown,
             scheduler=scheduler,
         )  # fmt: skip
-        if not keep:
+        if not keep and not scored.none_answered:
             shown("note: only answers are written; --keep COL passes a column, such as an id")
     for line in scored.lines():
         click.echo(line)

@@ -103,9 +103,8 @@ def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int]
     if "data" not in entry:
         raise Fault("it has no 'data', and no 'binary_data_size' in its 'parameters'")
     data = entry["data"]
-    if is_list(data) and shape[0] <= len(
-        data
-    ):  # else the shape is wrong, which is reported as such
+    # More rows than values: the shape is wrong, which from_json reports as such.
+    if is_list(data) and shape[0] <= len(data):
         check_rows(shape[0])
     return Tensor(from_json(data, shape, datatype), datatype)
 
