@@ -175,7 +175,9 @@ test-device: $(DEV) ## a bundle's life under real systemd, in a Debian of its ow
 test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the power cut at random (Linux, root; slow)
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
-# Without PyArrow pandas keeps text in another way.
+# Without PyArrow pandas keeps text in another way. And graphs are run by ONNX Runtime's own Python
+# package here, as on platforms for which no bundle is made.
+test-run: export ONNXLET_RUNTIME := package
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
 	$(RUN)/bin/python -m pytest $(SPREAD) tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
 	$(RUN)/bin/python -m pytest -n $(PROCESSES) -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
+from onnxlet.function.runtime.interface import Ending, RuntimeFault, Session
 
 Item = TypeVar("Item")
 NEVER = float("inf")
@@ -82,16 +83,15 @@ def _too_long() -> TookTooLong:
     return TookTooLong(f"no answer within {_now.seconds:g} seconds", HINT)
 
 
-def run(session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
-    """`InferenceSession.run` within this thread's deadline.
+def run(session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
+    """`Session.run` within this thread's deadline.
 
     Raises TookTooLong where there was no time left, or it ran out meanwhile and a watchdog ended
     the run.
     """
     check()
     if _watchdog is None or _now.ends == NEVER:
-        arrays: list[Array] = session.run(outputs, feeds)
-        return arrays
+        return session.run(outputs, feeds)
     return _watchdog.run(session, outputs, feeds)
 
 
@@ -104,8 +104,8 @@ class Watchdog:
     def __init__(self, tick: float) -> None:
         self._tick = tick
         self._lock = threading.Lock()
-        self._running: dict[int, tuple[float, Any]] = {}
-        self._idle: list[Any] = []
+        self._running: dict[int, tuple[float, Ending]] = {}
+        self._idle: list[Ending] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="deadline", daemon=True)
         self._thread.start()
@@ -123,36 +123,39 @@ class Watchdog:
         while not self._stopped.wait(self._tick):
             now = time.perf_counter()
             with self._lock:
-                for ends, options in self._running.values():
-                    options.terminate = options.terminate or now > ends
+                for ends, ending in self._running.values():
+                    if now > ends and not ending.asked:
+                        ending.ask()
 
-    def run(self, session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
-        """`InferenceSession.run`, ended by TookTooLong when this thread's time is out."""
-        options = self._options()
-        key = id(options)
+    def run(
+        self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]
+    ) -> list[Array]:
+        """`Session.run`, ended by TookTooLong when this thread's time is out."""
+        ending = self._idle_ending()
+        key = id(ending)
         with self._lock:
-            self._running[key] = (_now.ends, options)
+            self._running[key] = (_now.ends, ending)
         try:
-            arrays: list[Array] = session.run(outputs, feeds, options)
-        except Exception as error:  # ONNX Runtime's own, of several classes
-            if options.terminate:
+            arrays = session.run(outputs, feeds, ending)
+        except RuntimeFault as error:
+            if ending.asked:
                 raise _too_long() from error
             raise
         finally:
             with self._lock:  # from here on nobody ends it any more
                 del self._running[key]
-        if not options.terminate:
-            self._idle.append(options)
+        if not ending.asked:
+            self._idle.append(ending)
         return arrays
 
-    def _options(self) -> Any:
+    def _idle_ending(self) -> Ending:
         try:
             return self._idle.pop()
         except IndexError:
             pass
-        from onnxruntime import RunOptions  # this module is also read by those who run nothing
+        from onnxlet.function.runtime.sessions import new_ending  # few processes run anything
 
-        return RunOptions()
+        return new_ending()
 
 
 _watchdog: Watchdog | None = None

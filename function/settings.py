@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from onnxlet.folders import ROOT, documented
 from onnxlet.function.errors import SettingsError
-from onnxlet.function.inputs.columns import MAX_PIXELS
 
 PREFIX = "ONNXLET_"
+MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
+RUNTIME, LIBRARY, PACKAGE = f"{PREFIX}RUNTIME", "library", "package"  # and what it may be
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 BLOCK_KEYS = 5  # whose rows figures are of where clients read them: docs/how-to/drift.md
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any
@@ -119,6 +121,7 @@ class Settings:
         keep = get("ONNXLET_KEEP").strip()
         score_from, score_to = prefix("ONNXLET_SCORE_FROM"), prefix("ONNXLET_SCORE_TO")
         faults += _places(score_from, score_to)
+        shaped(RUNTIME, f"{LIBRARY}|{PACKAGE}", f"{LIBRARY} or {PACKAGE}")  # `by_package` reads it
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
@@ -162,6 +165,14 @@ class Settings:
             )
             raise SettingsError("; ".join(faults), hint)
         return settings
+
+
+def by_package(environ: Mapping[str, str]) -> bool:
+    """Whether sessions are opened by ONNX Runtime's Python package: as is set, or but on Linux.
+
+    Programs that read no other setting ask it, too.
+    """
+    return (environ.get(RUNTIME) or (LIBRARY if sys.platform == "linux" else PACKAGE)) == PACKAGE
 
 
 def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:

@@ -44,24 +44,20 @@ PLUGINS = tuple(f"PIL/{part}" for part in (
 ))  # fmt: skip
 # What none of the compiled modules that stay is linked with, on either architecture.
 NOT_LINKED = ("avif", "brotli", "freetype", "harfbuzz", "lcms2", "png16")
-CAPI = "onnxruntime/capi"
 SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
 RECORDS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "entry_points.txt", "top_level.txt")
 RULES = (
     Rule(
-        ("onnxruntime/capi/libonnxruntime.so.*",),
-        "a second copy of ONNX Runtime, for C programs: the Python module is linked whole",
+        ("onnxruntime/*.py", "onnxruntime/capi/onnxruntime_pybind11_state.*"),
+        "ONNX Runtime's Python package, which holds the runtime a second time: the library is "
+        "called by its C interface (function/runtime)",
     ),
     Rule(
-        (
-            *(f"onnxruntime/{part}/*" for part in ("transformers", "quantization", "tools")),
-            *(f"{CAPI}/{part}.py" for part in ("convert_npz_*", "onnxruntime_collect_*")),
+        tuple(
+            f"onnxruntime/{part}/*"
+            for part in ("transformers", "quantization", "tools", "datasets", "backend")
         ),
-        "tools for making and changing models",
-    ),
-    Rule(
-        ("onnxruntime/datasets/*", "onnxruntime/backend/*"),
-        "sample models, and an interface of onnx, which is not here",
+        "tools for making and changing models, sample models, and an interface of onnx",
     ),
     Rule(
         ("google/*", "protobuf-*.dist-info/*", *_package("flatbuffers"), *_package("packaging")),

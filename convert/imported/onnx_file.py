@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.models.sessions import new_session
+from onnxlet.function.runtime.package import opened
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses
@@ -199,7 +199,7 @@ def _loads(domain: str = STANDARD, version: int = 13, ir_version: int = 7) -> bo
     imports = [helper.make_opsetid("" if d == STANDARD else d, v) for d, v in domains.items()]
     tried = helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
     try:
-        new_session(tried.SerializeToString())
+        opened(tried.SerializeToString())
     except Exception:  # ONNX Runtime has a class for each of its codes
         return False
     return True
@@ -208,7 +208,7 @@ def _loads(domain: str = STANDARD, version: int = 13, ir_version: int = 7) -> bo
 def open_session(onnx_bytes: bytes) -> Any:
     """An ONNX Runtime session; a refusal says in a line why there is none."""
     try:
-        return new_session(onnx_bytes)
+        return opened(onnx_bytes)
     except Exception as error:
         raise Refusal(
             f"{_runtime()} does not load it: {one_line(error)}",

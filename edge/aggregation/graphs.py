@@ -27,7 +27,7 @@ from weakref import finalize
 import numpy as np
 
 from onnxlet.function import json_text, request_log
-from onnxlet.function.models import sessions
+from onnxlet.function.runtime import sessions
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link

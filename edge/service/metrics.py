@@ -15,7 +15,6 @@ from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import onnxruntime
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -31,6 +30,7 @@ from onnxlet.edge.forward.forwarder import Figures, Forwarder
 from onnxlet.edge.service.drift_reports import Digest, DriftReports
 from onnxlet.edge.service.tally import BOUNDS, Tally
 from onnxlet.function.messages import Reply
+from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Service
 
@@ -126,7 +126,7 @@ def _all_metrics(
     about = {
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "onnxruntime": onnxruntime.__version__,
+        "onnxruntime": runtime_version(),
     }
     yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
 

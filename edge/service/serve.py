@@ -150,7 +150,7 @@ def serve_on(
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     if post:
         from onnxlet.edge.aggregation.graphs import SharedGraphs
-        from onnxlet.function.models import sessions
+        from onnxlet.function.runtime import sessions
 
         sessions.open_graph = SharedGraphs(post.link).open
     watchdog = post.watchdog if post else _watchdog()

@@ -14,7 +14,6 @@ OutputType = ColumnType | Literal["boxes"]
 LONGEST_TEXT = 100_000
 LONGEST_NAME = 200  # characters of a column's, for its forms in Unicode to be one
 FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"  # of images
-MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS, are its limits
 
 

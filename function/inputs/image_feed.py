@@ -11,7 +11,6 @@ import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.inputs.columns import MAX_PIXELS
 from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.images import (
     MODES,
@@ -22,6 +21,7 @@ from onnxlet.function.inputs.images import (
     pixels,
 )
 from onnxlet.function.inputs.nested import packed
+from onnxlet.function.settings import MAX_PIXELS
 
 BGR = "BGR"  # as RGB, with the channels the other way round, as OpenCV has them
 # What `scale`, `mean` and `std` do, in this order.

@@ -21,7 +21,8 @@ import numpy as np
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS, Refused
+from onnxlet.function.inputs.columns import FORMATS, Refused
+from onnxlet.function.settings import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image

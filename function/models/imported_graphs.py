@@ -10,15 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    RuntimeException,
-)
-from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array, Noted
@@ -26,8 +19,16 @@ from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
+from onnxlet.function.runtime.interface import (
+    FAIL,
+    INVALID_ARGUMENT,
+    NOT_IMPLEMENTED,
+    RUNTIME_EXCEPTION,
+    RuntimeFault,
+    Session,
+)
 
-REFUSALS = (InvalidArgument, Fail, RuntimeException, NoKernel)
+REFUSALS = (INVALID_ARGUMENT, FAIL, RUNTIME_EXCEPTION, NOT_IMPLEMENTED)
 OUT_OF_MEMORY = "allocate memory"
 NOT_RUN = (
     "the model does not run with these values and sizes: an index may lie outside its table, or "
@@ -36,13 +37,13 @@ NOT_RUN = (
 
 
 def run_checked(
-    session: Any,
+    session: Session,
     outputs: Sequence[str],
     feeds: Mapping[str, Array],
     first: int,
     shapes: Mapping[str, Sequence[int]],
 ) -> list[Array]:
-    """`InferenceSession.run` within this thread's deadline.
+    """`Session.run` within this thread's deadline.
 
     The feeds have rows first, of which `first` is the index in the request. Of the outputs' shapes
     -1 is the rows and what varies; without a shape, any will do. Raises InvalidRows where the graph
@@ -55,8 +56,8 @@ def run_checked(
         arrays = deadline.run(session, outputs, feeds)
         if all(_fits(*pair, rows, shapes) for pair in zip(outputs, arrays, strict=True)):
             return arrays
-    except REFUSALS as error:
-        if OUT_OF_MEMORY in str(error):
+    except RuntimeFault as error:
+        if error.code not in REFUSALS or OUT_OF_MEMORY in str(error):
             raise
         cause = error
     found: list[Problem] = []

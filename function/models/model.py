@@ -19,9 +19,9 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
-from onnxlet.function.models import sessions
 from onnxlet.function.models.imported_graphs import run_by_size, run_checked
-from onnxlet.function.models.sessions import new_session
+from onnxlet.function.runtime import sessions
+from onnxlet.function.runtime.sessions import new_session
 
 if TYPE_CHECKING:
     from onnxlet.function.outputs.back_end import Step
@@ -135,10 +135,9 @@ class Model:
     def output_types(self) -> dict[str, str]:
         """The outputs' types, by name: float32 where the graph computes no more digits."""
         names = self._names[:-1] if self._watched else self._names
-        graph_types = {each.name: each.type for each in self._session.get_outputs()}
         return {
             output.name: "float32"
-            if (output.type, graph_types[name]) == ("float64", "tensor(float)")
+            if (output.type, self._session.outputs[name]) == ("float64", "float32")
             else output.type
             for output, name in zip(self.signature.outputs, names, strict=True)
         }

@@ -11,7 +11,6 @@ from pathlib import Path
 from onnxlet.folders import typed
 from onnxlet.function import request_log
 from onnxlet.function.errors import ModelError, UnknownModel
-from onnxlet.function.inputs.columns import MAX_PIXELS
 from onnxlet.function.models.aliases import (
     NONE,
     PIN_HINT,
@@ -23,6 +22,7 @@ from onnxlet.function.models.aliases import (
 )
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.settings import MAX_PIXELS
 
 STILL_SECONDS = 30.0
 

@@ -20,6 +20,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.serving.golden import compare
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
+from tests.function.runtime.test_runtime import assert_same_answers
 from tests.kept.conftest import HERE, NAMES, Rebuilt
 
 ABOUT = ("task", "signature", "parity", "metrics")
@@ -51,6 +52,12 @@ def test_all_are_listed_with_what_their_manifests_say(models: Path, client: Clie
         manifest = read(models, name, "manifest.json")
         assert {key: model.get(key) for key in ABOUT} == {key: manifest[key] for key in ABOUT}
         assert model.get("classes") == manifest.get("classes")
+
+
+def test_both_ways_to_the_runtime_answer_the_same(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert assert_same_answers(models, monkeypatch) == len(NAMES)
 
 
 @each

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.inputs.columns import MAX_PIXELS
+from onnxlet.function.settings import MAX_PIXELS
 from tests.conftest import start_server, stop_server
 from tests.edge.service.test_serve import CLEAN
 from tests.function.image_models import add_model, picture

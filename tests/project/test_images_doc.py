@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.function.inputs import images
-from onnxlet.function.inputs.columns import MAX_PIXELS
+from onnxlet.function.settings import MAX_PIXELS
 from tests.conftest import ROOT, app_of
 from tests.function.image_models import add_model
 

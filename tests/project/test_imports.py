@@ -128,7 +128,8 @@ def test_what_only_types_need_makes_a_circle_of_files(copy: Path) -> None:
 
 def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
     loaded = loaded_by_a_start(models)
-    assert {"onnxruntime", "onnxlet.function.app"} <= loaded
+    assert {"onnxlet.function.runtime.session", "onnxlet.function.app"} <= loaded
+    assert "onnxruntime" not in loaded  # a bundle has its library only
     assert loaded & (FORBIDDEN["function"] | LEFT_OUT | OF_IMAGES) == set()
     assert set(modules(ROOT)) >= OF_IMAGES
 

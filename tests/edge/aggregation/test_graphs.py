@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeRegressor
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.aggregation.graphs import ALIGNED, LEAST_ARRAY_BYTES, SEALS, SharedGraphs, split
 from onnxlet.function.models.model import load_model
-from onnxlet.function.models.sessions import new_session
+from onnxlet.function.runtime.sessions import new_session
 from tests.edge.aggregation.links import Links
 from tests.kept_builds import kept_builds
 
@@ -69,7 +69,7 @@ class Opening:
 
 def answers(session: Any) -> list[bytes]:
     X = np.random.default_rng(1).normal(size=(7, 10))
-    [name] = [each.name for each in session.get_inputs()]
+    [name] = session.inputs
     return [np.asarray(each).tobytes() for each in session.run(None, {name: X})]
 
 
@@ -174,7 +174,7 @@ def test_where_no_memory_can_be_had_each_has_its_own(
 def test_small_graphs_are_opened_as_they_are(folder: Path) -> None:
     one = Opening(folder, Links())
     small = (folder / "tree" / "1" / "model.onnx").read_bytes()
-    assert one.graphs.open(small, 1, folder / "tree" / "1" / "model.onnx", "").get_inputs()
+    assert one.graphs.open(small, 1, folder / "tree" / "1" / "model.onnx", "").inputs
     assert one.files == []
 
 

@@ -1,0 +1,55 @@
+"""Opens sessions: by ONNX Runtime's library, or by its Python package where that is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnxlet.function.runtime.interface import Binding, Ending, Session
+from onnxlet.function.settings import by_package
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+
+def new_session(
+    onnx: bytes | str, threads: int = 1, arrays: Mapping[str, mmap] | None = None
+) -> Session:
+    """An ONNX Runtime session on this machine's processor, of a serialised model or its file.
+
+    Threads are within one operator; 1 gives the same digits on every machine. The arrays are files
+    that the model refers to, in memory by their names; read where they are, as long as the session
+    is there. Raises RuntimeMissing where there is no ONNX Runtime, RuntimeFault where it does not
+    load the model.
+    """
+    return _binding().Session(onnx, threads, arrays)
+
+
+def new_ending() -> Ending:
+    """What ends a run of such a session."""
+    return _binding().Ending()
+
+
+def runtime_version() -> str:
+    """The version of ONNX Runtime that computes here."""
+    return _binding().version()
+
+
+def _binding() -> Binding:
+    if by_package(os.environ):
+        from onnxlet.function.runtime import package  # no bundle has it
+
+        return package
+    from onnxlet.function.runtime import session  # most processes have no other
+
+    return session
+
+
+def _open_graph(graph: bytes | str, threads: int, file: Path, digest: str) -> Session:
+    return new_session(graph, threads)
+
+
+# Opens a graph whose hash was checked; a program of several processes has its own.
+open_graph: Callable[[bytes | str, int, Path, str], Session] = _open_graph

@@ -1,0 +1,1 @@
+"""Both ways to ONNX Runtime, held against each other."""
