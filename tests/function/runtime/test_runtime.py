@@ -217,11 +217,9 @@ def test_a_refusal_leaves_the_session_as_it_was(binding: Any) -> None:
     for index in (1, 2, 9, 3, -99, 4) * 3:
         try:
             answered = one.run(None, {"index": np.array([index])})[0].tolist()
-        except RuntimeFault as error:
-            assert abs(index) > 5
-            assert "indices element out of data bounds" in str(error)
-        else:
-            assert answered == [[2.0 * index, 2.0 * index + 1]]
+        except RuntimeFault:
+            answered = None
+        assert answered == (None if abs(index) > 5 else [[2.0 * index, 2.0 * index + 1]])
 
 
 def test_a_lone_surrogate_has_no_tensor() -> None:
@@ -358,7 +356,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     table = _table(library.find())
     names = {pointer or 0: name for name, pointer in zip(INDEX, table, strict=True)}
     library._loaded.cache_clear()
-    monkeypatch.setattr(library.ctypes, "CFUNCTYPE", recording)
+    monkeypatch.setattr(ctypes, "CFUNCTYPE", recording)
     yield seen
     monkeypatch.undo()
     library._loaded.cache_clear()
@@ -398,7 +396,7 @@ def test_a_symbol_that_is_missing() -> None:
         for line in Path("/proc/self/maps").read_text().splitlines()
         if "/libc.so" in line
     )
-    with pytest.raises(RuntimeMissing, match="it can't be loaded: .*OrtGetApiBase"):
+    with pytest.raises(RuntimeMissing, match=r"it can't be loaded: .*OrtGetApiBase"):
         library.Library(Path(other))
 
 
@@ -506,5 +504,5 @@ def test_a_corrupt_model_says_which_it_is(own: Path) -> None:
     manifest = (directory / "manifest.json").read_text()
     now = hashlib.sha256(graph.read_bytes()).hexdigest()
     (directory / "manifest.json").write_text(manifest.replace(was, now))
-    with pytest.raises(ModelError, match="model iris/1: it does not load: .*INVALID_PROTOBUF"):
+    with pytest.raises(ModelError, match=r"model iris/1: it does not load: .*INVALID_PROTOBUF"):
         load_model(directory)
