@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, BinaryIO, TypeVar
 
-from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.runtime.interface import Ending, RuntimeFault, Session
+from onnxlet.function.runtime.interface import Ending, RuntimeFault
 
 Item = TypeVar("Item")
 NEVER = float("inf")
@@ -83,16 +82,16 @@ def _too_long() -> TookTooLong:
     return TookTooLong(f"no answer within {_now.seconds:g} seconds", HINT)
 
 
-def run(session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
-    """`Session.run` within this thread's deadline.
+def run(ask: Callable[[Ending | None], Item]) -> Item:
+    """What a run of a session answers within this thread's deadline; `ask` takes what ends it.
 
     Raises TookTooLong where there was no time left, or it ran out meanwhile and a watchdog ended
     the run.
     """
     check()
     if _watchdog is None or _now.ends == NEVER:
-        return session.run(outputs, feeds)
-    return _watchdog.run(session, outputs, feeds)
+        return ask(None)
+    return _watchdog.run(ask)
 
 
 class Watchdog:
@@ -127,16 +126,14 @@ class Watchdog:
                     if now > ends and not ending.asked:
                         ending.ask()
 
-    def run(
-        self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]
-    ) -> list[Array]:
-        """`Session.run`, ended by TookTooLong when this thread's time is out."""
+    def run(self, ask: Callable[[Ending | None], Item]) -> Item:
+        """What a run answers, ended by TookTooLong when this thread's time is out."""
         ending = self._idle_ending()
         key = id(ending)
         with self._lock:
             self._running[key] = (_now.ends, ending)
         try:
-            arrays = session.run(outputs, feeds, ending)
+            answered = ask(ending)
         except RuntimeFault as error:
             if ending.asked:
                 raise _too_long() from error
@@ -146,7 +143,7 @@ class Watchdog:
                 del self._running[key]
         if not ending.asked:
             self._idle.append(ending)
-        return arrays
+        return answered
 
     def _idle_ending(self) -> Ending:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Cells, as_array
 from onnxlet.function.errors import (
     InvalidRows,
     OnnxletError,
@@ -80,9 +81,14 @@ def answer_reply(
 class Tensor(NamedTuple):
     """One named array of a request, its type declared by the client."""
 
-    # Of the declared dtype and shape; text and mixed data in an object array. Rows first.
-    array: Array
+    # Of the declared dtype and shape; text and mixed data in an object array. Rows first. Cells of
+    # few values that came as text, and are of the declared type.
+    array: Array | Cells
     datatype: str  # as the client declared it
+
+    def as_array(self) -> Array:
+        """Its values as an array."""
+        return as_array(self.array)
 
 
 class PredictRequest(NamedTuple):

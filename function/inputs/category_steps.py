@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.numpy_later import np
 
 NAN = float("nan")
 SPACES = re.compile(r"\s\s+")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from math import nan
 from typing import Any, cast
 
-import numpy as np
-
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column, Encoded, Refused
 from onnxlet.function.inputs.signature import Block, Signature
+from onnxlet.function.numpy_later import is_there, np
 
 ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
 MISSING = None
@@ -24,14 +25,15 @@ SHOWN_CATEGORIES = 8
 
 def validate_cells(
     rows: Sequence[Any], signature: Signature, faults: Mapping[int, str]
-) -> list[Array]:
-    """Arrays for each block, of shape (rows, the block's columns).
+) -> Sequence[Array]:
+    """Arrays for each block, of shape (rows, the block's columns); made when they are needed.
 
     Raises InvalidRows with every problem of every row.
     """
     problems: list[Problem] = []
     by_column = _align(rows, signature, faults, problems)
     arrays = []
+    late = []
     for block in signature.blocks:
         values = [
             [
@@ -40,8 +42,10 @@ def validate_cells(
             ]
             for column in block.columns
         ]
-        if not problems:
+        if not problems and signature.nested:
             arrays.append(_block_array(block, values))
+        elif not problems:
+            late.append(_cells(block, values))
     if not problems and signature.nested:
         problems += [Problem(*found) for found in nested.disagreements(arrays, signature.nested)]
     if problems:
@@ -49,7 +53,7 @@ def validate_cells(
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))
         flat = not any(isinstance(row, dict | list) for row in rows)
         raise InvalidRows(problems, hint=ONE_ROW if flat else "")
-    return arrays
+    return arrays or LateArrays(late)
 
 
 def _align(
@@ -265,14 +269,27 @@ def _check_image(cell: Any) -> None:
 def _block_array(block: Block, values: list[list[Any]]) -> Array:
     if block.nested:
         return nested.packed(values[0]).reshape(-1, 1)
-    if block.dtype == "string":
-        values = [[MISSING_TEXT if v is MISSING else v for v in column] for column in values]
-    return np.array(values, dtype=object if block.dtype == "string" else block.dtype).T
+    return _cells(block, values).array()
+
+
+HELD: Mapping[str, Callable[[Any], Any]] = {  # what a value is in a block, by its dtype
+    "float64": lambda value: nan if value is MISSING else float(value),
+    "int64": int,
+    "bool": bool,
+    "string": lambda value: MISSING_TEXT if value is MISSING else value,
+}
+
+
+def _cells(block: Block, values: list[list[Any]]) -> Cells:
+    """A block of checked values, which are there column by column."""
+    by_row = chain.from_iterable(zip(*values, strict=True))
+    found = list(map(HELD[block.dtype], by_row))
+    return Cells(found, (len(values[0]), len(values)), block.dtype)
 
 
 def shown(value: Any) -> str:
     """A value in a message: short, as JSON would have it."""
-    if isinstance(value, np.generic):
+    if is_there() and isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, dict):
         return "an object"

@@ -15,9 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.numpy_later import np
 
 Moment = datetime | None
 

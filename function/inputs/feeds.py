@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.numpy_later import np
 
-KINDS = {kind: np.dtype(kind) for kind in ("float64", "int64")}
+CHARACTERS = {"float64": "d", "int64": "lq"}  # of NumPy's types
 DTYPES = {"string": "O"}  # of tensors, where NumPy calls them something else
 
 
@@ -31,7 +30,9 @@ class Feed(NamedTuple):
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """Take this tensor's columns out of the table's arrays."""
-        if self.whole is not None and blocks[self.whole].dtype is KINDS.get(self.dtype):
+        if self.whole is not None and blocks[self.whole].dtype.char in CHARACTERS.get(
+            self.dtype, ""
+        ):
             return np.ascontiguousarray(blocks[self.whole])  # as most models are fed
         parts = [blocks[block][:, columns] for block, columns in self.positions]
         if self.nested:

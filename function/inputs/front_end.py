@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function import deadline
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells
+from onnxlet.function.numpy_later import np
 
 BETWEEN_CHECKS = 16  # cells, of which a build lets none hold the interpreter for 0.1 s
 Step = Callable[[Any], Any]
@@ -63,6 +63,19 @@ class StepFeed:
         """The tensor."""
         parts = [self._changed(blocks[block][:, position]) for block, position in self._at]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def cells(self, blocks: Sequence[Cells], rows: int) -> Cells:
+        """The same of few rows."""
+        parts = []
+        for block, position in self._at:
+            column = blocks[block].values[position :: blocks[block].shape[1]]
+            changed = [self._change(cell) for cell in deadline.checked(column, BETWEEN_CHECKS)]
+            # A cell becomes several numbers, or one by itself.
+            parts.append(changed if self._width > 1 else [(each,) for each in changed])
+        found = list(chain.from_iterable(chain.from_iterable(zip(*parts, strict=True))))
+        if self._dtype == "int64":
+            found = list(map(int, found))
+        return Cells(found, (rows, len(parts) * self._width), self._dtype)
 
     def _changed(self, column: Array) -> Array:
         changed = [self._change(cell) for cell in deadline.checked(column.tolist(), BETWEEN_CHECKS)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import numpy.typing as npt
 
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.numpy_later import np
 
 C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
 MIX1, MIX2 = 0x85EBCA6B, 0xC2B2AE35

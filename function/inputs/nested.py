@@ -11,10 +11,9 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column, Refused
+from onnxlet.function.numpy_later import np
 
 DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float64
 EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}

@@ -19,11 +19,10 @@ from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
+from onnxlet.function.numpy_later import np
 
 MAIN = "main"  # the function that is called with the text
 FUNCTIONS: Mapping[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -12,12 +13,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER, Array
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output, normalized
 from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
+from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
@@ -78,13 +78,13 @@ class Block:
         self.dtype = dtype  # of the array; a nullable int64 column is held as float64
         self.by_name = CellsOf(as_keys([column.name for column in columns]))
         self.by_position = CellsOf(positions, every=len(columns) == width)
-        self.nullable = np.array([column.nullable for column in columns])
-        lows, highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
-        # For each column, the least and the greatest number that is surely answered.
-        self.low, self.high = np.array(lows), np.array(highs)
+        # For each column, the least and the greatest number that is surely answered, and whether
+        # a missing one is.
+        self.bounds = [(*_bounds(column, dtype), column.nullable) for column in columns]
         # No number between these lies beyond a bound of any column.
-        self.lowest, self.highest = max(lows), min(highs)
-        largest = float(np.finfo(np.float64).max)
+        self.lowest = max(low for low, _, _ in self.bounds)
+        self.highest = min(high for _, high, _ in self.bounds)
+        largest = sys.float_info.max
         # Every finite number is surely answered.
         self.unbounded = self.lowest <= -largest and self.highest >= largest
         # Some column has bounds of its own.
@@ -96,6 +96,21 @@ class Block:
             for position, column in enumerate(columns)
             if column.categories is not None
         ]
+
+    @cached_property
+    def low(self) -> Array:
+        """For each column, the least number that is surely answered."""
+        return np.array([low for low, _, _ in self.bounds])
+
+    @cached_property
+    def high(self) -> Array:
+        """For each column, the greatest one."""
+        return np.array([high for _, high, _ in self.bounds])
+
+    @cached_property
+    def nullable(self) -> Array:
+        """For each column, whether a missing value is answered."""
+        return np.array([nullable for _, _, nullable in self.bounds])
 
 
 class Signature:
@@ -274,7 +289,7 @@ def _bounds(column: Column, dtype: str) -> tuple[float, float]:
     if column.type == "int64":
         any_number: float = LARGEST_SAFE_INTEGER if dtype == "float64" else LARGEST_INTEGER
     else:
-        any_number = float("inf") if column.infinite else float(np.finfo(np.float64).max)
+        any_number = float("inf") if column.infinite else sys.float_info.max
     low = -any_number if column.minimum is None else max(column.minimum, -any_number)
     high = any_number if column.maximum is None else min(column.maximum, any_number)
     return low, high

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import READ, Guesses, shown, validate_cells
@@ -24,19 +23,21 @@ from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
     CheckedBatch,
     Gathered,
+    few_cells,
     is_plain,
     texts,
     whole_numbers,
 )
 from onnxlet.function.messages import Tensor
+from onnxlet.function.numpy_later import np
 
 RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is
-INTEGERS = {
-    f"{kind}{bits}": np.iinfo(f"{kind.lower()}{bits}")
-    for kind in ("INT", "UINT")
-    for bits in (8, 16, 32, 64)
+BITS = (8, 16, 32, 64)
+INTEGERS = {  # the least and the greatest of each
+    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in BITS},
+    **{f"UINT{bits}": (0, 2**bits - 1) for bits in BITS},
 }
-FLOATS: Mapping[str, type[np.floating[Any]]] = {"FP16": np.float16, "FP32": np.float32}
+FLOATS = {"FP16": "float16", "FP32": "float32"}
 
 
 def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> CheckedBatch:
@@ -55,10 +56,14 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
     rows = count_rows(tensors, signature)
     if not rows:
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
+    few = _read_few(tensors, signature, rows)
+    if few is not None:
+        return CheckedBatch(rows, few)
+    tensors = {name: each._replace(array=each.as_array()) for name, each in tensors.items()}
     at_once = max(1, CELLS_AT_ONCE // len(signature.columns))
     if rows <= at_once:
         return CheckedBatch(rows, _read(tensors, signature, rows))
-    if all(tensor.array.dtype != object for tensor in tensors.values()):
+    if all(tensor.as_array().dtype != object for tensor in tensors.values()):
         arrays = _read_quickly(tensors, signature, rows)
         if arrays is not None:  # NumPy lets others go on
             return CheckedBatch(rows, arrays)
@@ -68,7 +73,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
         size = min(at_once, rows - start)
         some = {
             each.name: tensors[each.name]._replace(
-                array=tensors[each.name].array[start : start + size]
+                array=tensors[each.name].as_array()[start : start + size]
             )
             for each in signature.inputs
             if each.required
@@ -77,8 +82,8 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
     return gathered.table()
 
 
-def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> list[Array]:
-    arrays = _read_quickly(tensors, signature, rows)
+def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> Sequence[Array]:
+    arrays: Sequence[Array] | None = _read_quickly(tensors, signature, rows)
     if arrays is None:
         arrays = validate_cells(_as_rows(tensors, signature, rows), signature, {})
     return arrays
@@ -112,7 +117,7 @@ def unpacked(tensors: Mapping[str, Tensor], signature: Signature) -> Mapping[str
             "Send a JSON header, and its length as Inference-Header-Content-Length.",
         )
     [only] = signature.inputs
-    return {only.name: Tensor(_typed(raw.array, only), RAW)}
+    return {only.name: Tensor(_typed(raw.as_array(), only), RAW)}
 
 
 def _typed(content: Array, only: Input) -> Array:
@@ -195,14 +200,41 @@ def _with_images_as_text(
 
     images = {column.name for column in signature.columns if column.image}
     return {
-        name: tensor._replace(array=as_texts(tensor.array))
-        if name in images and tensor.array.dtype == object
+        name: tensor._replace(array=as_texts(tensor.as_array()))
+        if name in images and tensor.as_array().dtype == object
         else tensor
         for name, tensor in tensors.items()
     }
 
 
-# the quick reading
+# the quick readings
+
+
+def _read_few(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> LateArrays | None:
+    """The blocks of few values that came as text, or None where anything is odd."""
+    found = []
+    for block, sources in zip(signature.blocks, signature.sources, strict=True):
+        columns = list[Sequence[Any]]()
+        for name, positions in sources:
+            cells = tensors[name].array
+            if not isinstance(cells, Cells) or block.nested:
+                return None
+            width = len(cells.values) // rows
+            every = [cells.values[at::width] for at in range(width)]
+            columns += (
+                every[positions]
+                if isinstance(positions, slice)
+                else [every[at] for at in positions]
+            )
+        flat = list(chain.from_iterable(zip(*columns, strict=True)))
+        try:
+            made = few_cells(block, flat, rows)
+        except OverflowError:
+            return None
+        if made is None:
+            return None
+        found.append(made)
+    return LateArrays(found)
 
 
 def _read_quickly(
@@ -213,14 +245,14 @@ def _read_quickly(
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
         if block.nested:
-            array = nested.of_tensor(tensors[block.columns[0].name].array, block.columns[0])
+            array = nested.of_tensor(tensors[block.columns[0].name].as_array(), block.columns[0])
             if array is None:
                 return None
             arrays.append(array)
             continue
         for name, positions in sources:
             tensor = tensors[name]
-            cells = tensor.array.reshape(rows, -1)[:, positions]
+            cells = tensor.as_array().reshape(rows, -1)[:, positions]
             part = QUICK[block.type](cells, block, tensor.datatype)
             if part is None:
                 return None
@@ -260,8 +292,8 @@ def _some_missing(cells: Array, datatype: str) -> Array | None:
     if limits is None or not set(map(type, flat)) <= {int, type(None)}:
         return None
     there = [cell for cell in flat if cell is not None]
-    most = min(limits.max, 2**63 - 1)
-    if there and not (limits.min <= min(there) and max(there) <= most):
+    least, most = limits[0], min(limits[1], 2**63 - 1)
+    if there and not (least <= min(there) and max(there) <= most):
         return None
     return np.array(flat, dtype=np.float64).reshape(cells.shape)
 
@@ -273,8 +305,8 @@ def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     types = set(map(type, flat))
     if not types <= {str, type(None)}:
         return None
-    array = texts(flat, type(None) in types, block.longest)
-    return None if array is None else array.reshape(cells.shape)
+    found = texts(flat, type(None) in types, block.longest)
+    return None if found is None else np.array(found, dtype=object).reshape(cells.shape)
 
 
 QUICK: Mapping[str, Callable[[Array, Block, str], Array | None]] = {
@@ -297,7 +329,7 @@ def _as_rows(
     for each in signature.inputs:
         if not each.required:
             continue
-        array, datatype = tensors[each.name]
+        array, datatype = tensors[each.name].as_array(), tensors[each.name].datatype
         if each.nested:
             if array.dtype == object:
                 array = np.frompyfunc(lambda cell, d=datatype: declared(cell, d), 1, 1)(array)
@@ -326,7 +358,7 @@ def _declared(cell: Any, datatype: str) -> Any:
     if datatype in FLOATS:
         value = READ["float64"](cell)
         with np.errstate(over="ignore"):
-            rounded = float(FLOATS[datatype](value))
+            rounded = float(np.dtype(FLOATS[datatype]).type(value))
         if math.isinf(rounded) and not math.isinf(value):
             raise Refused(f"{shown(cell)} does not fit {datatype}")
         return rounded
@@ -338,9 +370,9 @@ def _declared(cell: Any, datatype: str) -> Any:
 
 
 def _declared_integer(cell: Any, datatype: str) -> int:
-    limits = INTEGERS[datatype]
+    least, most = INTEGERS[datatype]
     if type(cell) is not int:
         READ["int64"](cell)  # refuses a float in the column's own words
-    if not limits.min <= cell <= limits.max:
+    if not least <= cell <= most:
         raise Refused(f"{shown(cell)} does not fit {datatype}")
     return int(cell)

@@ -15,13 +15,12 @@ from itertools import chain, filterfalse, islice, repeat
 from math import nan
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function import deadline
-from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, Noted
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.murmur import murmurhash3
+from onnxlet.function.numpy_later import np
 
 Cut = Callable[[str], Iterable[str]]
 Counts = dict[int, int]  # by column; the columns that are not there are zero
@@ -58,7 +57,7 @@ class TokenFeed:
         """
         tokens = entry["tokens"]
         self.name, self.positions = str(entry["name"]), str(entry["places"])
-        self._dtype = np.dtype(str(entry["dtype"]))
+        self._dtype = str(entry["dtype"])
         self.at = at
         self._cut = analyser(tokens)
         self._binary = bool(tokens["binary"])
@@ -119,18 +118,31 @@ class TokenFeed:
         """
         block, position = self.at
         rows = self._counts(blocks[block][:, position].tolist(), first)
+        positions = self._known(rows, noted)
+        counts = np.zeros((len(rows), len(positions)), self._dtype)
+        _fill(counts, rows, {position: column for column, position in enumerate(positions)})
+        return self.tensors(counts, positions)
+
+    def _known(self, rows: Sequence[Counts], noted: Noted | None) -> list[int]:
+        """Which columns some row has, in order, once unknown tokens are noted and left out."""
         if noted is not None and self.noted:
             noted.setdefault(self.at, []).extend(map(_without_unknown, rows))
         else:
             for row in rows:
                 row.pop(UNKNOWN, None)
-        positions = sorted(set().union(*rows))
-        if len(rows) == 1:
-            counts = np.array([[rows[0][position] for position in positions]], self._dtype)
-        else:
-            counts = np.zeros((len(rows), len(positions)), self._dtype)
-            _fill(counts, rows, {position: column for column, position in enumerate(positions)})
-        return self.tensors(counts, positions)
+        return sorted(set().union(*rows))
+
+    def cells(self, blocks: Sequence[Cells], noted: Noted | None = None) -> list[Cells]:
+        """Both tensors of few rows."""
+        block, position = self.at
+        cells = blocks[block]
+        rows = self._counts(cells.values[position :: cells.shape[1]])
+        positions = self._known(rows, noted)
+        counts: list[Any] = [row.get(position, 0) for row in rows for position in positions]
+        if self._binary:
+            counts = list(map(bool, counts))
+        shape = len(rows), len(positions)
+        return [Cells(counts, shape, self._dtype), Cells(positions, shape[1:], "int64")]
 
     def tensors(self, counts: Array, positions: Sequence[int]) -> dict[str, Array]:
         """Both tensors, of counts in these columns, which are in order."""

@@ -12,9 +12,8 @@ from functools import partial
 from operator import methodcaller
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.numpy_later import np
 
 Change = Callable[[str], Any]
 

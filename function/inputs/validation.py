@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, starmap
-from math import isfinite
+from itertools import chain, cycle, starmap
+from math import isfinite, nan
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function import deadline
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
+from onnxlet.function.numpy_later import np
 
 
 def whole_numbers(cells: Array, dtype: str) -> tuple[Array, Array]:
@@ -63,7 +62,7 @@ EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "bool": frozenset({bool}),
     "string": frozenset({str, type(None)}),
 }
-FEW_CELLS = 500  # looking at all of so few is as fast as choosing some of them
+FEW_CELLS = 500  # so few are checked as fast in lists, and need no NumPy
 # Cells that are read together: other requests get their turn between two parts of a batch, and the
 # Python objects of only one part are in memory at a time.
 CELLS_AT_ONCE = 50_000
@@ -77,7 +76,7 @@ class CheckedBatch(NamedTuple):
 
     rows: int  # how many instances there are
     # For each block of the signature, an array of shape (rows, the block's columns).
-    arrays: list[Array]
+    arrays: Sequence[Array]
 
 
 class LeftOut:
@@ -133,16 +132,20 @@ def validate_rows(
     return gathered.table()
 
 
-def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> list[Array]:
-    arrays = None if faults else _read_quickly(rows, signature)
+def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> Sequence[Array]:
+    arrays: Sequence[Array] | None = None
+    if not faults:
+        few = len(rows) * len(signature.columns) <= FEW_CELLS and not signature.nested
+        arrays = (_read_few if few else _read_quickly)(rows, signature)
     return validate_cells(rows, signature, faults) if arrays is None else arrays
 
 
 def good_rows(
     rows: Sequence[Any], signature: Signature, faults: Faults
-) -> tuple[list[Array], list[int], list[Problem]]:
+) -> tuple[Sequence[Array], list[int], list[Problem]]:
     """The arrays of the rows that are right, which these are, and what is wrong with the others."""
-    left_out, arrays = LeftOut(range(len(rows))), list[Array]()
+    left_out = LeftOut(range(len(rows)))
+    arrays: Sequence[Array] = []
     while left_out.kept:
         try:
             arrays = _read(rows, signature, faults)
@@ -193,7 +196,7 @@ class Gathered:
             return
         self.take(len(rows), lambda: _read(rows, signature, faults))
 
-    def take(self, size: int, read: Callable[[], list[Array]]) -> None:
+    def take(self, size: int, read: Callable[[], Sequence[Array]]) -> None:
         """Add the next rows as `read` returns them; none are left out."""
         deadline.check()
         try:
@@ -223,14 +226,85 @@ class Gathered:
         return CheckedBatch(self._filled, [array[: self._filled] for array in self._arrays])
 
 
-def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
-    """The arrays, or None where anything is odd."""
+def _are_by_name(rows: Sequence[Any], signature: Signature) -> bool | None:
+    """Whether all rows are objects by column name; or all lists; None where anything is odd."""
     form = set(map(type, rows))
     if form == {list} and set(map(len, rows)) == {len(signature.columns)}:
-        by_name = False
-    elif form == {dict} and _known_names_alone(rows, signature):
-        by_name = True
-    else:
+        return False
+    return True if form == {dict} and _known_names_alone(rows, signature) else None
+
+
+def _read_few(rows: Sequence[Any], signature: Signature) -> LateArrays | None:
+    """The blocks, or None where anything is odd."""
+    if (by_name := _are_by_name(rows, signature)) is None:
+        return None
+    found = []
+    for block in signature.blocks:
+        cells_of = block.by_name if by_name else block.by_position
+        try:
+            flat = list(chain.from_iterable(cells_of.of(rows)))
+            cells = few_cells(block, flat, len(rows))
+        except (KeyError, OverflowError):
+            return None
+        if cells is None:
+            return None
+        found.append(cells)
+    return LateArrays(found)
+
+
+def few_cells(block: Block, flat: list[Any], rows: int) -> Cells | None:
+    """A block of cells that came row by row; None where one is not exactly of its type, or odd.
+
+    Raises OverflowError for a whole number that is no float64.
+    """
+    types = set(map(type, flat))
+    if not types <= EXACT_TYPES[block.type]:
+        return None
+    values: list[Any] | None = flat
+    if block.dtype == "string":
+        values = texts(flat, type(None) in types, block.longest)
+    elif block.dtype == "float64":
+        if types != {float}:
+            values = [nan if cell is None else float(cell) for cell in flat]
+    elif type(None) in types:
+        return None
+    elif block.dtype == "int64":
+        values = list(map(int, flat)) if bool in types else flat
+    if values is None or not _are_plain(block, values):
+        return None
+    return Cells(values, (rows, len(block.columns)), block.dtype)
+
+
+def _are_plain(block: Block, values: list[Any]) -> bool:
+    """The same as `is_plain`, of cells that came row by row."""
+    width = len(block.columns)
+    if not all(known.issuperset(values[at::width]) for at, known in block.closed):
+        return False
+    if block.dtype == "string":
+        if not all(_are_dates(values[at::width], column) for at, column in block.dated):
+            return False
+        return MISSING_TEXT not in values or all(
+            nullable or value != MISSING_TEXT
+            for value, (_, _, nullable) in zip(values, cycle(block.bounds), strict=False)
+        )
+    if block.dtype == "bool":
+        return True
+    # Between all bounds, most often. A sum is finite only if each number is; of numbers that are
+    # not, `min` may be any.
+    finite = block.dtype == "int64" or isfinite(sum(values))
+    if finite and (
+        block.unbounded or (min(values) >= block.lowest and max(values) <= block.highest)
+    ):
+        return True
+    return all(
+        low <= value <= high or (nullable and value != value)  # NaN, which is missing
+        for value, (low, high, nullable) in zip(values, cycle(block.bounds), strict=False)
+    )
+
+
+def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
+    """The arrays, or None where anything is odd."""
+    if (by_name := _are_by_name(rows, signature)) is None:
         return None
     arrays = []
     for block in signature.blocks:
@@ -273,7 +347,8 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     if not types <= EXACT_TYPES[block.type]:
         return None
     if block.dtype == "string":
-        return texts(flat, type(None) in types, block.longest)
+        found = texts(flat, type(None) in types, block.longest)
+        return None if found is None else np.array(found, dtype=object)
     return np.array(flat, dtype=block.dtype)
 
 
@@ -287,8 +362,8 @@ def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
     return bool in set(map(type, chain.from_iterable(cells.of(rows))))
 
 
-def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
-    """Strings and None as a flat object array; None where a string may have to be refused."""
+def texts(cells: list[Any], some_missing: bool, longest: int) -> list[Any] | None:
+    """Strings, and what stands for a missing one; None where one may have to be refused."""
     if MISSING_TEXT in cells:
         return None
     if some_missing:
@@ -296,7 +371,7 @@ def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
     together = "".join(cells)
     if len(together) > longest and max(map(len, cells)) > longest:
         return None
-    return np.array(cells, dtype=object) if encodes(together) else None
+    return cells if encodes(together) else None
 
 
 def is_plain(block: Block, array: Array) -> bool:
@@ -308,28 +383,19 @@ def is_plain(block: Block, array: Array) -> bool:
     ):
         return False
     if block.dtype == "string":
-        if not all(_are_dates(array[:, position], c) for position, c in block.dated):
+        if not all(_are_dates(array[:, at].tolist(), column) for at, column in block.dated):
             return False
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
     if block.dtype == "int64" and block.bounded:
         return bool(((array >= block.low) & (array <= block.high)).all())
     if block.dtype != "float64":
         return True
-    # Between all bounds, most often; a missing number makes either comparison false.
-    if len(array) == 1:
-        row = array[0].tolist()
-        # A sum is finite only if each number is; of numbers that are not, `min` may be any.
-        if isfinite(sum(row)) and (
-            block.unbounded or (min(row) >= block.lowest and max(row) <= block.highest)
-        ):
-            return True
-    # As Python's: a float32's comparison would round the bound.
-    elif array.size and (
-        float(array.min()) >= block.lowest and float(array.max()) <= block.highest
-    ):
+    # Between all bounds, most often; a missing number makes either comparison false. As Python's: a
+    # float32's comparison would round the bound.
+    if array.size and (float(array.min()) >= block.lowest and float(array.max()) <= block.highest):
         return True
     return not outside(array, block.low, block.high, block.nullable).any()
 
 
-def _are_dates(cells: Array, column: Column) -> bool:
-    return all(map(column.takes, set(cells.tolist()) - {MISSING_TEXT}))
+def _are_dates(cells: list[str], column: Column) -> bool:
+    return all(map(column.takes, set(cells) - {MISSING_TEXT}))

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
 
-import numpy as np
-
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
+from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime.interface import (
     FAIL,
     INVALID_ARGUMENT,
@@ -53,7 +52,7 @@ def run_checked(
     rows = max(map(len, feeds.values()))
     cause: Exception | None = None
     try:
-        arrays = deadline.run(session, outputs, feeds)
+        arrays = deadline.run(lambda ending: session.run(outputs, feeds, ending))
         if all(_fits(*pair, rows, shapes) for pair in zip(outputs, arrays, strict=True)):
             return arrays
     except RuntimeFault as error:

@@ -9,17 +9,17 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from onnxlet.function import deadline, json_text
-from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.arrays import MISSING_TEXT, Array, LateArrays, Noted
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
+from onnxlet.function.models.few_rows import FewRows, few_rows_of, refuse_raising
 from onnxlet.function.models.imported_graphs import run_by_size, run_checked
+from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime import sessions
 from onnxlet.function.runtime.sessions import new_session
 
@@ -35,10 +35,6 @@ IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
-RAISING = (
-    "scikit-learn raises for these values: inside the model a text is no number or no "
-    "known category, or a number becomes infinite, missing or larger than its type holds"
-)
 
 
 class Model:
@@ -99,6 +95,7 @@ class Model:
         """The same model as it answers another number of nearest."""
         self.open()
         model = copy(self)
+        model.__dict__.pop("_few", None)
         model._given = {"k": np.array([k], np.int64)}
         model.signature = self.signature.with_outputs(
             [output._replace(shape=(-1, k)) for output in self.signature.outputs]
@@ -126,6 +123,13 @@ class Model:
                 self.__dict__["_session"] = self._open()
             return self.__dict__["_session"]
 
+    @cached_property
+    def _few(self) -> FewRows | None:
+        """What answers few rows; None where only arrays do."""
+        if self._given or self._back_end or self.manifest["task"] == IMPORTED:
+            return None
+        return few_rows_of(self._session, self.signature, self._names, self._watched)
+
     @property
     def has_report(self) -> bool:
         """Whether a report lies beside it, with its hash."""
@@ -148,7 +152,7 @@ class Model:
         only: str | None = None,
         counted: Mapping[str, Mapping[str, Array]] | None = None,
         noted: Noted | None = None,
-    ) -> dict[str, Array]:
+    ) -> Mapping[str, Array]:
         """Predict a checked batch; safe from several threads at once.
 
         `only` is the one output that is wanted; `counted` has both tensors of token feeds, by the
@@ -159,6 +163,15 @@ class Model:
         or texts that are no images.
         """
         step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
+        if (
+            isinstance(table.arrays, LateArrays)
+            and (step is None or table.rows <= step)
+            and only is None
+            and self._few is not None
+        ):
+            answered = self._few.answer(table.arrays.cells, table.rows, noted)
+            if answered is not None:
+                return answered
         if counted and len(counted) == len(self.signature.token_feeds):
             step = self.signature.counted_at_once
         if only is not None:
@@ -186,8 +199,8 @@ class Model:
             if problems:
                 raise InvalidRows(problems)
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
-        if self._watched and (found := np.flatnonzero(arrays.pop()).tolist()):
-            raise InvalidRows([Problem(row, None, RAISING) for row in found])
+        if self._watched:
+            refuse_raising(arrays.pop().ravel().tolist())
         return self._declared(arrays, outputs, table)
 
     def _declared(
@@ -232,7 +245,7 @@ class Model:
             feeds |= gathered(self.signature.image_feeds, blocks, first, noted)
         if self.manifest["task"] == IMPORTED:
             return run_checked(self._session, names, feeds, first, self._shapes)
-        return deadline.run(self._session, names, feeds)
+        return deadline.run(lambda ending: self._session.run(names, feeds, ending))
 
 
 def _part(
@@ -318,9 +331,6 @@ def _graph(
     return graph
 
 
-NUMPY_TYPES = {"string": np.dtype("O"), **{each: np.dtype(each) for each in ("int64", "float64")}}
-
-
 def as_declared(array: Array, output: Output) -> Array:
     """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
 
@@ -335,5 +345,4 @@ def as_declared(array: Array, output: Output) -> Array:
         shaped[gaps] = None
     if output.type == "float64" and shaped.dtype.char == "f":  # float32
         return shaped  # a float64 would be written with digits that nobody computed
-    declared = NUMPY_TYPES.get(output.type) or np.dtype(output.type)
-    return shaped if shaped.dtype is declared else shaped.astype(declared, copy=False)
+    return shaped.astype(object if output.type == "string" else output.type, copy=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
+from onnxlet.function.numpy_later import np
 
 Found = dict[str, Any]  # an unusual row, as answers have it
 WHOLE, COLUMNS = "row", 200  # what is counted of a row as a whole; columns that are counted

@@ -1,57 +1,90 @@
-"""Runs of few rows, by tensors that were made before: a run writes into them, and reads from them.
+"""Tensors for runs of few values, which are kept: a run writes into them, and reads from them.
 
-Making and freeing tensors takes longer than a small model's run. So the tensors of one shape are
-kept, with room for what the model answers, whose shape an earlier run has shown.
+Making and freeing tensors takes longer than a small model's run. So those of one shape are kept,
+at last with room for what the model answers, whose shape earlier runs have shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from ctypes import addressof, byref, c_char, c_void_p
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ctypes import addressof, c_char, c_void_p
+from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells
+from onnxlet.function.numpy_later import np
+from onnxlet.function.runtime.interface import INVALID_ARGUMENT
 from onnxlet.function.runtime.library import Library
-from onnxlet.function.runtime.tensors import DTYPES, STRING, code_of, fill, shape_of, texts_in
+from onnxlet.function.runtime.tensors import (
+    STRING,
+    TYPES,
+    Raw,
+    cells_of,
+    code_of,
+    fill,
+    over,
+    raw_of,
+    read_all,
+    release_all,
+    texts_of,
+    texts_of_shape,
+)
 
 FEW_CELLS = 5_000  # of all tensors that a run is fed with
 MOST_SHAPES = 32  # that are kept for a session: clients choose how many rows they send
 MOST_AT_ONCE = 8  # threads that run one shape of one session
+Answer = TypeVar("Answer")
+Form = tuple[int, tuple[int, ...]]  # the code of a tensor's type, and its shape
 
 
 class Slot:
     """One tensor, and the memory that it is in."""
 
     def __init__(self, library: Library, code: int, shape: tuple[int, ...]) -> None:
-        self._library, self._code, self._shape = library, code, shape
-        made, sizes = c_void_p(), shape_of(shape)
+        self._library, self.code, self.shape = library, code, shape
         if code == STRING:
-            create = library.call["CreateTensorAsOrtValue"]
-            create(library.allocator, sizes, len(shape), code, byref(made))
-        else:
-            dtype = DTYPES[code]
-            size = prod(shape) * dtype.itemsize
-            memory: Any = (c_char * size)()
-            library.call["CreateTensorWithDataAsOrtValue"](
-                library.memory, addressof(memory), size, sizes, len(shape), code, byref(made)
-            )
-            self._array: Array = np.frombuffer(memory, dtype).reshape(shape)
-        self.address = made.value or 0
+            self.address = texts_of_shape(library, shape)
+            return
+        self._values = struct.Struct(f"{prod(shape)}{TYPES[code].characters[0]}")
+        self._memory: Any = (c_char * self._values.size)()
+        at = addressof(self._memory)
+        self.address = over(library, at, self._values.size, shape, code)
 
-    def write(self, array: Array) -> None:
-        """Have the tensor hold an array's values."""
-        if self._code == STRING:
-            fill(self._library, self.address, array.ravel().tolist())
-        else:
-            self._array[...] = array
+    @cached_property  # where NumPy is there
+    def _array(self) -> Array:
+        return np.frombuffer(self._memory, TYPES[self.code].name).reshape(self.shape)
 
-    def read(self) -> Array:
+    def write(self, values: Array | Cells) -> None:
+        """Have the tensor hold these, which are of its type and shape."""
+        if isinstance(values, Cells):
+            if self.code == STRING:
+                fill(self._library, self.address, values.values)
+            else:
+                self._values.pack_into(self._memory, 0, *values.values)
+        elif self.code == STRING:
+            fill(self._library, self.address, values.ravel().tolist())
+        else:
+            self._array[...] = values
+
+    def raw(self) -> Raw:
         """A copy of what it holds."""
-        if self._code == STRING:
-            return texts_in(self._library, self.address, self._shape)
+        if self.code == STRING:
+            return raw_of(self._library, self.address, self.code, self.shape)
+        return bytes(self._memory.raw)
+
+    def cells(self) -> Cells:
+        """The same as Python's values."""
+        name = TYPES[self.code].name
+        if self.code == STRING:
+            return Cells(self.raw(), self.shape, name)
+        return Cells(self._values.unpack_from(self._memory), self.shape, name)
+
+    def array(self) -> Array:
+        """The same as an array of its own."""
+        if self.code == STRING:
+            return self.cells().array()
         return self._array.copy()
 
     def __del__(self) -> None:
@@ -62,60 +95,116 @@ class Slot:
 class Prepared:
     """Tensors for runs of one shape; of one thread at a time."""
 
-    def __init__(self, library: Library, given: Sequence[Array], wanted: Sequence[Array]) -> None:
-        """Make tensors of the types and shapes of arrays: of feeds, and of what was answered."""
-        self._given = [Slot(library, code_of(each), each.shape) for each in given]
-        self._wanted = [Slot(library, code_of(each), each.shape) for each in wanted]
-        self.tensors = (c_void_p * len(given))(*[slot.address for slot in self._given])
-        self.results = (c_void_p * len(wanted))(*[slot.address for slot in self._wanted])
+    def __init__(self, library: Library, given: Iterable[Form]) -> None:
+        self._library = library
+        self._given = [Slot(library, *form) for form in given]
+        self.tensors = _addresses(self._given)
+        self.is_known = False  # a run has shown what is answered
+        self.may_keep = True  # it has always the same shape, as far as was seen
+        self.answers: list[Slot] = []  # with room for it; empty where there is none
+        self.results: Any = None
 
-    def write(self, arrays: Iterable[Array]) -> None:
+    def write(self, values: Iterable[Array | Cells]) -> None:
         """What the next run is fed with."""
-        for slot, array in zip(self._given, arrays, strict=True):
-            slot.write(array)
+        for slot, each in zip(self._given, values, strict=True):
+            slot.write(each)
 
-    def read(self) -> list[Array]:
-        """What the last run answered."""
-        return [slot.read() for slot in self._wanted]
-
-
-def key_of(wanted: tuple[str, ...], feeds: Mapping[str, Array]) -> Hashable:
-    """What a run's tensors are kept by; None where it has more than a few values, or none."""
-    sizes = [array.size for array in feeds.values()]
-    if sum(sizes) > FEW_CELLS or not all(sizes):
-        return None
-    return wanted, *[(name, each.dtype.char, each.shape) for name, each in feeds.items()]
+    def make_room(self, wanted: Iterable[Form]) -> None:
+        """Have the next run write its answers into tensors that are there."""
+        self.answers = [Slot(self._library, *form) for form in wanted]
+        self.results = _addresses(self.answers)
 
 
-class Pools:
-    """The tensors that a session keeps, by what they are for; safe from several threads."""
+def _addresses(slots: Sequence[Slot]) -> Any:
+    return (c_void_p * len(slots))(*[slot.address for slot in slots])
 
-    def __init__(self) -> None:
-        self._by_key: dict[Hashable, list[Prepared] | None] = {}
 
-    def take(self, key: Hashable) -> Prepared | None:
-        """Tensors that nobody uses now, to be given back; None where there are none."""
-        pool = self._by_key.get(key)
+class Key(NamedTuple):
+    """What runs have in common."""
+
+    wanted: tuple[str, ...]  # the names of the outputs
+    given: tuple[str, ...]  # of what the graph is fed with
+    forms: tuple[Form, ...]  # of these
+
+
+def key_of(wanted: tuple[str, ...], feeds: Mapping[str, Array | Cells]) -> Key | None:
+    """What runs have in common; None where there are more than a few values, or none."""
+    forms = tuple([(code_of(each), each.shape) for each in feeds.values()])
+    sizes = [prod(shape) for _, shape in forms]
+    return Key(wanted, tuple(feeds), forms) if sum(sizes) <= FEW_CELLS and all(sizes) else None
+
+
+class Runs:
+    """Runs of one session, in tensors of one shape; safe from several threads."""
+
+    def __init__(self, library: Library, session: int, codes: Mapping[str, int], key: Key) -> None:
+        self._library, self._session, self._forms = library, session, key.forms
+        self._codes = [codes.get(name, 0) for name in key.wanted]
+        # As C has them.
+        self._given, self._wanted = texts_of(key.given), texts_of(key.wanted)
+        self._idle: list[Prepared] = []  # that nobody uses now
+
+    def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:
+        """What the graph answers to these, without NumPy."""
+        return self.answer(cells, Slot.cells, cells_of, ending)
+
+    def answer(
+        self,
+        values: Iterable[Array | Cells],
+        copy: Callable[[Slot], Answer],
+        read: Callable[[Raw, int, tuple[int, ...]], Answer],
+        ending: Any = None,
+    ) -> list[Answer]:
+        """What the graph answers to these, as one of two functions makes of a tensor.
+
+        Raises RuntimeFault where the graph raises; or another thread has asked for the end.
+        """
         try:
-            return pool.pop() if pool else None
-        except IndexError:  # another thread was faster
-            return None
+            prepared = self._idle.pop()
+        except IndexError:  # in use by other threads
+            prepared = Prepared(self._library, self._forms)
+        try:
+            prepared.write(values)
+            if prepared.answers:
+                status = self._run(prepared, prepared.results, ending)
+                if not status:
+                    return list(map(copy, prepared.answers))
+                fault = self._library.fault(status)
+                if fault.code != INVALID_ARGUMENT:
+                    raise fault  # else a value is at fault, or an answer has another shape now
+            return [read(*each) for each in self._first(prepared, ending)]
+        finally:
+            if len(self._idle) < MOST_AT_ONCE:
+                self._idle.append(prepared)
 
-    def give(self, key: Hashable, prepared: Prepared) -> None:
-        """Keep tensors for the next run."""
-        pool = self._by_key.get(key)
-        if pool is not None and len(pool) < MOST_AT_ONCE:
-            pool.append(prepared)
+    def _run(self, prepared: Prepared, results: Any, ending: Any) -> Any:
+        """The status, to be looked at."""
+        return self._library.run(
+            self._session, ending and ending.address, self._given, prepared.tensors,
+            len(self._forms), self._wanted, len(self._codes), results,
+        )  # fmt: skip
 
-    def wants(self, key: Hashable) -> bool:
-        """Whether to make tensors for a run that had none: not the first time that it comes."""
-        if key in self._by_key:
-            return self._by_key[key] is not None
-        if len(self._by_key) >= MOST_SHAPES:
-            self._by_key.clear()
-        self._by_key[key] = []
-        return False
+    def _first(self, prepared: Prepared, ending: Any) -> list[tuple[Raw, int, tuple[int, ...]]]:
+        """Run without room for the answers, which is made the second time.
 
-    def spoil(self, key: Hashable) -> None:
-        """Make none again: what is answered has another shape from run to run."""
-        self._by_key[key] = None
+        It stays only if a run that writes there answers the same: what a graph only passes on is
+        not always written to it.
+        """
+        results = (c_void_p * len(self._codes))()
+        try:
+            if status := self._run(prepared, results, ending):
+                raise self._library.fault(status)
+            found = read_all(self._library, results, self._codes)
+        finally:
+            release_all(self._library, results)
+        if prepared.answers:  # whose shape is not always the same
+            prepared.answers, prepared.may_keep = [], False
+        elif prepared.is_known and prepared.may_keep:
+            prepared.make_room([(code, shape) for _, code, shape in found])
+            if status := self._run(prepared, prepared.results, None):
+                self._library.fault(status)
+            pairs = zip(prepared.answers, found, strict=True)
+            if status or any(slot.raw() != raw for slot, (raw, _, _) in pairs):
+                prepared.answers, prepared.may_keep = [], False
+        prepared.is_known = True
+        return found

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ctypes import c_char_p, c_size_t, c_void_p
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.runtime.interface import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library, library
-from onnxlet.function.runtime.prepared import Pools, Prepared, key_of
-from onnxlet.function.runtime.tensors import TYPES, array_of, tensor_of, texts_of
+from onnxlet.function.runtime.prepared import MOST_SHAPES, Key, Runs, Slot, key_of
+from onnxlet.function.runtime.tensors import (
+    TYPES,
+    array_of,
+    read_all,
+    release_all,
+    tensor_of,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -68,8 +75,7 @@ class Session:
         self.inputs = _named(_codes(self._library, address, "Input"))
         self._codes = _codes(self._library, address, "Output")
         self.outputs = _named(self._codes)
-        self._asked: dict[tuple[str, ...], Any] = {}
-        self._pools = Pools()
+        self._runs: dict[Key, Runs] = {}
 
     def run(
         self,
@@ -87,88 +93,37 @@ class Session:
             given = f"Required inputs ({missing}) are missing from input feed ({list(feeds)})."
             raise RuntimeFault(INVALID_ARGUMENT, given)
         wanted = tuple(self.outputs if outputs is None else outputs)
-        key = key_of(wanted, feeds)
-        if key is None:
-            return self._run_anew(wanted, feeds, ending)
-        if prepared := self._pools.take(key):
-            answered = self._run_prepared(prepared, wanted, feeds, ending)
-            self._pools.give(key, prepared)
-            if answered is not None:
-                return answered
-        arrays = self._run_anew(wanted, feeds, ending)
-        if prepared:  # what it answers now has another shape
-            self._pools.spoil(key)
-        elif self._pools.wants(key):
-            self._prepare(key, wanted, feeds, arrays)
-        return arrays
-
-    def _run_anew(
-        self, wanted: tuple[str, ...], feeds: Mapping[str, Array], ending: Any
-    ) -> list[Array]:
-        """Run in tensors that are made for this run only."""
+        if key := key_of(wanted, feeds):
+            return self.runs(key).answer(feeds.values(), Slot.array, array_of, ending)
         library, held = self._library, list[object]()
         tensors, results = (c_void_p * len(feeds))(), (c_void_p * len(wanted))()
         try:
             for index, array in enumerate(feeds.values()):
                 tensors[index], needed = tensor_of(library, array)
                 held.append(needed)
-            if status := self._run(wanted, feeds, tensors, results, ending):
+            status = library.run(
+                self._address, ending and ending.address, texts_of(tuple(feeds)), tensors,
+                len(feeds), texts_of(wanted), len(wanted), results,
+            )  # fmt: skip
+            if status:
                 raise library.fault(status)
-            pairs = zip(wanted, results, strict=True)
-            return [array_of(library, result or 0, self._codes[name]) for name, result in pairs]
+            codes = [self._codes[name] for name in wanted]
+            return [array_of(*each) for each in read_all(library, results, codes)]
         finally:
-            for each in (*tensors, *results):
-                if each:
-                    library.release_value(each)
+            release_all(library, (*tensors, *results))
 
-    def _run(
-        self, wanted: tuple[str, ...], feeds: Iterable[str], tensors: Any, results: Any, ending: Any
-    ) -> Any:
-        """The status of a run, to be looked at."""
-        givens, names = self._names(tuple(feeds)), self._names(wanted)
-        return self._library.run(
-            self._address, ending and ending.address,
-            givens, tensors, len(tensors), names, len(results), results,
-        )  # fmt: skip
+    def runs_of(self, outputs: tuple[str, ...], feeds: Mapping[str, Cells]) -> Runs | None:
+        """Runs of few values such as these; None where they are more, or none."""
+        key = key_of(outputs, feeds)
+        return None if key is None else self.runs(key)
 
-    def _run_prepared(
-        self, prepared: Prepared, wanted: tuple[str, ...], feeds: Mapping[str, Array], ending: Any
-    ) -> list[Array] | None:
-        """Run in tensors that are there; None where a feed does not fit, or an answer."""
-        prepared.write(feeds.values())
-        status = self._run(wanted, feeds, prepared.tensors, prepared.results, ending)
-        if not status:
-            return prepared.read()
-        fault = self._library.fault(status)
-        if fault.code != INVALID_ARGUMENT:
-            raise fault
-        return None
-
-    def _prepare(
-        self,
-        key: Hashable,
-        wanted: tuple[str, ...],
-        feeds: Mapping[str, Array],
-        arrays: list[Array],
-    ) -> None:
-        """Keep tensors for the next run like this one, if a run in them answers the same.
-
-        What a graph only passes on is not always written to where there is room for it.
-        """
-        prepared = Prepared(self._library, list(feeds.values()), arrays)
-        again = self._run_prepared(prepared, wanted, feeds, None)
-        if again is not None and all(map(_are_same, arrays, again)):
-            self._pools.give(key, prepared)
-        else:
-            self._pools.spoil(key)
-
-    def _names(self, names: tuple[str, ...]) -> Any:
-        """Names as C has them; a model is asked by few."""
-        found = self._asked.get(names)
+    def runs(self, key: Key) -> Runs:
+        """Runs of few values that have this in common."""
+        found = self._runs.get(key)
         if found is None:
-            if len(self._asked) >= MOST_NAMES:
-                self._asked.clear()
-            found = self._asked[names] = texts_of(names)
+            if len(self._runs) >= MOST_SHAPES:
+                self._runs.clear()
+            found = self._runs[key] = Runs(self._library, self._address, self._codes, key)
         return found
 
     def __del__(self) -> None:
@@ -179,16 +134,6 @@ class Session:
 def version() -> str:
     """Of ONNX Runtime."""
     return library().version
-
-
-MOST_NAMES = 100  # sets of names that a session remembers
-
-
-def _are_same(one: Array, other: Array) -> bool:
-    """Whether two arrays have the same bits, or texts."""
-    if one.dtype.kind == "O":
-        return bool(one.tolist() == other.tolist())
-    return one.tobytes() == other.tobytes()
 
 
 def _set(library: Library, options: int, threads: int, arrays: Mapping[str, mmap]) -> None:
@@ -203,7 +148,7 @@ def _set(library: Library, options: int, threads: int, arrays: Mapping[str, mmap
     addresses = (c_void_p * len(views))(*map(_address_of, views))
     sizes = (c_size_t * len(views))(*[view.nbytes for view in views])
     library.call["AddExternalInitializersFromFilesInMemory"](
-        options, texts_of(list(arrays)), addresses, sizes, len(views)
+        options, texts_of(tuple(arrays)), addresses, sizes, len(views)
     )
 
 
@@ -223,7 +168,7 @@ def _address_of(view: memoryview) -> int:
 
 
 def _named(codes: Mapping[str, int]) -> dict[str, str]:
-    return {name: TYPES.get(code, "") for name, code in codes.items()}
+    return {name: TYPES[code].name if code in TYPES else "" for name, code in codes.items()}
 
 
 def _codes(library: Library, session: int, kind: str) -> dict[str, int]:

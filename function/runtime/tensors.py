@@ -1,33 +1,56 @@
-"""Arrays as ONNX Runtime's tensors, and its tensors as arrays.
+"""Arrays and cells as ONNX Runtime's tensors, and its tensors as these.
 
-Numbers are read where they are; results are copied out of the memory that ONNX Runtime frees.
+Arrays of numbers are read where they are; results are copied out of the memory that ONNX Runtime
+frees.
 """
 
 from __future__ import annotations
 
 import ctypes
+import struct
 from array import array as packed
 from collections.abc import Iterable, Sequence
 from ctypes import addressof, byref, c_char, c_char_p, c_int64, c_size_t, c_void_p, string_at
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells
+from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime.interface import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library
 
-# Names of types, as NumPy has them, by the code of `ONNXTensorElementDataType`.
-TYPES = {
-    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
-    8: "string", 9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
-}  # fmt: skip
+
+class Type(NamedTuple):
+    """A type that tensors have."""
+
+    name: str  # as NumPy has it, `string` of texts
+    characters: str  # of NumPy's types that are held so; the first is also `struct`'s
+
+
 STRING = 8
-DTYPES = {code: np.dtype(name) for code, name in TYPES.items() if code != STRING}
-CODES = {dtype: code for code, dtype in DTYPES.items()}
-SHAPES = 1_000  # that are remembered, as C has them
+# By the code of `ONNXTensorElementDataType`.
+TYPES = {
+    1: Type("float32", "f"), 2: Type("uint8", "B"), 3: Type("int8", "b"), 4: Type("uint16", "H"),
+    5: Type("int16", "h"), 6: Type("int32", "i"), 7: Type("int64", "ql"), 8: Type("string", "OU"),
+    9: Type("bool", "?"), 10: Type("float16", "e"), 11: Type("float64", "d"),
+    12: Type("uint32", "I"), 13: Type("uint64", "QL"),
+}  # fmt: skip
+BY_NAME = {known.name: code for code, known in TYPES.items()}
+BY_CHARACTER = {each: code for code, known in TYPES.items() for each in known.characters}
+SHAPES = 1_000  # and lists of names, that are remembered as C has them
+Raw = bytes | list[str]  # what a tensor holds: numbers as they are in memory, or texts
+
+
+def code_of(values: Array | Cells) -> int:
+    """The code of the type of a tensor of these; RuntimeFault where there is none."""
+    if isinstance(values, Cells):
+        return BY_NAME[values.dtype]
+    code = BY_CHARACTER.get(values.dtype.char)
+    if code is None or not values.dtype.isnative:
+        raise RuntimeFault(INVALID_ARGUMENT, f"expected numbers or texts, got {values.dtype}")
+    return code
 
 
 def tensor_of(library: Library, array: Array) -> tuple[int, object]:
@@ -36,33 +59,37 @@ def tensor_of(library: Library, array: Array) -> tuple[int, object]:
     Texts are in an array of objects, or of NumPy's `U`. Raises RuntimeFault for a type that no
     tensor has; AttributeError where an object is no text; UnicodeEncodeError where it has no UTF-8.
     """
-    made, shape = c_void_p(), shape_of(array.shape)
     code = code_of(array)
-    if code != STRING:
-        if not array.flags.c_contiguous:
-            array = array.copy()
-        status = library.create_tensor(
-            library.memory, address(array), array.nbytes, shape, len(shape), code, byref(made)
-        )
-        if status:
-            raise library.fault(status)
-        return made.value or 0, array
+    if code == STRING:
+        tensor = texts_of_shape(library, array.shape)
+        try:
+            fill(library, tensor, array.ravel().tolist())
+        except BaseException:
+            library.release_value(tensor)
+            raise
+        return tensor, None
+    if not array.flags.c_contiguous:
+        array = array.copy()
+    return over(library, address(array), array.nbytes, array.shape, code), array
+
+
+def over(library: Library, at: int, size: int, shape: tuple[int, ...], code: int) -> int:
+    """A tensor of numbers that are in memory already, in so many bytes."""
+    made = c_void_p()
+    sizes = shape_of(shape)
+    if status := library.create_tensor(
+        library.memory, at, size, sizes, len(shape), code, byref(made)
+    ):
+        raise library.fault(status)
+    return made.value or 0
+
+
+def texts_of_shape(library: Library, shape: tuple[int, ...]) -> int:
+    """A tensor of empty texts."""
+    made = c_void_p()
     create = library.call["CreateTensorAsOrtValue"]
-    create(library.allocator, shape, len(shape), STRING, byref(made))
-    try:
-        fill(library, made.value or 0, array.ravel().tolist())
-    except BaseException:
-        library.release_value(made.value)
-        raise
-    return made.value or 0, None
-
-
-def code_of(array: Array) -> int:
-    """The code of the type of a tensor of an array; RuntimeFault where there is none."""
-    code = CODES.get(array.dtype)
-    if code is None and array.dtype.kind not in "OU":
-        raise RuntimeFault(INVALID_ARGUMENT, f"expected numbers or texts, got {array.dtype}")
-    return code or STRING
+    create(library.allocator, shape_of(shape), len(shape), STRING, byref(made))
+    return made.value or 0
 
 
 @lru_cache(SHAPES)
@@ -131,29 +158,39 @@ def _fill_anew(library: Library, tensor: int, texts: Sequence[bytes]) -> None:
         ctypes.memmove(room.value or 0, text, len(text))
 
 
-def array_of(library: Library, tensor: int, code: int) -> Array:
-    """A tensor's values, by the code of its type: numbers, or texts in an array of objects.
-
-    Raises RuntimeFault for a type that NumPy has none for, or what is no tensor.
-    """
-    dtype = DTYPES.get(code)
-    if dtype is None and code != STRING:
-        raise RuntimeFault(INVALID_ARGUMENT, f"expected a tensor of numbers or texts, got {code}")
-    shape = _shape_in(library, tensor)
-    if dtype is None:
-        return texts_in(library, tensor, shape)
+def raw_of(library: Library, tensor: int, code: int, shape: tuple[int, ...]) -> Raw:
+    """What a tensor of this type and shape holds."""
+    count = prod(shape)
+    if code == STRING:
+        return _texts(library, tensor, count)
     found = c_void_p()
     if status := library.get_data(tensor, byref(found)):
         raise library.fault(status)
-    size = dtype.itemsize
-    for each in shape:
-        size *= each
-    if not size:
-        return np.empty(shape, dtype)
-    return np.ndarray(shape, dtype, bytearray(string_at(found.value or 0, size)))
+    size = count * struct.calcsize(TYPES[code].characters[0])
+    return string_at(found.value or 0, size) if size else b""
 
 
-def _shape_in(library: Library, tensor: int) -> tuple[int, ...]:
+def cells_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Cells:
+    """The same as Python's values."""
+    name, characters = TYPES[code]
+    if isinstance(raw, list):
+        return Cells(raw, shape, name)
+    return Cells(struct.unpack(f"{prod(shape)}{characters[0]}", raw), shape, name)
+
+
+def array_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Array:
+    """The same as an array of its own; texts are in one of objects."""
+    if isinstance(raw, list):
+        texts = np.empty(shape, object)
+        texts.ravel()[:] = raw  # a view: it is contiguous
+        return texts
+    return np.frombuffer(bytearray(raw), TYPES[code].name).reshape(shape)
+
+
+def shape_in(library: Library, tensor: int, code: int) -> tuple[int, ...]:
+    """The shape of a tensor; RuntimeFault where its type has no form here, or it is none."""
+    if code not in TYPES:
+        raise RuntimeFault(INVALID_ARGUMENT, f"expected a tensor of numbers or texts, got {code}")
     found, rank = c_void_p(), c_size_t()
     if status := library.get_shape(tensor, byref(found)):
         raise library.fault(status)
@@ -167,11 +204,22 @@ def _shape_in(library: Library, tensor: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def texts_in(library: Library, tensor: int, shape: tuple[int, ...]) -> Array:
-    """The texts of a tensor of this shape."""
-    texts = np.empty(shape, object)
-    texts.ravel()[:] = _texts(library, tensor, texts.size)  # a view: it is contiguous
-    return texts
+def read_all(
+    library: Library, tensors: Iterable[int | None], codes: Iterable[int]
+) -> list[tuple[Raw, int, tuple[int, ...]]]:
+    """What tensors hold, the codes of their types, and their shapes."""
+    found = []
+    for tensor, code in zip(tensors, codes, strict=True):
+        shape = shape_in(library, tensor or 0, code)
+        found.append((raw_of(library, tensor or 0, code, shape), code, shape))
+    return found
+
+
+def release_all(library: Library, tensors: Iterable[int | None]) -> None:
+    """Free tensors, as far as they were made."""
+    for tensor in tensors:
+        if tensor:
+            library.release_value(tensor)
 
 
 def _texts(library: Library, tensor: int, count: int) -> list[str]:
@@ -192,6 +240,7 @@ def _texts(library: Library, tensor: int, count: int) -> list[str]:
     return [raw[start:end].decode() for start, end in pairwise(starts)]
 
 
-def texts_of(values: Sequence[str]) -> Any:
-    """Texts as C has them, one after another, each with its end."""
+@lru_cache(SHAPES)
+def texts_of(values: tuple[str, ...]) -> Any:
+    """Texts as C has them, one after another, each with its end; nobody writes to them."""
     return (c_char_p * len(values))(*[value.encode() for value in values])

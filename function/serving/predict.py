@@ -63,8 +63,7 @@ def predict(
 
         score = options.score_at(model, request.coverage) * request.wider
         plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
-        outputs = options.beside(plain, score)
-        return plain._replace(outputs=outputs, coverage=request.coverage)
+        return plain._replace(outputs=options.beside(plain, score), coverage=request.coverage)
     left_out = LeftOut() if request.nulls else None
     table = read(model, request, left_out)
     if request.refusing is not None:
@@ -72,10 +71,10 @@ def predict(
 
         table = unusual.refused(table, request.refusing, left_out)
     if left_out is not None:
-        table, outputs = run_the_good(model, table, left_out, noted)
+        table, answered = run_the_good(model, table, left_out, noted)
         timer.end("run")
         return _with_nulls(
-            Prediction(request_id, model, table, outputs, len(request.rows), noted=noted or {}),
+            Prediction(request_id, model, table, answered, len(request.rows), noted=noted or {}),
             left_out,
         )
     timer.end("validate")
@@ -103,7 +102,7 @@ def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
 
 def run_the_good(
     model: Model, table: CheckedBatch, left_out: LeftOut, noted: Noted | None = None
-) -> tuple[CheckedBatch, dict[str, Array]]:
+) -> tuple[CheckedBatch, Mapping[str, Array]]:
     """Run a checked batch, without the rows that the model itself raises for.
 
     These go to `left_out`, with what is left out of the batch already. Returns the rows that were

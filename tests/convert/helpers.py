@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ class Proof:
     def model(self) -> Model:
         return Model("proof", 1, self.manifest, self.onnx)
 
-    def run(self) -> dict[str, Array]:
+    def run(self) -> Mapping[str, Array]:
         """The function's answers to the rows."""
         model = self.model
         return model.run(validate_rows(self.rows, model.signature))

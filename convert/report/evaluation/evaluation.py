@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -213,7 +213,7 @@ def some_of(table: CheckedBatch, rows: Array) -> CheckedBatch:
     return CheckedBatch(len(rows), [array[rows] for array in table.arrays])
 
 
-def _task(measured: Measured, outputs: dict[str, Array], values: Array) -> str:
+def _task(measured: Measured, outputs: Mapping[str, Array], values: Array) -> str:
     if measured.task is not None:
         return measured.task
     if measured.model.manifest["task"] == "regression":
@@ -224,7 +224,7 @@ def _task(measured: Measured, outputs: dict[str, Array], values: Array) -> str:
 
 
 def _truth(
-    measured: Measured, task: str, values: Array, outputs: dict[str, Array], notes: list[str]
+    measured: Measured, task: str, values: Array, outputs: Mapping[str, Array], notes: list[str]
 ) -> Truth:
     """What was true, as indices of labels: the model's classes and those it does not know."""
     if task == "regression":
@@ -261,7 +261,7 @@ def indices_of(values: Array, labels: Sequence[Any]) -> Array:
     return np.array(flat, dtype=np.int64).reshape(values.shape)
 
 
-def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> ScoredAnswers:
+def as_answered(outputs: Mapping[str, Array], truth: Truth, task: str) -> ScoredAnswers:
     """The outputs of a function in the form that scores take."""
     prediction = outputs["prediction"]
     if task == "regression":

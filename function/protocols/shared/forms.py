@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from onnxlet.function import json_text
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, LateOutputs
 from onnxlet.function.errors import (
     LISTED_PROBLEMS,
     InvalidRows,
@@ -23,6 +21,7 @@ from onnxlet.function.errors import (
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Request
+from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.parts import Change, Faults
@@ -57,7 +56,7 @@ def answer(prediction: Prediction) -> dict[str, Any]:
 
     With several outputs `classes` has a list for each, and so has each row of `probabilities`.
     """
-    model, outputs = prediction.model, prediction.outputs
+    model, outputs = prediction.model, written(prediction.outputs)
     form: dict[str, Any] = {"model": model.name, "version": model.version}
     form["prediction"] = outputs["prediction"]
     if model.classes is not None:
@@ -66,6 +65,13 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
         form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
     return form | unanswered(prediction)
+
+
+def written(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Outputs by name as lists or arrays, to be written as lists."""
+    if isinstance(outputs, LateOutputs):
+        return {name: cells.written() for name, cells in outputs.cells.items()}
+    return outputs
 
 
 def unanswered(prediction: Prediction) -> dict[str, Any]:

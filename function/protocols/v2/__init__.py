@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from onnxlet.folders import VERSION
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest
@@ -26,6 +24,7 @@ from onnxlet.function.messages import (
     names_of_models,
     of_model,
 )
+from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.protocols.shared.forms import message
 from onnxlet.function.protocols.v2.inputs import read_inputs

@@ -76,10 +76,10 @@ def _columns(entries: list[Any]) -> dict[str, Tensor] | None:
     if shapes.count(shapes[0]) < len(shapes) or kinds.count(kinds[0]) < len(kinds):
         return None
     names, datatype = [e["name"] for e in entries], kinds[0]
-    array = columns_from_json([e["data"] for e in entries], shapes[0], datatype)
-    if array is None or set(map(type, names)) != {str} or len({"", *names}) <= len(names):
+    columns = columns_from_json([e["data"] for e in entries], shapes[0], datatype)
+    if columns is None or set(map(type, names)) != {str} or len({"", *names}) <= len(names):
         return None
-    return {name: Tensor(column, datatype) for name, column in zip(names, array, strict=True)}
+    return {name: Tensor(column, datatype) for name, column in zip(names, columns, strict=True)}
 
 
 def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Tensor:

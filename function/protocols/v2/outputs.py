@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function import json_text
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells, as_array
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Prediction, Reply
+from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols.shared.forms import as_texts, unicode
 from onnxlet.function.protocols.v2.inputs import check_content_type, parameters_of
-from onnxlet.function.protocols.v2.tensors import DATATYPES, HEADER, Fault, brief, to_bytes
+from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER, Fault, brief, to_bytes
 
-DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
+
+@cache
+def _datatype_of(dtype: Any) -> str:
+    """The datatype of an array's dtype."""
+    found = (n for n, known in DATATYPES.items() if n != "BF16" and np.dtype(known.dtype) == dtype)
+    return next(found)
 
 
 class OutputOptions(NamedTuple):
@@ -99,9 +104,10 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
     }
     if options.id is not None:
         form["id"] = options.id
+    outputs = as_texts(prediction)
     form["outputs"] = [
         _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
-        for name, array, (binary, classes) in _chosen(as_texts(prediction), options)
+        for name, array, (binary, classes) in _chosen(getattr(outputs, "cells", outputs), options)
     ]
     header = json_text.dumps(form)
     if not tail:
@@ -111,8 +117,8 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
 
 
 def _chosen(
-    outputs: Mapping[str, Array], options: AnswerOptions
-) -> Iterator[tuple[str, Array, OutputOptions]]:
+    outputs: Mapping[str, Array | Cells], options: AnswerOptions
+) -> Iterator[tuple[str, Array | Cells, OutputOptions]]:
     if options.outputs is None:
         yield from ((name, array, OutputOptions(options.binary)) for name, array in outputs.items())
         return
@@ -122,13 +128,16 @@ def _chosen(
     yield from ((name, outputs[name], own) for name, own in options.outputs.items())
 
 
-def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -> Array:
+def _ranked(
+    name: str, array: Array | Cells, labels: Sequence[Any] | None, count: int
+) -> Array | Cells:
     """Triton's classification: `value:index:label` of each row's largest values, largest first.
 
     Raises MalformedRequest where the output has not a value for each class.
     """
     if not count:
         return array
+    array = as_array(array)
     single = array.ndim == 2 and labels is not None and not isinstance(labels[0], list)
     if not single or labels is None or len(labels) != array.shape[1] or array.dtype.kind != "f":
         raise MalformedRequest(f"'{name}' has no value for each class: ask without classification")
@@ -141,42 +150,37 @@ def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -
 
 
 def _entry(
-    name: str, array: Array, classes: Sequence[Any] | None, tail: list[bytes] | None
+    name: str, array: Array | Cells, classes: Sequence[Any] | None, tail: list[bytes] | None
 ) -> dict[str, Any]:
     """One output; its bytes are put behind `tail` where there is one.
 
     Raises MalformedRequest where its rows differ in size, and are no tensor; or a text is missing
     among its bytes.
     """
-    if (
-        array.dtype == object
-        and array.ndim == 1
-        and len(array)
-        and isinstance(array[0], np.ndarray)
-    ):
+    if isinstance(array, Cells):
+        datatype, data = BY_TYPE[array.dtype], array.flat() if tail is None else None
+    elif array.dtype == object and array.ndim == 1 and len(array) and type(array[0]) is np.ndarray:
         raise MalformedRequest(
             f"'{name}' differs in size from row to row, and is no tensor",
             "Send one row at a time, or as JSON to /models/NAME/predict.",
         )
-    entry: dict[str, Any] = {
-        "name": name,
-        "datatype": DATATYPE_OF[array.dtype],
-        "shape": list(array.shape),
-    }
+    else:
+        datatype, data = _datatype_of(array.dtype), array.ravel()
+    entry: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(array.shape)}
     parameters: dict[str, Any] = {}
     if name == "probabilities" and classes and isinstance(classes[0], list):
         parameters["classes_per_output"] = ",".join(str(len(each)) for each in classes)
     if name == "set" and classes:  # only what a coverage brings has labels and this name
         parameters["classes"] = json_text.dumps(classes).decode()
     if tail is None:
-        entry["data"] = array.ravel()
-    elif array.dtype == object and None in array.ravel().tolist():
+        entry["data"] = data
+    elif datatype == "BYTES" and None in as_array(array).ravel().tolist():
         raise MalformedRequest(
             f"'{name}' has a missing text, which binary data has no form for",
             "Ask for it as JSON, 'binary_data': false: it is null there.",
         )
     else:
-        tail.append(to_bytes(array))
+        tail.append(to_bytes(as_array(array)))
         parameters["binary_data_size"] = len(tail[-1])
     if parameters:
         entry["parameters"] = parameters

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, starmap
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge, quoted
+from onnxlet.function.numpy_later import np
 
 
 class Datatype(NamedTuple):
@@ -38,6 +37,10 @@ DATATYPES: Mapping[str, Datatype] = {
     "BYTES": Datatype("O"),
     "BF16": Datatype("<f4"),  # as it is held: NumPy has no 16 bits of it
 }
+NAMES = {  # of NumPy, by the code
+    "B": "uint8", "H": "uint16", "I": "uint32", "Q": "uint64", "b": "int8", "h": "int16",
+    "i": "int32", "q": "int64", "e": "float16", "f": "float32", "d": "float64",
+}  # fmt: skip
 BY_TYPE = {
     "float64": "FP64",
     "float32": "FP32",
@@ -68,7 +71,10 @@ def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
     return sizes
 
 
-def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
+FEW_VALUES = 500  # of a tensor, which are read as fast into lists, and need no NumPy
+
+
+def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array | Cells:
     """An array from nested or flat lists, an entry's `data`, in its declared shape.
 
     That is compared with the data before memory is taken for it. The array is of the datatype's
@@ -81,7 +87,31 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
         return _from_parts(data, shape, datatype)
     if not isinstance(data, list):
         raise Fault(f"'data': expected a list, got {brief(data)}")
-    return _from_list(data, shape, datatype, bool(data) and isinstance(data[0], list))
+    nested = bool(data) and isinstance(data[0], list)
+    if 0 < math.prod(shape) <= FEW_VALUES:
+        flat = _flattened(data, shape) if nested else data
+        _check_size(len(flat), shape, False)
+        if (cells := few_of(flat, shape, datatype)) is not None:
+            return cells
+    return _from_list(data, shape, datatype, nested)
+
+
+def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | None:
+    """Values as the declared datatype holds them; None where one is not of it."""
+    code, types = DATATYPES[datatype].code, set(map(type, flat))
+    if code:
+        if bool in types:  # which `struct` packs like a number
+            return None
+        try:
+            form = struct.Struct(f"<{len(flat)}{code}")
+            return Cells(form.unpack(form.pack(*flat)), tuple(shape), NAMES[code])
+        except (struct.error, OverflowError):
+            return None
+    if datatype == "BOOL" and types == {bool}:
+        return Cells(flat, tuple(shape), "bool")
+    if datatype == "BYTES" and types == {str}:
+        return Cells(flat, tuple(shape), "string")
+    return None
 
 
 def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: bool) -> Array:
@@ -133,7 +163,9 @@ def _check_size(size: int, shape: Sequence[int], nested: bool) -> None:
         raise Fault(f"{size} values do not fill shape {list(shape)}")
 
 
-def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
+def columns_from_json(
+    columns: list[Any], shape: Any, datatype: Any
+) -> Sequence[Array | Cells] | None:
     """Flat lists of numbers for tensors of one value per row, all of one shape and datatype.
 
     Returns one column after another, each of the shape; None where anything is odd.
@@ -143,8 +175,17 @@ def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | 
         return None
     if type(shape) is not list or set(map(type, shape)) != {int} or shape[1:] not in ([], [1]):
         return None
-    array = _packed_rows(columns, [len(columns), shape[0]], known.code)
-    return None if array is None else array.reshape(len(columns), *shape)
+    rows = shape[0]
+    if 0 < len(columns) * rows <= FEW_VALUES:
+        if set(map(len, columns)) != {rows}:
+            return None
+        every = few_of(list(chain.from_iterable(columns)), shape, datatype)
+        if every is None:
+            return None
+        starts = range(0, len(every.values), rows)
+        return [every._replace(values=every.values[at : at + rows]) for at in starts]
+    array = _packed_rows(columns, [len(columns), rows], known.code)
+    return None if array is None else list(array.reshape(len(columns), *shape))
 
 
 def reshaped(array: Array, shape: Sequence[int]) -> Array:

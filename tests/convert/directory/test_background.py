@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
     class Raising(Model):
         """Raises for short leaves."""
 
-        def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
+        def run(self, table: CheckedBatch, *more: Any, **most: Any) -> Mapping[str, Array]:
             short = np.flatnonzero(table.arrays[0][:, 0] < 5.5).tolist()
             if short:
                 raise InvalidRows([Problem(row, None, "short") for row in short])
@@ -318,7 +318,7 @@ def test_an_imported_model_has_a_background_made_of_its_sample(tmp_path: Path) -
 class Slow(Model):
     """Takes a tenth of a second for any batch."""
 
-    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> Mapping[str, Array]:
         time.sleep(0.1)
         return super().run(table, *more, **most)
 

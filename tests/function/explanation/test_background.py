@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def test_training_rows_are_named_as_the_source(version: Path) -> None:
 class Odd(Model):
     """Answers long leaves with infinity, unless they are wide as well."""
 
-    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> Mapping[str, Array]:
         outputs = super().run(table, *more, **most)
         [rows] = table.arrays
         outputs["probabilities"][(rows[:, 0] == 7.5) & (rows[:, 1] != 9.5)] = float("inf")

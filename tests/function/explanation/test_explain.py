@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function import deadline
 from onnxlet.function.app import create_app
 from onnxlet.function.explanation import route
 from onnxlet.function.explanation.background import USUAL
@@ -28,7 +27,7 @@ from onnxlet.function.explanation.shapley import EXACT_PLAYERS
 from onnxlet.function.explanation.target import MOST_OUTPUTS
 from onnxlet.function.explanation.texts import MOST_TOKENS
 from onnxlet.function.inputs.validation import validate_rows
-from onnxlet.function.models.model import load_model
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Client, app_of
 from tests.function.altered import altered_manifest
@@ -246,13 +245,13 @@ def test_counted_texts_are_run_some_rows_at_a_time(
     assert model.signature.counted_at_once is not None
     assert model.signature.counted_at_once > 1000
     ran: list[int] = []
-    run = deadline.run
+    answers = Model._answers
 
-    def counting(session: Any, names: Any, feeds: Any) -> Any:
-        ran.append(len(next(iter(feeds.values()))))
-        return run(session, names, feeds)
+    def counting(own: Any, blocks: Any, *more: Any, **most: Any) -> Any:
+        ran.append(len(blocks[0]))
+        return answers(own, blocks, *more, **most)
 
-    monkeypatch.setattr(deadline, "run", counting)
+    monkeypatch.setattr(Model, "_answers", counting)
     monkeypatch.setattr(model.signature, "counted_at_once", 7)
     np.testing.assert_allclose(contributions(), whole, atol=1e-12)
     assert max(ran) == 7

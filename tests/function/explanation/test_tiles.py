@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -334,7 +334,7 @@ def test_too_many_pixels_or_numbers(
 class Odd(Model):
     """Raises for images that are dark in one corner, answers infinity to a bright other one."""
 
-    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> dict[str, Array]:
+    def run(self, table: CheckedBatch, *more: Any, **most: Any) -> Mapping[str, Array]:
         outputs = super().run(table, *more, **most)
         for row, [cell] in enumerate(table.arrays[0].tolist()):
             pixels = cell.pixels["pixels"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function import deadline, json_text, messages
+from onnxlet.function import json_text, messages
 from onnxlet.function.csv import lines as csv_lines
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
 from onnxlet.function.inputs import json_body, large_json, parts, tensors, validation
@@ -264,14 +264,14 @@ def test_a_large_batch_goes_through_the_model_in_parts(
     rows = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3], [7.7, 3.0, 6.1, 2.3]] * 70
     whole = client.post("/models/iris/predict", {"instances": rows}).json()
     runs: list[int] = []
-    run = deadline.run
+    answers = model.Model._answers
 
-    def counted(session: Any, outputs: Any, feeds: Mapping[str, Any]) -> Any:
-        runs.append(len(next(iter(feeds.values()))))
-        return run(session, outputs, feeds)
+    def counted(own: Any, blocks: Sequence[Any], *more: Any, **most: Any) -> Any:
+        runs.append(len(blocks[0]))
+        return answers(own, blocks, *more, **most)
 
     monkeypatch.setattr(model, "CELLS_RUN_AT_ONCE", 100)
-    monkeypatch.setattr(deadline, "run", counted)
+    monkeypatch.setattr(model.Model, "_answers", counted)
     in_parts = client.post("/models/iris/predict", {"instances": rows}).json()
 
     assert runs == [model.LEAST_ROWS] * 3 + [210 - 3 * model.LEAST_ROWS]

@@ -147,7 +147,7 @@ def test_whole_blocks_are_accepted_only_where_each_cell_is(
 @example(tensor=Tensor(np.array([1e30, 1], "f4"), "FP32"))
 @example(tensor=Tensor(np.array([2**63, 2**64 - 1], "u8"), "UINT64"))
 def test_the_same_for_one_matrix(tensor: Tensor) -> None:
-    matrix = tensor._replace(array=tensor.array.reshape(-1, 2))
+    matrix = tensor._replace(array=tensor.as_array().reshape(-1, 2))
     hold_together({"input": matrix}, MATRIX)
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from onnxlet.function.arrays import as_array
 from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.tensors import declared
 from onnxlet.function.inputs.validation import CheckedBatch
@@ -53,7 +54,7 @@ def test_packing_takes_what_the_datatype_holds_and_nothing_else(
     flat = [cell for row in rows for cell in row]
     shape = [len(rows), len(rows[0])]
 
-    nested, plain = from_json(rows, shape, datatype), from_json(flat, shape, datatype)
+    nested, plain = [as_array(from_json(data, shape, datatype)) for data in (rows, flat)]
 
     assert nested.shape == plain.shape == tuple(shape)
     assert repr(nested) == repr(plain)
@@ -80,7 +81,7 @@ def test_usual_columns_are_read_together(shape: list[int]) -> None:
     tensors = _columns(entries)
 
     assert tensors is not None
-    assert {name: t.array.ravel().tolist() for name, t in tensors.items()} == {
+    assert {name: t.as_array().ravel().tolist() for name, t in tensors.items()} == {
         name: [1, 2.5] for name in "abc"
     }
 

@@ -141,7 +141,7 @@ def test_more_shapes_than_are_kept() -> None:
         for rows in range(1, 2 * prepared.MOST_SHAPES):
             x = RANDOM.normal(size=(rows, 2))
             assert_same(one.run(None, {"x": x})[0], x)
-    assert len(one._pools._by_key) <= prepared.MOST_SHAPES
+    assert len(one._runs) <= prepared.MOST_SHAPES
 
 
 def test_more_texts_than_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

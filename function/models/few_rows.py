@@ -1,0 +1,179 @@
+"""Runs of few rows in Python's own lists: from the cells of blocks to those of outputs.
+
+A few rows are gathered and answered as fast so, and NumPy need not be there. What most models are
+made of is done here: columns of numbers and texts, steps of cells, counts of tokens. Other models,
+and what is odd, go by arrays.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from onnxlet.function import deadline
+from onnxlet.function.arrays import MISSING_TEXT, Cells, LateOutputs, Noted
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.inputs.columns import Output
+from onnxlet.function.inputs.feeds import Feed
+from onnxlet.function.inputs.signature import Signature
+
+if TYPE_CHECKING:
+    from onnxlet.function.runtime.prepared import Runs
+    from onnxlet.function.runtime.session import Session
+
+Blocks = Sequence[Cells]
+Take = Callable[[Blocks, int], Cells]
+FED = {("float64", "float32")}  # a block's dtype, and the tensor's, where these differ
+# The type of a tensor, and of the output that it is declared as, where these differ.
+DECLARED: Mapping[tuple[str, str], Callable[[Any], Any]] = {
+    ("int64", "bool"): bool,
+    ("int64", "float64"): float,
+    ("int32", "int64"): int,
+    ("float64", "int64"): int,
+}
+RAISING = (
+    "scikit-learn raises for these values: inside the model a text is no number or no "
+    "known category, or a number becomes infinite, missing or larger than its type holds"
+)
+MOST_SIZES = 32  # numbers of rows whose runs are remembered
+
+
+class FewRows:
+    """Answers few rows of one model."""
+
+    def __init__(
+        self, session: Session, signature: Signature, names: Sequence[str], watched: bool
+    ) -> None:
+        self._session, self._signature = session, signature
+        self._names, self._watched = tuple(names), watched
+        widths = [len(block.columns) for block in signature.blocks]
+        self._takes = [_taker(feed, widths) for feed in signature.feeds]
+        self._takes += [steps.cells for steps in signature.step_feeds]
+        self._given = (
+            *[feed.name for feed in signature.feeds],
+            *[feed.name for feed in signature.step_feeds],
+            *[name for feed in signature.token_feeds for name in (feed.name, feed.positions)],
+        )
+        self._runs: dict[int, Runs] = {}  # by the number of rows
+
+    def answer(self, blocks: Blocks, rows: int, noted: Noted | None) -> LateOutputs | None:
+        """The outputs by name; None where something is odd.
+
+        Raises InvalidRows as `Model.run`.
+        """
+        try:
+            given = [take(blocks, rows) for take in self._takes]
+            for tokens in self._signature.token_feeds:
+                given += tokens.cells(blocks, noted)
+            runs = self._of(given, rows)
+            found = [] if runs is None else deadline.run(lambda end: runs.run(given, end))
+            if found and self._watched:
+                refuse_raising(found.pop().values)
+            pairs = zip(found, self._signature.outputs, strict=bool(found))
+            declared = {output.name: as_declared(each, output) for each, output in pairs}
+        except (struct.error, OverflowError, ValueError):
+            declared = {}
+        if declared:
+            return LateOutputs(declared)
+        if noted is not None:
+            noted.clear()
+        return None
+
+    def _of(self, given: Sequence[Cells], rows: int) -> Runs | None:
+        if (known := self._runs.get(rows)) is not None:
+            return known
+        runs = self._session.runs_of(self._names, dict(zip(self._given, given, strict=True)))
+        # The shapes of counts depend on the texts.
+        if runs is not None and not self._signature.token_feeds:
+            if len(self._runs) >= MOST_SIZES:
+                self._runs.clear()
+            self._runs[rows] = runs
+        return runs
+
+
+def few_rows_of(
+    session: Any, signature: Signature, names: Sequence[str], watched: bool
+) -> FewRows | None:
+    """What answers few rows of a model; None where only arrays do."""
+    others = (signature.nested, signature.id_feed, signature.image_feeds, signature.sentence_feeds)
+    held = [block.dtype for block in signature.blocks]
+    fed = [(held[at], feed.dtype) for feed in signature.feeds for at, _ in feed.positions]
+    answered = [session.outputs[name] for name in names]
+    declared = [output.type for output in signature.outputs]
+    if (
+        any(others)
+        or not hasattr(session, "runs_of")
+        or any(one != other and (one, other) not in FED for one, other in fed)
+        or not all(map(_is_known, answered, declared))
+    ):
+        return None
+    return FewRows(session, signature, names, watched)
+
+
+def refuse_raising(flags: Sequence[Any]) -> None:
+    """Raise InvalidRows for rows that scikit-learn raises for, by a flag for each."""
+    if any(flags):
+        raise InvalidRows([Problem(n, None, RAISING) for n, flag in enumerate(flags) if flag])
+
+
+def _is_known(answered: str, declared: str) -> bool:
+    """Whether a tensor of a type is declared as another without NumPy."""
+    return (
+        answered == declared
+        or (answered, declared) in DECLARED
+        or (answered, declared) == ("float32", "float64")
+    )
+
+
+def _taker(feed: Feed, widths: Sequence[int]) -> Take:
+    """Takes a tensor's cells out of the blocks, row by row."""
+    at = [
+        (block, column)
+        for block, columns in feed.positions
+        for column in (range(widths[block])[columns] if isinstance(columns, slice) else columns)
+    ]
+    if feed.order is not None:
+        at = [at[index] for index in feed.order]
+    inner = feed.shape or (-1, len(at))
+    fixed = prod(size for size in inner if size != -1)
+
+    def shape(rows: int) -> tuple[int, ...]:
+        return tuple(rows * len(at) // fixed if size == -1 else size for size in inner)
+
+    if feed.whole is not None:
+        only = feed.whole
+        return lambda blocks, rows: Cells(blocks[only].values, shape(rows), feed.dtype)
+
+    def take(blocks: Blocks, rows: int) -> Cells:
+        if rows == 1:
+            found = [blocks[block].values[column] for block, column in at]
+        else:
+            found = [
+                blocks[block].values[row * widths[block] + column]
+                for row in range(rows)
+                for block, column in at
+            ]
+        return Cells(found, shape(rows), feed.dtype)
+
+    return take
+
+
+def as_declared(cells: Cells, output: Output) -> Cells:
+    """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
+
+    A missing text is None. Raises ValueError where the values do not fill the declared shape.
+    """
+    values, shape, dtype = cells
+    if output.type == "string" and MISSING_TEXT in values:
+        values = [None if value == MISSING_TEXT else value for value in values]
+    elif (change := DECLARED.get((dtype, output.type))) is not None:
+        values, dtype = list(map(change, values)), output.type
+    if output.shape.count(-1) == 1:
+        fixed = prod(size for size in output.shape if size != -1)
+        rows, rest = divmod(len(values), fixed)
+        if rest:
+            raise ValueError(f"{len(values)} values do not fill {output.shape}")
+        shape = tuple(rows if size == -1 else size for size in output.shape)
+    return Cells(values, shape, dtype)
