@@ -14,7 +14,7 @@ from onnxlet.function.errors import SettingsError
 PREFIX = "ONNXLET_"
 MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
-RUNTIME, LIBRARY, PACKAGE = f"{PREFIX}RUNTIME", "library", "package"  # and what it may be
+RUNTIME, LIBRARY, PACKAGE = "ONNXLET_RUNTIME", "library", "package"  # and what it may be
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 BLOCK_KEYS = 5  # whose rows figures are of where clients read them: docs/how-to/drift.md
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any

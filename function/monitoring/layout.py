@@ -17,7 +17,6 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
     PICTURE,
     UNCOUNTED,
@@ -30,6 +29,7 @@ from onnxlet.function.monitoring.bins import (
     pictures,
 )
 from onnxlet.function.monitoring.compared import columns_of
+from onnxlet.function.monitoring.gathered import Answered
 
 # A block of the signature by its index, an output by its name, a text or an image by its block and
 # position.
@@ -134,8 +134,6 @@ class Layout:
         self.size += 2 + len(self.unlike) if self.unlike else 0
         self._blocks = _blocks(self._columns, list(self._widths))
         self._numbers = NumberBins(members, len(self._columns) - len(members), self._bins)
-        # Something is counted that is noted as rows are run.
-        self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
     @property
@@ -220,43 +218,30 @@ class Layout:
         positive = estimate.positive_index(self._manifest)
         return estimate.of(self._manifest["estimate"], found, positive)
 
-    @property
-    def dtypes(self) -> list[type[np.generic]]:
-        """Of what is packed."""
-        return [np.float64] * len(self._widths) + [np.uint8] * len(self._texts)
-
-    def unpacked(self, packed: Sequence[bytearray], rows: int) -> list[Array]:
-        """The bytes of what is packed as arrays again; of some requests, one behind the other."""
-        parts = zip(packed, self.dtypes, strict=True)
-        return [np.frombuffer(part, dtype).reshape(rows, -1) for part, dtype in parts]
-
-    def packed(self, prediction: Prediction) -> list[Array]:
-        """What is counted of a request: numbers (float64) and codes (uint8), row by row."""
-        table, rows = prediction.table, prediction.table.rows
-        outputs = prediction.outputs if prediction.answered is None else prediction.answered
+    def packed(self, answered: Answered) -> list[Array]:
+        """What is counted of some rows: numbers (float64) and codes (uint8), row by row."""
+        rows, arrays, outputs, noted = answered
         found = []
         for key in self._widths:
             kind = type(key)
             if kind is str:
                 array = outputs[key]  # type: ignore[index] # it is a name
             elif kind is tuple:
-                array = np.array(prediction.noted[key])  # type: ignore[index, arg-type] # a position
+                array = np.array(noted[key])  # type: ignore[index, arg-type] # a position
             else:
-                array = table.arrays[key]  # type: ignore[index] # a number
+                array = arrays[key]  # type: ignore[index] # a number
                 array = pictures(array) if key in self._nested else array
             # Of one type, whichever a request's tensors had: some requests are counted together.
             array = array if array.dtype.char == "d" else array.astype(np.float64)
             found.append(array if array.ndim == 2 else array.reshape(rows, -1))
         for key, texts in self._texts.items():
-            cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
+            cells = arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
             found.append(texts.codes(cells))
         return found
 
-    def count(self, packed: Sequence[Array], rows: int) -> Array:
-        """How many rows fall into each bin, int64, of shape (size,).
-
-        They are packed as `packed` gives them; those of several requests one behind the other.
-        """
+    def count(self, answered: Answered) -> Array:
+        """How many rows fall into each bin, int64, of shape (size,)."""
+        packed, rows = self.packed(answered), answered.rows
         step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
         counts = np.zeros(self.size, np.int64)
         for start in range(0, rows, step):

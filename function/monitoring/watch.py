@@ -11,17 +11,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring import compared
-from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.gathered import Answered, Gathered, answered_of
+from onnxlet.function.numpy_later import np
+
+if TYPE_CHECKING:
+    from onnxlet.function.monitoring.layout import Layout
 
 LONGEST_REASON = 80  # characters
 FORM = "other columns than the model's"
@@ -67,8 +70,7 @@ KEY_ROWS = 20  # of one key
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
 HALF_ROWS = 1000
 AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
-# Of one watch: what is gathered, and sums and edges of its bins.
-MOST_BYTES, LEAST_BYTES, BIN_BYTES = 54_000, 5_000, 32
+GATHERED_BYTES = 40_000  # in which rows are gathered
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
@@ -128,6 +130,19 @@ def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
     return not keys or sum(each >= KEY_ROWS for each in asked.values()) >= keys
 
 
+class Counted:
+    """What a watch has counted."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.empty = BinCounts(0, np.zeros(layout.size, np.uint32))
+        self.total = BinCounts(0, np.zeros(layout.size, np.int64))
+        # Rows that were compared with training rows, and are too few to be shown.
+        self.compared = np.zeros(layout.size - layout.compared.start, np.uint32)
+        self.block = self.empty  # rows that are too few to be shown
+        self.newer = self.older = self.empty  # halves of the window
+        self.to_log = self.empty  # an array of its own only where rows are logged
+
+
 class Watch:
     """Counts one version of one model; safe from several threads.
 
@@ -137,77 +152,74 @@ class Watch:
     single rows.
     """
 
-    def __init__(self, layout: Layout, logged: bool = False, keys: int = 0) -> None:
-        self.layout = layout
+    def __init__(self, layout: Callable[[], Layout], logged: bool = False, keys: int = 0) -> None:
+        """Count in the bins of a layout, which is made when the first rows are counted."""
+        self._make_layout = layout
         self._keys = keys
         self._asked: Counter[str] = Counter()  # rows that are in no block yet, where keys matter
         self._lock = threading.Lock()
         self._since = time.time()
-        self._total = BinCounts(0, np.zeros(layout.size, np.int64))
-        self._empty = BinCounts(0, np.zeros(layout.size, np.uint32))
-        # Rows that were compared with training rows, and are too few to be shown; and who asked.
-        self._compared = np.zeros(layout.size - layout.compared.start, np.uint32)
-        self._comparing: Counter[str] = Counter()
-        self._block = self._newer = self._older = self._empty
+        self._comparing: Counter[str] = Counter()  # who asked for rows to be compared
         # When the first and the last block of each half came, the older half's first.
         self._spans = [(self._since, self._since)] * 2
         self._logged = logged
-        self._to_log = self._block  # an array of its own only where rows are logged
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
-        self._gathered = self._none_gathered()
-        self._rows = self._most = 0  # that are gathered, and that are counted together
-        self._bytes = max(LEAST_BYTES, MOST_BYTES - layout.size * BIN_BYTES)
+        self._gathered = Gathered()
+        self._most = BLOCK_ROWS if logged else AT_ONCE  # rows that are counted together
 
-    def _none_gathered(self) -> list[bytearray]:
-        return [bytearray() for _ in self.layout.dtypes]
+    @cached_property
+    def layout(self) -> Layout:
+        """The bins."""
+        return self._make_layout()
+
+    @cached_property
+    def _counted(self) -> Counted:
+        return Counted(self.layout)
 
     def count(self, prediction: Prediction, key: str = "") -> None:
         """Count the rows that were answered to a key."""
-        rows, layout = prediction.table.rows, self.layout
         if prediction.problems:
             self.refuse(reasons(prediction.problems, prediction.model))
-        if not rows:
+        answered = answered_of(prediction)
+        if not answered.rows:
             return
-        if prediction.unusual is not None:
-            found = compared.counts(prediction.unusual, layout.unlike)
-            with self._lock:
-                self._compared += found.astype(np.uint32)
-                self._comparing[key] += rows
-        packed = layout.packed(prediction)
-        if rows >= AT_ONCE:
-            seen = BinCounts(rows, layout.count(packed, rows).astype(np.uint32))
-            with self._lock:
-                if self._rows:  # those that are too few to be shown come with these
-                    self._count_gathered()
-                if self._keys:
-                    self._asked[key] += rows
-                self._add(seen)
-            return
+        seen = self._seen(answered) if answered.rows >= AT_ONCE else None
         with self._lock:
             if self._keys:
-                self._asked[key] += rows
-            for gathered, part in zip(self._gathered, packed, strict=True):
-                gathered += part.tobytes()
-            self._rows += rows
-            if self._rows == rows:
-                fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
-                self._most = min(fitting, BLOCK_ROWS if self._logged else AT_ONCE)
-            if self._rows >= self._most:
+                self._asked[key] += answered.rows
+            if prediction.unusual is not None:
+                found = compared.counts(prediction.unusual, self.layout.unlike)
+                self._counted.compared += found.astype(np.uint32)
+                self._comparing[key] += answered.rows
+            if seen is not None:
+                self._count_gathered()  # those that are too few to be shown come with these
+                self._add(seen)
+                return
+            if not self._gathered.add(answered):
+                self._count_gathered()
+                self._gathered.add(answered)
+            if self._gathered.rows >= self._most or self._gathered.bytes >= GATHERED_BYTES:
                 self._count_gathered()
 
     @property
     def waiting(self) -> int:
         """How many rows are in no block yet."""
-        return self._rows + self._block.rows
+        return self._gathered.rows + (self._counted.block.rows if self._is_begun else 0)
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether rows were counted, which takes NumPy; before they are only gathered."""
+        return "_counted" in self.__dict__
+
+    def _seen(self, answered: Answered) -> BinCounts:
+        return BinCounts(answered.rows, self.layout.count(answered).astype(np.uint32))
 
     def _count_gathered(self) -> None:
-        packed = self.layout.unpacked(self._gathered, self._rows)
-        seen = BinCounts(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
-        self._gathered = self._none_gathered()
-        self._rows = 0
-        self._add(seen)
+        if self._gathered.rows:
+            gathered, self._gathered = self._gathered, Gathered()
+            self._add(self._seen(gathered.joined()))
 
     def add(self, seen: BinCounts, at: float) -> None:
         """Add what was counted elsewhere, by the same layout, at so many seconds since 1970.
@@ -218,27 +230,28 @@ class Watch:
             self._add(seen, at)
 
     def _add(self, seen: BinCounts, at: float | None = None) -> None:
-        block = self._block + seen if self._block.rows else seen
+        counted = self._counted
+        block = counted.block + seen if counted.block.rows else seen
         if not is_block(block.rows, self._asked, self._keys):
-            self._block = block
+            counted.block = block
             return
-        self._block = self._empty
+        counted.block = counted.empty
         self._asked.clear()
         if self._comparing and is_block(self._comparing.total(), self._comparing, self._keys):
-            block.counts[self.layout.compared] += self._compared
-            self._compared = np.zeros_like(self._compared)
+            block.counts[self.layout.compared] += counted.compared
+            counted.compared = np.zeros_like(counted.compared)
             self._comparing.clear()
         now = time.time() if at is None else at
-        if self._newer.rows >= HALF_ROWS:
-            expected = self.layout.expected_performance(self._newer.counts)
-            self._history.append(Half(now, self._newer.rows, expected))
-            self._older, self._newer = self._newer, self._empty
+        if counted.newer.rows >= HALF_ROWS:
+            expected = self.layout.expected_performance(counted.newer.counts)
+            self._history.append(Half(now, counted.newer.rows, expected))
+            counted.older, counted.newer = counted.newer, counted.empty
             self._spans[0] = self._spans[1]
-        self._spans[1] = (self._spans[1][0] if self._newer.rows else now), now
-        self._newer += block
-        self._total += block
+        self._spans[1] = (self._spans[1][0] if counted.newer.rows else now), now
+        counted.newer += block
+        counted.total += block
         if self._logged:
-            self._to_log += block
+            counted.to_log += block
 
     def refuse(self, reasons: Sequence[str]) -> None:
         """Count rows, or a request, that got no answer."""
@@ -250,15 +263,16 @@ class Watch:
     def figures(self) -> Figures:
         """What was counted so far, but for the rows of the last block."""
         with self._lock:
-            if self._rows and self.waiting >= BLOCK_ROWS:
+            if self.waiting >= BLOCK_ROWS:
                 self._count_gathered()
             return self._figures()
 
     def _figures(self) -> Figures:
-        window = self._older + self._newer
+        counted = self._counted
+        window = counted.older + counted.newer
         refused = {} if self._keys else dict(self._refused)
         history = tuple(self._history)
-        return Figures(self._since, self._total, window, refused, history, self.waiting)
+        return Figures(self._since, counted.total, window, refused, history, self.waiting)
 
     def pieces(self) -> tuple[Figures, Sequence[Piece]]:
         """The figures, and what they are of: older and newer half; last what is in no block yet.
@@ -266,12 +280,11 @@ class Watch:
         The last one must not be shown: it is for another process to go on with.
         """
         with self._lock:
-            if self._rows:
-                self._count_gathered()
-            now = time.time()
-            halves = zip(self._spans, (self._older, self._newer), strict=True)
+            self._count_gathered()
+            counted, now = self._counted, time.time()
+            halves = zip(self._spans, (counted.older, counted.newer), strict=True)
             pieces = [Piece(*span, half) for span, half in halves]
-            pieces.append(Piece(now, now, self._block, dict(self._asked)))
+            pieces.append(Piece(now, now, counted.block, dict(self._asked)))
             return self._figures(), pieces
 
     def to_log(self) -> tuple[BinCounts, Mapping[str, int]] | None:
@@ -279,10 +292,10 @@ class Watch:
 
         Rows come here only in blocks; refusals wait for the next block.
         """
-        if not self._to_log.rows:
+        if not self._is_begun or not self._counted.to_log.rows:
             return None
         with self._lock:
-            seen, self._to_log = self._to_log, self._empty
+            seen, self._counted.to_log = self._counted.to_log, self._counted.empty
             refused = self._refused - self._logged_refused
             self._logged_refused = self._refused.copy()
         return (seen, refused) if seen.rows else None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     ToLog = tuple[Layout, BinCounts, Mapping[str, int]]
 
 
+NOTED = frozenset({"unknown_tokens", "brightness", "contrast"})  # measures of texts and images
+
+
 class Watches:
     """The watch of each model that is served; never raises.
 
@@ -38,6 +41,15 @@ class Watches:
 
     def of(self, model: Model) -> Watch | None:
         """The watch of a model; None where nothing is counted, or it has no reference."""
+        watch = self._watch(model)
+        try:
+            return watch if watch is not None and watch.layout else None
+        except Exception as error:  # of whatever class: somebody may have edited the manifest
+            self._give_up(model, error, model=model.name)
+            return None
+
+    def _watch(self, model: Model) -> Watch | None:
+        """The same; whether its bins can be made shows only once rows are counted."""
         if not self.on:
             return None
         try:
@@ -48,22 +60,31 @@ class Watches:
                     self._watches[model] = self._begun(model)
                 return self._watches[model]
 
+    def _give_up(self, of: Model, error: Exception, **more: str) -> None:
+        """Count nothing of a model from now on: the next request would fail alike."""
+        if self._watches.get(of) is not None:
+            self._watches[of] = None
+            request_log.fail(error, event="uncounted", **more)
+
     def begun(self) -> list[tuple[Model, Watch]]:
         """The watches that there are so far."""
         with self._lock:
-            return [(model, watch) for model, watch in self._watches.items() if watch]
+            models = list(self._watches)
+        return [(model, watch) for model in models if (watch := self.of(model))]
 
     def _begun(self, model: Model) -> Watch | None:
         if not model.manifest.get("reference"):
             return None
-        from onnxlet.function.monitoring.layout import Layout  # a start does without them
-        from onnxlet.function.monitoring.watch import Watch
+        from onnxlet.function.monitoring.watch import Watch  # a start does without it
 
-        try:
-            return Watch(Layout(model.manifest, model.signature), self._logged, self.keys)
-        except Exception as error:  # of whatever class: somebody may have edited the manifest
-            request_log.fail(error, event="uncounted", model=model.name)
-            return None
+        manifest, signature = model.manifest, model.signature
+
+        def layout() -> Layout:  # without the model, which goes once it is not served any more
+            from onnxlet.function.monitoring.layout import Layout  # it takes NumPy
+
+            return Layout(manifest, signature)
+
+        return Watch(layout, self._logged, self.keys)
 
     def figures(self, model: Model) -> Figures | None:
         """What was counted of a model; None as for its watch."""
@@ -78,22 +99,21 @@ class Watches:
         """Whether something is counted that is noted as rows are run, of texts or images."""
         if not model.signature.token_feeds and not model.signature.image_feeds:
             return False
-        watch = self.of(model)
-        return watch is not None and watch.layout.wants_notes
+        features = (model.manifest.get("reference") or {}).get("features", ())
+        return self.on and any(each.get("measure") in NOTED for each in features)
 
     def count(self, prediction: Prediction, key: str = "") -> ToLog | None:
         """Count a request that was answered to a key; returns what is to be logged now, if any.
 
         Never raises: this must not fail the answer.
         """
-        watch = self.of(prediction.model)
+        watch = self._watch(prediction.model)
         if watch is None or prediction.request_id == self._uncounted:
             return None
         try:
             watch.count(prediction, key)
-        except Exception as error:  # of whatever class; the next request would fail alike
-            self._watches[prediction.model] = None
-            request_log.fail(error, event="uncounted", request_id=prediction.request_id)
+        except Exception as error:  # of whatever class
+            self._give_up(prediction.model, error, request_id=prediction.request_id)
             return None
         if not self._logged or (counted := watch.to_log()) is None:
             return None
@@ -101,7 +121,7 @@ class Watches:
 
     def refuse(self, model: Model, error: Exception, request_id: str) -> None:
         """Count a request that got no answer: its rows by the reason, or itself by the error."""
-        watch = self.of(model)
+        watch = self._watch(model)
         if watch is None or request_id == self._uncounted:
             return
         if isinstance(error, InvalidRows):

@@ -158,7 +158,7 @@ def figures_of(those: Sequence[Delta], layout: Layout, since: float) -> Figures:
 
     ValueError where a line has something else than counts of this layout.
     """
-    watch, refused = Watch(layout), Counter[str]()
+    watch, refused = Watch(lambda: layout), Counter[str]()
     for delta in those:
         seen, why = deltas.read(delta.content, layout)
         watch.add(seen, delta.at)

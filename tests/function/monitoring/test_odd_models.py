@@ -23,6 +23,7 @@ from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import pictures
+from onnxlet.function.monitoring.gathered import answered_of
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Watch
 from onnxlet.function.monitoring.watches import Watches
@@ -53,7 +54,7 @@ def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
 
     figures = watch.figures()
     assert figures.total.rows == 160
-    expected = watch.layout.count(watch.layout.packed(prediction), 160)
+    expected = watch.layout.count(answered_of(prediction))
     assert figures.total.counts.tolist() == expected.tolist()
 
 
@@ -134,7 +135,7 @@ def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
     prediction = asked(iris, read(iris, IRIS * 100))
     outputs = {**prediction.outputs, "probabilities": np.full((200, 3), np.nan)}
 
-    counts = layout.count(layout.packed(prediction._replace(outputs=outputs)), 200)
+    counts = layout.count(answered_of(prediction._replace(outputs=outputs)))
 
     assert sum(int(counts[bins].sum()) for spans in layout.expected for bins in spans) == 0
     assert layout.expected_performance(counts)["accuracy"] is None
@@ -173,7 +174,7 @@ def test_two_hundred_columns_and_twenty_classes_stay_within_64_kb(tmp_path: Path
     assert "classes" in model.manifest["estimate"]
 
     def watching() -> Watch:
-        watch = Watch(Layout(model.manifest, model.signature))
+        watch = Watch(lambda: Layout(model.manifest, model.signature))
         for _ in range(4):
             watch.count(prediction)
         return watch

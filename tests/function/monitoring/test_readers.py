@@ -91,7 +91,7 @@ def test_no_two_reports_differ_by_less_of_others_than_is_promised(models: Any) -
     """Seven clients in any order and size; of each four of them as one who asks and reads."""
     app = app_of(models)
     model = app.extensions[SERVICE].repository.choose("iris")
-    watch = Watch(Layout(model.manifest, model.signature), keys=BLOCK_KEYS)
+    watch = Watch(lambda: Layout(model.manifest, model.signature), keys=BLOCK_KEYS)
     asked: dict[int, Prediction] = {
         size: predict(model, PredictRequest([OWN] * size)) for size in (1, 2, 19, 21, 260)
     }

@@ -22,6 +22,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, TookTooLong
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.gathered import answered_of
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Watch
 from onnxlet.function.monitoring.watches import Watches
@@ -49,11 +50,11 @@ def answered(model: Model) -> Prediction:
 
 
 def watch_of(model: Model, logged: bool = False) -> Watch:
-    return Watch(Layout(model.manifest, model.signature), logged)
+    return Watch(lambda: Layout(model.manifest, model.signature), logged)
 
 
 def counted(watch: Watch, prediction: Prediction) -> Array:
-    return watch.layout.count(watch.layout.packed(prediction), prediction.rows)
+    return watch.layout.count(answered_of(prediction))
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2730,), (249,), (250,), (1, 99, 7, 600), (30, 31)])
