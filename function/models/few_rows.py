@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Blocks = Sequence[Cells]
 Take = Callable[[Blocks, int], Cells]
+Declare = Callable[[Cells, int], Cells]
 FED = {("float64", "float32")}  # a block's dtype, and the tensor's, where these differ
 # The type of a tensor, and of the output that it is declared as, where these differ.
 DECLARED: Mapping[tuple[str, str], Callable[[Any], Any]] = {
@@ -56,6 +57,7 @@ class FewRows:
             *[feed.name for feed in signature.step_feeds],
             *[name for feed in signature.token_feeds for name in (feed.name, feed.positions)],
         )
+        self._declare = {output.name: _declaring(output) for output in signature.outputs}
         self._runs: dict[int, Runs] = {}  # by the number of rows
 
     def answer(self, blocks: Blocks, rows: int, noted: Noted | None) -> LateOutputs | None:
@@ -71,8 +73,8 @@ class FewRows:
             found = [] if runs is None else deadline.run(lambda end: runs.run(given, end))
             if found and self._watched:
                 refuse_raising(found.pop().values)
-            pairs = zip(found, self._signature.outputs, strict=bool(found))
-            declared = {output.name: as_declared(each, output) for each, output in pairs}
+            pairs = zip(found, self._declare.items(), strict=bool(found))
+            declared = {name: declare(each, rows) for each, (name, declare) in pairs}
         except (struct.error, OverflowError, ValueError):
             declared = {}
         if declared:
@@ -136,15 +138,11 @@ def _taker(feed: Feed, widths: Sequence[int]) -> Take:
     ]
     if feed.order is not None:
         at = [at[index] for index in feed.order]
+    if feed.whole is not None:  # as most models are fed
+        only, width, dtype = feed.whole, len(at), feed.dtype
+        return lambda blocks, rows: Cells(blocks[only].values, (rows, width), dtype)
     inner = feed.shape or (-1, len(at))
     fixed = prod(size for size in inner if size != -1)
-
-    def shape(rows: int) -> tuple[int, ...]:
-        return tuple(rows * len(at) // fixed if size == -1 else size for size in inner)
-
-    if feed.whole is not None:
-        only = feed.whole
-        return lambda blocks, rows: Cells(blocks[only].values, shape(rows), feed.dtype)
 
     def take(blocks: Blocks, rows: int) -> Cells:
         if rows == 1:
@@ -155,25 +153,32 @@ def _taker(feed: Feed, widths: Sequence[int]) -> Take:
                 for row in range(rows)
                 for block, column in at
             ]
-        return Cells(found, shape(rows), feed.dtype)
+        shape = tuple(rows * len(at) // fixed if size == -1 else size for size in inner)
+        return Cells(found, shape, feed.dtype)
 
     return take
 
 
-def as_declared(cells: Cells, output: Output) -> Cells:
-    """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
+def _declaring(output: Output) -> Declare:
+    """Makes a tensor's cells those of an output: whole-number tensors hold bool and float labels.
 
-    A missing text is None. Raises ValueError where the values do not fill the declared shape.
+    A column of one value per row is flat; a missing text is None. It raises ValueError where the
+    values do not fill the declared shape.
     """
-    values, shape, dtype = cells
-    if output.type == "string" and MISSING_TEXT in values:
-        values = [None if value == MISSING_TEXT else value for value in values]
-    elif (change := DECLARED.get((dtype, output.type))) is not None:
-        values, dtype = list(map(change, values)), output.type
-    if output.shape.count(-1) == 1:
-        fixed = prod(size for size in output.shape if size != -1)
-        rows, rest = divmod(len(values), fixed)
-        if rest:
+    inner = output.shape[1:] if output.shape.count(-1) == 1 else None
+    width, wanted = prod(inner or ()), output.type
+
+    def declare(cells: Cells, rows: int) -> Cells:
+        values, shape, dtype = cells
+        if wanted == "string":
+            if MISSING_TEXT in values:
+                values = [None if value == MISSING_TEXT else value for value in values]
+        elif dtype != wanted and (change := DECLARED.get((dtype, wanted))) is not None:
+            values, dtype = list(map(change, values)), wanted
+        if inner is None:
+            return Cells(values, shape, dtype)
+        if len(values) != rows * width:
             raise ValueError(f"{len(values)} values do not fill {output.shape}")
-        shape = tuple(rows if size == -1 else size for size in output.shape)
-    return Cells(values, shape, dtype)
+        return Cells(values, (rows, *inner), dtype)
+
+    return declare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,8 +199,8 @@ class Model:
             if problems:
                 raise InvalidRows(problems)
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
-        if self._watched:
-            refuse_raising(arrays.pop().ravel().tolist())
+        if self._watched and (flags := arrays.pop()).any():
+            refuse_raising(flags.ravel().tolist())
         return self._declared(arrays, outputs, table)
 
     def _declared(
@@ -345,4 +345,10 @@ def as_declared(array: Array, output: Output) -> Array:
         shaped[gaps] = None
     if output.type == "float64" and shaped.dtype.char == "f":  # float32
         return shaped  # a float64 would be written with digits that nobody computed
-    return shaped.astype(object if output.type == "string" else output.type, copy=False)
+    declared = _dtype_of(output.type)
+    return shaped if shaped.dtype is declared else shaped.astype(declared, copy=False)
+
+
+@cache
+def _dtype_of(name: str) -> Any:
+    return np.dtype(object if name == "string" else name)

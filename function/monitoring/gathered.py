@@ -1,22 +1,18 @@
-"""Answered rows that wait to be counted together: in few bytes, and without NumPy."""
+"""Answered rows that wait to be counted together, as they came: with or without NumPy."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
-from onnxlet.function.arrays import Array, Cells, Noted
+from onnxlet.function.arrays import Array, Cells, Noted, as_array
 from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.messages import Prediction
 
-# Of NumPy's types, by the name that cells have; what is no number is an object.
-CHARACTERS = {
-    "float64": "d", "float32": "f", "int64": "q", "int32": "i", "bool": "?", "string": "O",
-}  # fmt: skip
-OBJECT_BYTES = 56  # of a short text, or another object
+NUMBER_BYTES, TEXT_BYTES = 32, 56  # of one of Python's own, where it is in a list; of a short text
 
 
 class Answered(NamedTuple):
@@ -35,77 +31,69 @@ def answered_of(prediction: Prediction) -> Answered:
     return Answered(table.rows, table.arrays, outputs, prediction.noted)
 
 
-class Kind(NamedTuple):
-    """What the blocks, or the outputs, of two requests have in common where they are joined."""
-
-    name: str  # of an output; empty for a block
-    character: str  # of NumPy's type
-    inner: tuple[int, ...]  # the shape of a row
-
-
 class Gathered:
-    """Rows of requests, one behind the other."""
+    """Rows of several requests."""
 
     def __init__(self) -> None:
         self.rows = 0
         self.bytes = 0  # in memory, about
-        self._kinds: list[Kind] = []
-        self._values: list[Any] = []  # of each kind: a bytearray of numbers, or a list of objects
-        self._noted = Noted()
+        self._parts: list[Answered] = []
 
-    def add(self, answered: Answered) -> bool:
-        """Add a request's rows; False where they are of other kinds, and nothing was added."""
-        arrays: Any = getattr(answered.arrays, "cells", answered.arrays)
-        outputs: Any = getattr(answered.outputs, "cells", answered.outputs)
-        parts = [*[("", each) for each in arrays], *outputs.items()]
-        kinds = [_kind(name, each) for name, each in parts]
-        if not self._kinds:
-            self._kinds = kinds
-            self._values = [[] if kind.character == "O" else bytearray() for kind in kinds]
-        elif kinds != self._kinds:
-            return False
-        for held, kind, (_, each) in zip(self._values, kinds, parts, strict=True):
-            if kind.character == "O":
-                values = each.values if isinstance(each, Cells) else each.ravel().tolist()
-                held += values
-                self.bytes += sum(map(_bytes_of, values))
-                continue
-            content = (
-                struct.pack(f"{len(each.values)}{kind.character}", *each.values)
-                if isinstance(each, Cells)
-                else each.tobytes()
-            )
-            held += content
-            self.bytes += len(content)
-        for key, values in answered.noted.items():
-            self._noted.setdefault(key, []).extend(values)
+    def add(self, answered: Answered) -> None:
+        """Add a request's rows."""
+        self._parts.append(answered)
         self.rows += answered.rows
-        return True
+        for each in chain(_blocks(answered), _outputs(answered).values()):
+            self.bytes += _bytes_of(each)
 
     def joined(self) -> Answered:
-        """All rows, in arrays."""
-        arrays, outputs = list[Array](), dict[str, Array]()
-        for (name, character, inner), held in zip(self._kinds, self._values, strict=True):
-            if character == "O":
-                array = np.empty(len(held), object)
-                array[:] = held
-            else:
-                array = np.frombuffer(held, character)
-            array = array.reshape(self.rows, *inner)
-            if name:
-                outputs[name] = array
-            else:
-                arrays.append(array)
-        return Answered(self.rows, arrays, outputs, self._noted)
+        """All rows, one behind the other."""
+        noted = Noted()
+        for part in self._parts:
+            for key, values in part.noted.items():
+                noted.setdefault(key, []).extend(values)
+        blocks = zip(*map(_blocks, self._parts), strict=True)
+        outputs = [_outputs(part) for part in self._parts]
+        return Answered(
+            self.rows,
+            [_joined(some) for some in blocks],
+            {name: _joined([each[name] for each in outputs]) for name in outputs[0]},
+            noted,
+        )
 
 
-def _kind(name: str, values: Array | Cells) -> Kind:
-    if isinstance(values, Cells):
-        return Kind(name, CHARACTERS[values.dtype], values.shape[1:])
-    character = values.dtype.char
-    return Kind(name, {"l": "q", "U": "O"}.get(character, character), values.shape[1:])
+def _blocks(answered: Answered) -> Sequence[Array | Cells]:
+    found: Sequence[Array | Cells] = getattr(answered.arrays, "cells", answered.arrays)
+    return found
 
 
-def _bytes_of(value: Any) -> int:
-    size = getattr(value, "nbytes", None)  # of an array, which is a nested cell
-    return OBJECT_BYTES + (len(value) if isinstance(value, str | bytes) else size or 0)
+def _outputs(answered: Answered) -> Mapping[str, Array | Cells]:
+    found: Mapping[str, Array | Cells] = getattr(answered.outputs, "cells", answered.outputs)
+    return found
+
+
+def _joined(parts: Sequence[Array | Cells]) -> Array:
+    cells = [part for part in parts if isinstance(part, Cells)]
+    if len(cells) < len(parts):
+        return np.concatenate(list(map(as_array, parts)))
+    values = list(chain.from_iterable([part.values for part in cells]))
+    return Cells(values, (-1, *cells[0].shape[1:]), cells[0].dtype).array()
+
+
+def _bytes_of(values: Array | Cells) -> int:
+    if not isinstance(values, Cells):
+        return int(values.nbytes) + (_of_objects(values) if values.dtype.char == "O" else 0)
+    size = len(values.values)
+    if values.dtype != "string":
+        return NUMBER_BYTES * size
+    try:
+        return TEXT_BYTES * size + sum(map(len, values.values))
+    except TypeError:  # one is None
+        return TEXT_BYTES * size + sum(len(each or "") for each in values.values)
+
+
+def _of_objects(values: Array) -> int:
+    found = values.ravel().tolist()
+    if {*map(type, found)} <= {str, bytes}:
+        return TEXT_BYTES * len(found) + sum(map(len, found))
+    return sum(TEXT_BYTES + int(getattr(each, "nbytes", 0)) for each in found)

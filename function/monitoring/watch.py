@@ -69,8 +69,8 @@ BLOCK_ROWS = 100
 KEY_ROWS = 20  # of one key
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
 HALF_ROWS = 1000
-AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
-GATHERED_BYTES = 40_000  # in which rows are gathered
+AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first,
+GATHERED_BYTES = 80_000  # in so much memory
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
@@ -167,7 +167,6 @@ class Watch:
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
         self._gathered = Gathered()
-        self._most = BLOCK_ROWS if logged else AT_ONCE  # rows that are counted together
 
     @cached_property
     def layout(self) -> Layout:
@@ -197,10 +196,9 @@ class Watch:
                 self._count_gathered()  # those that are too few to be shown come with these
                 self._add(seen)
                 return
-            if not self._gathered.add(answered):
-                self._count_gathered()
-                self._gathered.add(answered)
-            if self._gathered.rows >= self._most or self._gathered.bytes >= GATHERED_BYTES:
+            self._gathered.add(answered)
+            is_block = self._logged and self.waiting >= BLOCK_ROWS
+            if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
                 self._count_gathered()
 
     @property

@@ -7,11 +7,11 @@ at last with room for what the model answers, whose shape earlier runs have show
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ctypes import addressof, c_char, c_void_p
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.numpy_later import np
@@ -22,7 +22,6 @@ from onnxlet.function.runtime.tensors import (
     TYPES,
     Raw,
     cells_of,
-    code_of,
     fill,
     over,
     raw_of,
@@ -119,29 +118,26 @@ def _addresses(slots: Sequence[Slot]) -> Any:
     return (c_void_p * len(slots))(*[slot.address for slot in slots])
 
 
-class Key(NamedTuple):
-    """What runs have in common."""
-
-    wanted: tuple[str, ...]  # the names of the outputs
-    given: tuple[str, ...]  # of what the graph is fed with
-    forms: tuple[Form, ...]  # of these
-
-
-def key_of(wanted: tuple[str, ...], feeds: Mapping[str, Array | Cells]) -> Key | None:
-    """What runs have in common; None where there are more than a few values, or none."""
-    forms = tuple([(code_of(each), each.shape) for each in feeds.values()])
-    sizes = [prod(shape) for _, shape in forms]
-    return Key(wanted, tuple(feeds), forms) if sum(sizes) <= FEW_CELLS and all(sizes) else None
-
-
 class Runs:
     """Runs of one session, in tensors of one shape; safe from several threads."""
 
-    def __init__(self, library: Library, session: int, codes: Mapping[str, int], key: Key) -> None:
-        self._library, self._session, self._forms = library, session, key.forms
-        self._codes = [codes.get(name, 0) for name in key.wanted]
-        # As C has them.
-        self._given, self._wanted = texts_of(key.given), texts_of(key.wanted)
+    def __init__(
+        self,
+        library: Library,
+        session: int,
+        wanted: tuple[str, ...],
+        given: tuple[str, ...],
+        forms: Sequence[Form],
+        codes: Sequence[int],
+    ) -> None:
+        """Run a session that is there as long as this.
+
+        The names are of outputs, and of what is given, which has these forms; the codes are of the
+        outputs' types.
+        """
+        self._library, self._session = library, session
+        self._forms, self._codes = forms, codes
+        self._given, self._wanted = texts_of(given), texts_of(wanted)
         self._idle: list[Prepared] = []  # that nobody uses now
 
     def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from ctypes import c_char_p, c_size_t, c_void_p
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.runtime.interface import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library, library
-from onnxlet.function.runtime.prepared import MOST_SHAPES, Key, Runs, Slot, key_of
+from onnxlet.function.runtime.prepared import FEW_CELLS, MOST_SHAPES, Runs, Slot
 from onnxlet.function.runtime.tensors import (
     TYPES,
     array_of,
+    code_of,
     read_all,
     release_all,
     tensor_of,
@@ -75,7 +77,8 @@ class Session:
         self.inputs = _named(_codes(self._library, address, "Input"))
         self._codes = _codes(self._library, address, "Output")
         self.outputs = _named(self._codes)
-        self._runs: dict[Key, Runs] = {}
+        self._runs: dict[Hashable, Runs] = {}
+        self._known: dict[Hashable, Runs | None] = {}  # by arrays' types and shapes
 
     def run(
         self,
@@ -88,13 +91,14 @@ class Session:
         Raises RuntimeFault where a feed is missing, unknown, of another type or shape, or the graph
         raises; or another thread has asked for the end.
         """
-        if not self.inputs.keys() <= feeds.keys():
-            missing = [name for name in self.inputs if name not in feeds]
-            given = f"Required inputs ({missing}) are missing from input feed ({list(feeds)})."
-            raise RuntimeFault(INVALID_ARGUMENT, given)
         wanted = tuple(self.outputs if outputs is None else outputs)
-        if key := key_of(wanted, feeds):
-            return self.runs(key).answer(feeds.values(), Slot.array, array_of, ending)
+        about = wanted, *[(name, each.dtype, each.shape) for name, each in feeds.items()]
+        try:
+            runs = self._known[about]
+        except KeyError:
+            runs = self._remembered(about, wanted, feeds)
+        if runs is not None:
+            return runs.answer(feeds.values(), Slot.array, array_of, ending)
         library, held = self._library, list[object]()
         tensors, results = (c_void_p * len(feeds))(), (c_void_p * len(wanted))()
         try:
@@ -112,18 +116,32 @@ class Session:
         finally:
             release_all(library, (*tensors, *results))
 
-    def runs_of(self, outputs: tuple[str, ...], feeds: Mapping[str, Cells]) -> Runs | None:
-        """Runs of few values such as these; None where they are more, or none."""
-        key = key_of(outputs, feeds)
-        return None if key is None else self.runs(key)
+    def _remembered(
+        self, about: Hashable, wanted: tuple[str, ...], feeds: Mapping[str, Array]
+    ) -> Runs | None:
+        """What runs feeds of these types and shapes; RuntimeFault where one is missing."""
+        if not self.inputs.keys() <= feeds.keys():
+            missing = [name for name in self.inputs if name not in feeds]
+            given = f"Required inputs ({missing}) are missing from input feed ({list(feeds)})."
+            raise RuntimeFault(INVALID_ARGUMENT, given)
+        if len(self._known) >= MOST_SHAPES:
+            self._known.clear()
+        runs = self._known[about] = self.runs_of(wanted, feeds)
+        return runs
 
-    def runs(self, key: Key) -> Runs:
-        """Runs of few values that have this in common."""
+    def runs_of(self, outputs: tuple[str, ...], feeds: Mapping[str, Array | Cells]) -> Runs | None:
+        """Runs of few values such as these; None where they are more, or none."""
+        forms = tuple([(code_of(each), each.shape) for each in feeds.values()])
+        sizes = [prod(shape) for _, shape in forms]
+        if sum(sizes) > FEW_CELLS or not all(sizes):
+            return None
+        key = outputs, tuple(feeds), forms
         found = self._runs.get(key)
         if found is None:
             if len(self._runs) >= MOST_SHAPES:
                 self._runs.clear()
-            found = self._runs[key] = Runs(self._library, self._address, self._codes, key)
+            codes = [self._codes.get(name, 0) for name in outputs]
+            found = self._runs[key] = Runs(self._library, self._address, *key, codes)
         return found
 
     def __del__(self) -> None:

@@ -11,7 +11,7 @@ import struct
 from array import array as packed
 from collections.abc import Iterable, Sequence
 from ctypes import addressof, byref, c_char, c_char_p, c_int64, c_size_t, c_void_p, string_at
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
@@ -45,11 +45,14 @@ Raw = bytes | list[str]  # what a tensor holds: numbers as they are in memory, o
 
 def code_of(values: Array | Cells) -> int:
     """The code of the type of a tensor of these; RuntimeFault where there is none."""
-    if isinstance(values, Cells):
-        return BY_NAME[values.dtype]
-    code = BY_CHARACTER.get(values.dtype.char)
-    if code is None or not values.dtype.isnative:
-        raise RuntimeFault(INVALID_ARGUMENT, f"expected numbers or texts, got {values.dtype}")
+    return BY_NAME[values.dtype] if isinstance(values, Cells) else _code_of(values.dtype)
+
+
+@cache
+def _code_of(dtype: Any) -> int:
+    code = BY_CHARACTER.get(dtype.char)
+    if code is None or not dtype.isnative:
+        raise RuntimeFault(INVALID_ARGUMENT, f"expected numbers or texts, got {dtype}")
     return code
 
 

@@ -22,7 +22,6 @@ from tests.edge.service.test_watchdog import Serving
 def serving(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
     """A server that counts each row at once."""
     monkeypatch.setattr(watch, "GATHERED_BYTES", 1)
-    monkeypatch.setattr(watch, "LEAST_BYTES", 1)
     serving = Serving(models)
     yield serving
     serving.end()
