@@ -69,7 +69,7 @@ def as_array(values: Array | Cells) -> Array:
 
 def _is_written_alike(value: float) -> bool:
     """Whether JSON has a float32 as the float64 of its digits: with no other exponent."""
-    return 1e-5 <= abs(value) < 1e13 or value == 0 or value != value
+    return 1e-4 <= abs(value) < 1e12 or value == 0 or value != value
 
 
 def _fewest_digits(value: float) -> float:

@@ -16,6 +16,7 @@ import time  # noqa: E402
 
 START = time.perf_counter()
 
+from importlib import import_module
 from typing import Any  # noqa: E402
 
 import onnxlet.environment  # noqa: E402, F401
@@ -128,6 +129,7 @@ def _before_snapshot() -> None:
     quick_events.serverless_wsgi()  # a start leaves it out
     native_events.warm_up(SERVED)
     APP.flask()
+    import_module("numpy")
     gc.collect()
     gc.freeze()
 

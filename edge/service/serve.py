@@ -15,6 +15,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -193,6 +194,7 @@ def _wait(ending: socket.socket, app: App) -> None:
         ending.recv(1)
         return
     app.flask()
+    import_module("numpy")  # most requests of few rows need none
     ending.settimeout(None)
     ending.recv(1)
 

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
+from math import nan
 from typing import Any
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -181,7 +182,7 @@ def parse_number(
             text = text.replace(thousand, "")
         if decimal != ".":
             text = text.replace(decimal, ".")
-        return float(text) if NUMBER(text) else np.nan
+        return float(text) if NUMBER(text) else nan
 
     return read
 

@@ -13,10 +13,10 @@ from calendar import isleap, monthrange
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import nan
 from typing import Any
 
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.numpy_later import np
 
 Moment = datetime | None
 
@@ -157,7 +157,7 @@ def floor_date(microseconds: int) -> Callable[[Moment], Moment]:
 def date_parts(names: Sequence[str]) -> Callable[[Moment], Sequence[float]]:
     """Parts of a date by pandas' names, NaN for a missing date."""
     functions = [PARTS[name] for name in names]
-    none = [np.nan] * len(functions)
+    none = [nan] * len(functions)
     return lambda moment: none if moment is None else [take(moment) for take in functions]
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy.typing as npt
-
-from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.numpy_later import np
 
 C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
@@ -49,7 +47,7 @@ def murmur_bucket(prefix: str, size: int, signed: bool) -> Callable[[str], tuple
     return change
 
 
-def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:
+def least_by_seed(tokens: Sequence[str], count: int) -> Array:
     """The least hash of some short tokens, unsigned, with each seed from 0 to count - 1."""
     seeds = np.arange(count, dtype=np.uint32)
     encoded = [token.encode() for token in tokens]
@@ -75,8 +73,8 @@ def _one(data: bytes) -> int:
     return h - 2**32 if h >= 2**31 else h
 
 
-def _hash_many(tokens: Sequence[bytes], seeds: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """The hashes of many, of shape (tokens, seeds), block by block of four bytes.
+def _hash_many(tokens: Sequence[bytes], seeds: Array) -> Array:
+    """The hashes of many, uint32 of shape (tokens, seeds), block by block of four bytes.
 
     Zero bytes after the end change nothing.
     """
@@ -91,9 +89,10 @@ def _hash_many(tokens: Sequence[bytes], seeds: npt.NDArray[np.uint32]) -> npt.ND
     h = h ^ sizes
     h = (h ^ h >> np.uint32(16)) * np.uint32(MIX1)
     h = (h ^ h >> np.uint32(13)) * np.uint32(MIX2)
-    return h ^ h >> np.uint32(16)
+    hashes: Array = h ^ h >> np.uint32(16)
+    return hashes
 
 
-def _turned(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]:
-    """Each word's bits, turned to the left."""
+def _turned(words: Array, bits: int) -> Array:
+    """The bits of each word, uint32, turned to the left."""
     return words << np.uint32(bits) | words >> np.uint32(32 - bits)

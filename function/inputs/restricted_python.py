@@ -16,13 +16,13 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import chain, pairwise
+from math import nan
 from types import MappingProxyType
 from typing import Any
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
-from onnxlet.function.numpy_later import np
 
 MAIN = "main"  # the function that is called with the text
 FUNCTIONS: Mapping[str, Any] = {
@@ -249,14 +249,14 @@ def followed_text(**program: Any) -> Callable[[str], str]:
 def followed_numbers(width: int, **program: Any) -> Callable[[str], Sequence[float]]:
     """So many numbers of a text, and 1 where the function raises for it or makes others, else 0."""
     function = function_of(**program)
-    failed = (*[np.nan] * width, 1.0)
+    failed = (*[nan] * width, 1.0)
 
     def read(text: str) -> Sequence[float]:
         deadline.check()
         try:
             made = function(None if text == MISSING_TEXT else text)
             members = made if isinstance(made, list | tuple) else [made]
-            numbers = [np.nan if each is None else float(each) for each in members]
+            numbers = [nan if each is None else float(each) for each in members]
         except Exception:  # whatever scikit-learn would raise, too
             return failed
         return (*numbers, 0.0) if len(numbers) == width else failed

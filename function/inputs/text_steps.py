@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import nan
 from operator import methodcaller
 from typing import Any
 
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.numpy_later import np
 
 Change = Callable[[str], Any]
 
@@ -70,7 +70,7 @@ def str_predicate(name: str) -> Change:
     if name not in PREDICATES:
         raise ValueError(f"expected a predicate of str, got {name!r}")
     ask = methodcaller(name)
-    return _unless_missing(lambda text: int(ask(text)), np.nan)
+    return _unless_missing(lambda text: int(ask(text)), nan)
 
 
 def slice_text(start: int | None, stop: int | None, every: int | None = None) -> Change:
@@ -90,7 +90,7 @@ def _at(parts: Sequence[str], index: int) -> str:
 
 def length() -> Change:
     """How many characters there are."""
-    return _unless_missing(len, np.nan)
+    return _unless_missing(len, nan)
 
 
 def split_part(
@@ -143,7 +143,7 @@ def pattern_matches(pattern: str, how: str, flags: int = 0) -> Change:
         flags: of `re.compile`.
     """
     found = getattr(re.compile(pattern, flags), HOW[how])
-    return _unless_missing(lambda text: int(found(text) is not None), np.nan)
+    return _unless_missing(lambda text: int(found(text) is not None), nan)
 
 
 HOW: Mapping[str, str] = {name: name for name in ("search", "match", "fullmatch")}
@@ -152,17 +152,17 @@ HOW: Mapping[str, str] = {name: name for name in ("search", "match", "fullmatch"
 def pattern_count(pattern: str, flags: int = 0) -> Change:
     """How often a regular expression is found."""
     find = re.compile(pattern, flags).findall
-    return _unless_missing(lambda text: len(find(text)), np.nan)
+    return _unless_missing(lambda text: len(find(text)), nan)
 
 
 def distinct_words() -> Change:
     """How many different words there are, whatever their case; spaces part them."""
-    return _unless_missing(lambda text: len(set(text.lower().split())), np.nan)
+    return _unless_missing(lambda text: len(set(text.lower().split())), nan)
 
 
 def find_text(text: str, start: int = 0, stop: int | None = None, last: bool = False) -> Change:
     """Where another text begins, -1 where it does not occur."""
-    return _unless_missing(methodcaller("rfind" if last else "find", text, start, stop), np.nan)
+    return _unless_missing(methodcaller("rfind" if last else "find", text, start, stop), nan)
 
 
 def parse_float(of_pandas: bool = False) -> Change:
@@ -179,9 +179,9 @@ def parse_float(of_pandas: bool = False) -> Change:
                 return float(text), 0.0
         except ValueError:
             pass
-        return np.nan, 1.0
+        return nan, 1.0
 
-    return _unless_missing(read, (np.nan, 0.0))
+    return _unless_missing(read, (nan, 0.0))
 
 
 def parse_int() -> Change:

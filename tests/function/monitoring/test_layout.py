@@ -105,8 +105,7 @@ def test_rows_count_the_same_one_by_one(answered: Prediction) -> None:
     whole = layout.count(answered_of(answered))
 
     one_by_one = [
-        layout.count(answered_of(some(answered, np.array([row]))))
-        for row in range(answered.rows)
+        layout.count(answered_of(some(answered, np.array([row])))) for row in range(answered.rows)
     ]
 
     assert np.sum(one_by_one, axis=0).tolist() == whole.tolist()
