@@ -16,7 +16,7 @@ import time  # noqa: E402
 
 START = time.perf_counter()
 
-from importlib import import_module
+from importlib import import_module  # noqa: E402
 from typing import Any  # noqa: E402
 
 import onnxlet.environment  # noqa: E402, F401

@@ -20,12 +20,14 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import (
     RAW,
     _as_rows,
+    _read_few,
     _read_quickly,
     count_rows,
     declared,
     read_tensors,
 )
 from onnxlet.function.messages import Tensor
+from onnxlet.function.protocols.v2.tensors import few_of
 from tests.function.inputs.test_validation import COLUMNS, GOOD, SIGNATURE
 
 MATRIX = Signature(
@@ -114,8 +116,25 @@ BATCHES = st.integers(1, 3).flatmap(
 )
 
 
+def hold_few_together(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> None:
+    """The same values as JSON has them, read into lists."""
+    cells = {}
+    for name, tensor in tensors.items():
+        array = tensor.as_array()
+        few = few_of(array.ravel().tolist(), array.shape, tensor.datatype)
+        if few is None:
+            return
+        assert repr(few.array().tolist()) == repr(array.tolist())
+        cells[name] = Tensor(few, tensor.datatype)
+    found = _read_few(cells, signature, rows)
+    if found is not None:
+        careful = validate_cells(_as_rows(cells, signature, rows), signature, {})
+        assert repr([a.tolist() for a in found]) == repr([a.tolist() for a in careful])
+
+
 def hold_together(tensors: Mapping[str, Tensor], signature: Signature) -> None:
     rows = count_rows(tensors, signature)
+    hold_few_together(tensors, signature, rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quick = _read_quickly(tensors, signature, rows)

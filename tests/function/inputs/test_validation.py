@@ -17,7 +17,7 @@ from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import _read_quickly, validate_rows
+from onnxlet.function.inputs.validation import _read_few, _read_quickly, validate_rows
 
 COLUMNS = [
     Column("price", "float64", nullable=True),
@@ -86,6 +86,16 @@ def same(a: Any, b: Any) -> bool:
     return repr(a) == repr(b)
 
 
+def assert_as_careful(rows: list[Any], signature: Signature) -> None:
+    """What a quick reading takes, cell validation takes, and makes the same of it."""
+    for quick in (_read_few(rows, signature), _read_quickly(rows, signature)):
+        if quick is not None:
+            careful = validate_cells(rows, signature, {})
+            assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
+            assert [a.dtype for a in quick] == [a.dtype for a in careful]
+    assert _read_few(rows, signature) is not None or _read_quickly(rows, signature) is None
+
+
 @settings(max_examples=600, deadline=None)
 @given(rows=rows_of([c.name for c in COLUMNS if c.required]))
 @example(rows=[GOOD, {**GOOD, "id": 2**63}])
@@ -94,11 +104,7 @@ def same(a: Any, b: Any) -> bool:
 def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> None:
     if isinstance(rows[0], list):
         rows = [[*row, None] for row in rows]
-    quick = _read_quickly(rows, SIGNATURE)
-    if quick is not None:
-        careful = validate_cells(rows, SIGNATURE, {})
-        assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
-        assert [a.dtype for a in quick] == [a.dtype for a in careful]
+    assert_as_careful(rows, SIGNATURE)
 
 
 WHOLE = Signature(
@@ -129,10 +135,7 @@ def test_an_integer_is_judged_by_all_of_its_digits_whatever_is_beside_it(rows: l
 @settings(max_examples=300, deadline=None)
 @given(rows=rows_of(["x0", "x1"]))
 def test_the_same_where_every_column_is_a_number(rows: list[Any]) -> None:
-    quick = _read_quickly(rows, NUMBERS)
-    if quick is not None:
-        careful = validate_cells(rows, NUMBERS, {})
-        assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
+    assert_as_careful(rows, NUMBERS)
 
 
 @pytest.mark.parametrize("cells", [["x" * 6, "x" * 6], ["x" * 6, "x"], [None, "x" * 6]])
@@ -155,9 +158,10 @@ def test_a_column_of_text_has_a_limit_of_its_own(cells: list[Any]) -> None:
 
 @pytest.mark.parametrize("count", [1, 5, 1000])
 def test_usual_rows_take_the_quick_reading(count: int) -> None:
-    assert _read_quickly([GOOD] * count, SIGNATURE) is not None
-    assert _read_quickly([[1, 0.0]] * count, NUMBERS) is not None
-    assert _read_quickly([[1, None]] * count, NUMBERS) is not None
+    for read in (_read_few, _read_quickly):
+        assert read([GOOD] * count, SIGNATURE) is not None
+        assert read([[1, 0.0]] * count, NUMBERS) is not None
+        assert read([[1, None]] * count, NUMBERS) is not None
     assert _read_quickly([{**GOOD, "price": None, "place": None}] * count, SIGNATURE) is not None
 
 

@@ -196,7 +196,7 @@ def test_a_float32_has_no_more_digits_than_it_needs(value: float) -> None:
 def test_powers_of_two_have_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their neighbours are not as far below as above."""
     monkeypatch.setattr(arrays, "is_there", lambda: False)
-    values = [sign * 2.0**power for power in range(-16, 43) for sign in (1, -1)]
+    values = [sign * 2.0**power for power in range(-13, 40) for sign in (1, -1)]
     expected = orjson.dumps(np.array(values, np.float32), option=orjson.OPT_SERIALIZE_NUMPY)
     assert orjson.dumps(Cells(values, (len(values),), "float32").written()) == expected
 
