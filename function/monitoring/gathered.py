@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.function.arrays import Array, Cells, Noted, as_array
+from onnxlet.function.arrays import Array, Cells, as_array
 from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
@@ -15,65 +15,52 @@ if TYPE_CHECKING:
 NUMBER_BYTES, TEXT_BYTES = 32, 56  # of one of Python's own, where it is in a list; of a short text
 
 
-class Answered(NamedTuple):
-    """What is counted of rows that were answered."""
-
-    rows: int
-    arrays: Sequence[Array]  # the blocks
-    outputs: Mapping[str, Array]
-    noted: Mapping[tuple[int, int], Sequence[float]]
-
-
-def answered_of(prediction: Prediction) -> Answered:
-    """What is counted of a prediction."""
-    outputs = prediction.outputs if prediction.answered is None else prediction.answered
-    table = prediction.table
-    return Answered(table.rows, table.arrays, outputs, prediction.noted)
-
-
 class Gathered:
-    """Rows of several requests."""
+    """Rows that requests were answered, one behind the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *predictions: Prediction) -> None:
         self.rows = 0
         self.bytes = 0  # in memory, about
-        self._parts: list[Answered] = []
+        self._parts: list[Part] = []
+        for each in predictions:
+            self.add(each)
 
-    def add(self, answered: Answered) -> None:
-        """Add a request's rows."""
-        self._parts.append(answered)
-        self.rows += answered.rows
-        for each in chain(_blocks(answered), _outputs(answered).values()):
-            self.bytes += _bytes_of(each)
+    def add(self, prediction: Prediction) -> None:
+        """Add the rows of a prediction, without its model."""
+        outputs = prediction.outputs if prediction.answered is None else prediction.answered
+        arrays = prediction.table.arrays
+        blocks: Any = getattr(arrays, "cells", arrays)
+        named: Any = getattr(outputs, "cells", outputs)
+        self._parts.append(Part(blocks, named, prediction.noted))
+        self.rows += prediction.table.rows
+        self.bytes += sum(map(_bytes_of, (*blocks, *named.values())))
 
-    def joined(self) -> Answered:
-        """All rows, one behind the other."""
-        noted = Noted()
-        for part in self._parts:
-            for key, values in part.noted.items():
-                noted.setdefault(key, []).extend(values)
-        blocks = zip(*map(_blocks, self._parts), strict=True)
-        outputs = [_outputs(part) for part in self._parts]
-        return Answered(
-            self.rows,
-            [_joined(some) for some in blocks],
-            {name: _joined([each[name] for each in outputs]) for name in outputs[0]},
-            noted,
+    def array(self, key: int | str) -> Array:
+        """All rows of a block by its index, or of an output by its name."""
+        return _joined(
+            [
+                part.blocks[key] if isinstance(key, int) else part.outputs[key]
+                for part in self._parts
+            ]
         )
 
+    def noted(self, key: tuple[int, int]) -> list[float]:
+        """What was noted of a text or an image, by its block and position."""
+        return list(chain.from_iterable(part.noted[key] for part in self._parts))
 
-def _blocks(answered: Answered) -> Sequence[Array | Cells]:
-    found: Sequence[Array | Cells] = getattr(answered.arrays, "cells", answered.arrays)
-    return found
 
+class Part(NamedTuple):
+    """What is counted of one request."""
 
-def _outputs(answered: Answered) -> Mapping[str, Array | Cells]:
-    found: Mapping[str, Array | Cells] = getattr(answered.outputs, "cells", answered.outputs)
-    return found
+    blocks: Sequence[Array | Cells]
+    outputs: Mapping[str, Array | Cells]
+    noted: Mapping[tuple[int, int], Sequence[float]]
 
 
 def _joined(parts: Sequence[Array | Cells]) -> Array:
     cells = [part for part in parts if isinstance(part, Cells)]
+    if len(parts) == 1:
+        return as_array(parts[0])
     if len(cells) < len(parts):
         return np.concatenate(list(map(as_array, parts)))
     values = list(chain.from_iterable([part.values for part in cells]))

@@ -29,7 +29,7 @@ from onnxlet.function.monitoring.bins import (
     pictures,
 )
 from onnxlet.function.monitoring.compared import columns_of
-from onnxlet.function.monitoring.gathered import Answered
+from onnxlet.function.monitoring.gathered import Gathered
 
 # A block of the signature by its index, an output by its name, a text or an image by its block and
 # position.
@@ -218,28 +218,23 @@ class Layout:
         positive = estimate.positive_index(self._manifest)
         return estimate.of(self._manifest["estimate"], found, positive)
 
-    def packed(self, answered: Answered) -> list[Array]:
+    def packed(self, answered: Gathered) -> list[Array]:
         """What is counted of some rows: numbers (float64) and codes (uint8), row by row."""
-        rows, arrays, outputs, noted = answered
-        found = []
+        rows, found = answered.rows, list[Array]()
         for key in self._widths:
-            kind = type(key)
-            if kind is str:
-                array = outputs[key]  # type: ignore[index] # it is a name
-            elif kind is tuple:
-                array = np.array(noted[key])  # type: ignore[index, arg-type] # a position
+            if isinstance(key, tuple):
+                array = np.array(answered.noted(key))
             else:
-                array = arrays[key]  # type: ignore[index] # a number
+                array = answered.array(key)
                 array = pictures(array) if key in self._nested else array
             # Of one type, whichever a request's tensors had: some requests are counted together.
             array = array if array.dtype.char == "d" else array.astype(np.float64)
             found.append(array if array.ndim == 2 else array.reshape(rows, -1))
         for key, texts in self._texts.items():
-            cells = arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
-            found.append(texts.codes(cells))
+            found.append(texts.codes(answered.array(key)))  # type: ignore[arg-type] # none is noted
         return found
 
-    def count(self, answered: Answered) -> Array:
+    def count(self, answered: Gathered) -> Array:
         """How many rows fall into each bin, int64, of shape (size,)."""
         packed, rows = self.packed(answered), answered.rows
         step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))

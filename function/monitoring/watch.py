@@ -20,7 +20,7 @@ from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring import compared
-from onnxlet.function.monitoring.gathered import Answered, Gathered, answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
@@ -181,22 +181,22 @@ class Watch:
         """Count the rows that were answered to a key."""
         if prediction.problems:
             self.refuse(reasons(prediction.problems, prediction.model))
-        answered = answered_of(prediction)
-        if not answered.rows:
+        rows = prediction.table.rows
+        if not rows:
             return
-        seen = self._seen(answered) if answered.rows >= AT_ONCE else None
+        seen = self._seen(Gathered(prediction)) if rows >= AT_ONCE else None
         with self._lock:
             if self._keys:
-                self._asked[key] += answered.rows
+                self._asked[key] += rows
             if prediction.unusual is not None:
                 found = compared.counts(prediction.unusual, self.layout.unlike)
                 self._counted.compared += found.astype(np.uint32)
-                self._comparing[key] += answered.rows
+                self._comparing[key] += rows
             if seen is not None:
                 self._count_gathered()  # those that are too few to be shown come with these
                 self._add(seen)
                 return
-            self._gathered.add(answered)
+            self._gathered.add(prediction)
             is_block = self._logged and self.waiting >= BLOCK_ROWS
             if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
                 self._count_gathered()
@@ -211,13 +211,13 @@ class Watch:
         """Whether rows were counted, which takes NumPy; before they are only gathered."""
         return "_counted" in self.__dict__
 
-    def _seen(self, answered: Answered) -> BinCounts:
+    def _seen(self, answered: Gathered) -> BinCounts:
         return BinCounts(answered.rows, self.layout.count(answered).astype(np.uint32))
 
     def _count_gathered(self) -> None:
         if self._gathered.rows:
             gathered, self._gathered = self._gathered, Gathered()
-            self._add(self._seen(gathered.joined()))
+            self._add(self._seen(gathered))
 
     def add(self, seen: BinCounts, at: float) -> None:
         """Add what was counted elsewhere, by the same layout, at so many seconds since 1970.

@@ -14,7 +14,7 @@ from onnxlet.function import request_log
 from onnxlet.function.aws.lambda_log import METRICS, OF_MODELS, LambdaLog
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BinCounts
 from onnxlet.function.protocols import native
@@ -52,7 +52,7 @@ def test_the_counts_that_it_shows(models: Path) -> None:
     layout = Layout(model.manifest, model.signature)
     rows = np.tile([[5.1, 3.5, 1.4, 0.2], [6.3, 2.9, 5.6, 1.8]], (50, 1)).tolist()
     prediction = predict(model, native.from_object({"instances": rows}))
-    seen = BinCounts(100, layout.count(answered_of(prediction)))
+    seen = BinCounts(100, layout.count(Gathered(prediction)))
     entry: dict[str, Any] = {}
     deltas.note(entry, model, layout, seen, {"x0: expected a number": 2})
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -21,6 +20,8 @@ from onnxlet.convert.build import build
 from onnxlet.convert.parity import search
 from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.models import model
+from onnxlet.function.runtime import sessions
 
 
 def test_one_graph_is_compared_once_and_opened_once(
@@ -28,16 +29,16 @@ def test_one_graph_is_compared_once_and_opened_once(
 ) -> None:
     """Two layouts of columns of one type are one graph; bounds on columns change no graph."""
     opened: list[int] = []
-    session = onnxruntime.InferenceSession
+    session = sessions.new_session
 
     def counted(*arguments: Any, **options: Any) -> Any:
         opened.append(1)
         return session(*arguments, **options)
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", counted)
+    monkeypatch.setattr(model, "new_session", counted)
     X, y = load_breast_cancer(return_X_y=True)
-    model = NearestCentroid().fit(X[:160:2], y[:160:2])
-    tries = tried(model, X[1:160:2], tmp_path)
+    estimator = NearestCentroid().fit(X[:160:2], y[:160:2])
+    tries = tried(estimator, X[1:160:2], tmp_path)
     assert len(tries) == 3, tries  # as a matrix, as columns, and with bounds
     assert len(opened) == 1
 

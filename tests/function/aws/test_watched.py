@@ -20,7 +20,7 @@ from onnxlet.function.aws.native_events import GOLDEN
 from onnxlet.function.aws.queue_events import answer_batch
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 from onnxlet.function.protocols import native
@@ -80,7 +80,7 @@ def counted_at_once(models: Path, rows: Any) -> list[int]:
     model = Repository(models).choose("iris")
     layout = Layout(model.manifest, model.signature)
     prediction = predict(model, native.from_object({"instances": rows}))
-    counts: list[int] = layout.count(answered_of(prediction)).tolist()
+    counts: list[int] = layout.count(Gathered(prediction)).tolist()
     return counts
 
 

@@ -21,7 +21,7 @@ from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring import drift
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BinCounts, Figures
 from tests.kept_builds import kept_builds
@@ -120,6 +120,6 @@ def answered(model: Model, X: pd.DataFrame) -> Prediction:
 def report(model: Model, prediction: Prediction) -> dict[str, Any]:
     """What drift reports of one window of rows."""
     layout = Layout(model.manifest, model.signature)
-    counts = layout.count(answered_of(prediction)).astype(np.uint32)
+    counts = layout.count(Gathered(prediction)).astype(np.uint32)
     seen = BinCounts(prediction.rows, counts)
     return drift.report(model, layout, Figures(0, seen, seen, {}))

@@ -15,7 +15,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from tests import estimators
 from tests.function.monitoring.models import asked, built, customers, reviews, some
@@ -93,7 +93,7 @@ def _unknown(text: str) -> float:
 def test_each_cell_is_counted_where_it_belongs(answered: Prediction) -> None:
     layout = Layout(answered.model.manifest, answered.model.signature)
 
-    counts = layout.count(answered_of(answered))
+    counts = layout.count(Gathered(answered))
 
     split = [counts[feature.bins].tolist() for feature in layout.features]
     assert split == naive(answered.model, answered)
@@ -102,10 +102,10 @@ def test_each_cell_is_counted_where_it_belongs(answered: Prediction) -> None:
 
 def test_rows_count_the_same_one_by_one(answered: Prediction) -> None:
     layout = Layout(answered.model.manifest, answered.model.signature)
-    whole = layout.count(answered_of(answered))
+    whole = layout.count(Gathered(answered))
 
     one_by_one = [
-        layout.count(answered_of(some(answered, np.array([row])))) for row in range(answered.rows)
+        layout.count(Gathered(some(answered, np.array([row])))) for row in range(answered.rows)
     ]
 
     assert np.sum(one_by_one, axis=0).tolist() == whole.tolist()
@@ -118,7 +118,7 @@ def test_steps_of_probabilities_count_by_what_is_answered(tmp_path: Path) -> Non
     prediction = asked(model, read(model, X.tolist()))
     layout = Layout(model.manifest, model.signature)
 
-    counts = layout.count(answered_of(prediction))
+    counts = layout.count(Gathered(prediction))
 
     labels = prediction.outputs["prediction"].tolist()
     for number, (entry, spans) in enumerate(
@@ -142,7 +142,7 @@ def test_numbers_beyond_any_edge_and_gaps(tmp_path: Path) -> None:
     rows: list[list[Any]] = [[-1e300, None], [1e300, 0.0], [45.0, float("nan")]]
     prediction = asked(served, read(served, rows))
 
-    counts = layout.count(answered_of(prediction))
+    counts = layout.count(Gathered(prediction))
 
     by_column = {
         feature.entry.get("column"): counts[feature.bins].tolist() for feature in layout.features

@@ -23,7 +23,7 @@ from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import pictures
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Watch
 from onnxlet.function.monitoring.watches import Watches
@@ -54,7 +54,7 @@ def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
 
     figures = watch.figures()
     assert figures.total.rows == 160
-    expected = watch.layout.count(answered_of(prediction))
+    expected = watch.layout.count(Gathered(prediction))
     assert figures.total.counts.tolist() == expected.tolist()
 
 
@@ -135,7 +135,7 @@ def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
     prediction = asked(iris, read(iris, IRIS * 100))
     outputs = {**prediction.outputs, "probabilities": np.full((200, 3), np.nan)}
 
-    counts = layout.count(answered_of(prediction._replace(outputs=outputs)))
+    counts = layout.count(Gathered(prediction._replace(outputs=outputs)))
 
     assert sum(int(counts[bins].sum()) for spans in layout.expected for bins in spans) == 0
     assert layout.expected_performance(counts)["accuracy"] is None

@@ -22,7 +22,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, TookTooLong
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.gathered import answered_of
+from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Watch
 from onnxlet.function.monitoring.watches import Watches
@@ -54,7 +54,7 @@ def watch_of(model: Model, logged: bool = False) -> Watch:
 
 
 def counted(watch: Watch, prediction: Prediction) -> Array:
-    return watch.layout.count(answered_of(prediction))
+    return watch.layout.count(Gathered(prediction))
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2730,), (249,), (250,), (1, 99, 7, 600), (30, 31)])

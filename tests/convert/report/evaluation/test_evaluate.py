@@ -142,7 +142,8 @@ def test_no_row_of_anybodys_data_is_in_the_findings() -> None:
 
 def test_no_exact_number_of_a_target_is_in_the_findings() -> None:
     given = figures.regression()
-    numbers = {number for number in _numbers(findings(given)) if number % 1}  # no counts
+    found = {**findings(given), "serving": None}  # times are whatever they are
+    numbers = {number for number in _numbers(found) if number % 1}  # no counts
 
     assert not numbers & {float(f"{value:.6g}") for value in given.y_test}
     off = given.y_test - given.estimator.predict(given.X_test)
