@@ -27,7 +27,7 @@ DEPLOYED = [
 ]
 # These mean nothing on Lambda, or are the deployment's own to set.
 NOT_HANDED_ON = {
-    *("MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS"),
+    *("MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS", "RUNTIME"),
     *("KEEP", "KEEP_MB", "KEEP_DAYS"),
 }
 
