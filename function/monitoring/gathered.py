@@ -81,6 +81,6 @@ def _bytes_of(values: Array | Cells) -> int:
 
 def _of_objects(values: Array) -> int:
     found = values.ravel().tolist()
-    if {*map(type, found)} <= {str, bytes}:
-        return TEXT_BYTES * len(found) + sum(map(len, found))
+    if found and type(found[0]) is str:
+        return TEXT_BYTES * len(found) + sum([len(each or "") for each in found])
     return sum(TEXT_BYTES + int(getattr(each, "nbytes", 0)) for each in found)
