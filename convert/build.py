@@ -48,6 +48,7 @@ from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED
 from onnxlet.convert.parity.attempts import Attempt, SearchState
+from onnxlet.convert.parity.batches import batches
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import (
     EqualConversion,
@@ -168,6 +169,7 @@ def proven(
         "parity": found.certificate,
         "statistics": column_statistics(*described),
     }
+    found.certificate["batches"] = batches(model, rows)
     if source.before is not None:
         found.certificate["replayed"] = True
         about |= promised(source.before, len(described.rows))

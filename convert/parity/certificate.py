@@ -163,6 +163,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     yield f"  tolerance   {parity['tolerance']:.0e}"
     for output, difference in parity.get("near_zero", {}).items():
         yield f"  near zero   {output} off by up to {difference:.1e} (absolute) is rounding"
+    if (beside := parity.get("batches")) is not None:
+        yield f"  batches     {batches_text(beside)}"
     yield f"  typed as    {parity['recipe']}"
     for failed in parity["recipes_that_failed"]:
         yield f"    not as {failed['recipe']}: {failed['reason']}"
@@ -186,6 +188,14 @@ def _monitoring_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {kind:<11} up to a coverage of {highest(table):.4g}"
     elif kind:
         yield f"  {kind:<11} none: they take y_test, of at least 20 held-out rows"
+
+
+def batches_text(beside: str | Mapping[str, float]) -> str:
+    """What a row's answer owes to the rows beside it, in words."""
+    if isinstance(beside, str):
+        return "each row has the same bits, whatever is beside it"
+    off = ", ".join(f"{name} by up to {largest:.1e}" for name, largest in beside.items())
+    return f"a row's last digits depend on how many rows come with it: {off}"
 
 
 def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:

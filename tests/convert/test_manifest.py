@@ -52,7 +52,7 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
         *("held_out_rows", "hard_rows", "differing_rows", "tied_rows", "undecided_rows"),
         *("unanswered_rows", "unrefused_rows", "limited_columns", "tolerance", "outputs"),
         *("recipe", "recipes_that_failed", "reference", "drawn_rows", "judging_rows"),
-        *("undecided_held_out_rows", "near_zero"),
+        *("undecided_held_out_rows", "near_zero", "batches"),
     }
     assert parity["reference"] == "float64"
     assert (parity["drawn_rows"], parity["judging_rows"]) == (1000, 1000)

@@ -25,6 +25,7 @@ function proof(model, parity) {
       parity.reference ? [el("dt", {}, "Compared with"), el("dd", {}, reference(parity))] : null,
       parity.tied_rows ? [el("dt", {}, "Ties"), el("dd", {}, `${plural(parity.tied_rows, "row")} where either label is right`)] : null,
       parity.undecided_rows ? [el("dt", {}, "Undecided"), el("dd", {}, `${plural(parity.undecided_rows, "row")} where the last digit of a sum decides`)] : null,
+      parity.batches ? [el("dt", {}, "Rows beside it"), el("dd", {}, beside(parity.batches))] : null,
       parity.recipe ? [el("dt", {}, "Computed in"), el("dd", {}, parity.recipe)] : null)];
 }
 
@@ -35,6 +36,12 @@ function reference(parity) {
   const largest = Math.max(0, ...Object.values(off.outputs).map((one) => one.largest_relative));
   return `scikit-learn in ${parity.reference}; its answers in float32 depend on rounding: ${plural(off.differing_rows, "row")} differ, ` +
     `and usual ones by up to ${signed(largest.toExponential(1))} of the value`;
+}
+
+/** What a row's answer owes to the rows that it comes with. */
+function beside(batches) {
+  if (typeof batches === "string") return "change no bit of an answer";
+  return `change last digits: ${Object.entries(batches).map(([name, off]) => `${word(name)} by up to ${signed(off.toExponential(1))}`).join(", ")}`;
 }
 
 function scores(model) {
