@@ -93,10 +93,12 @@ class Evaluation:
     def ask(self, table: CheckedBatch) -> tuple[ScoredAnswers, Array]:
         """The function's answers to other rows, and which of them it answers, bool (rows,).
 
-        Those that it does not answer have a neighbour's.
+        Those that it does not answer have a neighbour's; where it answers none, that of a test row.
         """
         left_out = LeftOut(range(table.rows))
         _, outputs = run_the_good(self.model, table, left_out)
+        if not left_out.kept:
+            outputs = self.model.run(CheckedBatch(1, [array[:1] for array in self.table.arrays]))
         good = np.zeros(table.rows, dtype=bool)
         good[left_out.kept] = True
         if not good.all():
