@@ -121,7 +121,7 @@ def mqtt(models: Path | None) -> None:
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     environ = service_environ(DevicePaths(), os.environ)
-    settings = replace(Settings.from_environ(environ), api_keys={})
+    settings = Settings.from_environ(environ)._replace(api_keys={})
     device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
     link_of(device.mqtt)  # reads the CA certificates: a fault is reported before models are loaded

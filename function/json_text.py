@@ -8,10 +8,9 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.numpy_later import np
+from onnxlet.function.orjson_alone import orjson
 
 DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
 # Lists and objects in one body: each takes seventy bytes, and is sent in three.

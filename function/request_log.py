@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
-import orjson
-
 from onnxlet.function.errors import OnnxletError, RequestError
+from onnxlet.function.orjson_alone import orjson
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -55,16 +52,14 @@ def form_of(environ: Mapping[str, str]) -> LogForm:
     return LogForm("time", ("info", "warning", "error"))
 
 
-@dataclass
 class Choice:
     """Which lines are written, in this process: it has one standard error."""
 
-    which: str = "all"  # off, errors or all
-    successes: int = 1  # of these, one is written
-    answered: Iterator[int] = field(default_factory=count)
-
-    def __post_init__(self) -> None:
-        self.every = self.which == "all" and self.successes == 1
+    def __init__(self, which: str = "all", successes: int = 1) -> None:
+        self.which = which  # off, errors or all
+        self.successes = successes  # of these, one is written
+        self.answered = count()
+        self.every = which == "all" and successes == 1
 
 
 FORM = form_of(os.environ)
@@ -146,6 +141,8 @@ put: Callable[[bytes], object] = _to_standard_error  # a device's server sets on
 
 def fail(error: BaseException, **more: str) -> None:
     """Write where a failure happened, but not its message, which may quote the data."""
+    import traceback  # few failures happen
+
     innermost = deque(traceback.walk_tb(error.__traceback__), INNERMOST)
     where = [
         f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in innermost

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from onnxlet.folders import ROOT, documented
 from onnxlet.function.errors import SettingsError
@@ -28,20 +28,19 @@ HOST, A_HOST = (
 DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the environment says, checked."""
 
     models: Path = DEFAULT_MODELS  # folder of model directories
     default_model: str | None = None  # served where a request names none, or None
     # Of models by name the version, or its alias, that is served where none is named.
-    pins: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = {}
     # SHA-256 digest of each accepted key, by the key's name; empty means open.
-    api_keys: Mapping[str, bytes] = field(default_factory=dict)
+    api_keys: Mapping[str, bytes] = {}
     # The same of keys that read, figures on rows among it, and don't predict.
-    reader_keys: Mapping[str, bytes] = field(default_factory=dict)
+    reader_keys: Mapping[str, bytes] = {}
     # The same of this process's own, which predict and read.
-    own_keys: Mapping[str, bytes] = field(default_factory=dict)
+    own_keys: Mapping[str, bytes] = {}
     owned: bool = False  # whoever asks without a key is the server's owner, and may read
     max_body_bytes: int = 6 * 1024 * 1024  # largest request body
     max_unpacked_bytes: int = 24 * 1024 * 1024  # largest request body once it is unpacked
@@ -118,6 +117,7 @@ class Settings:
             url = shaped(name, r"s3://[a-z0-9.-]{3,63}(/.*)?", "s3://BUCKET/PREFIX/")
             return url if url is None or url.endswith("/") else f"{url}/"
 
+        usual = cls()
         keep = get("ONNXLET_KEEP").strip()
         score_from, score_to = prefix("ONNXLET_SCORE_FROM"), prefix("ONNXLET_SCORE_TO")
         faults += _places(score_from, score_to)
@@ -128,18 +128,18 @@ class Settings:
             pins=pins_of(get("ONNXLET_SERVE"), faults),
             api_keys=_keys("ONNXLET_API_KEYS", get("ONNXLET_API_KEYS"), faults),
             reader_keys=_keys("ONNXLET_READER_KEYS", get("ONNXLET_READER_KEYS"), faults),
-            max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
-            max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
-            max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
-            max_pixels=whole("ONNXLET_MAX_PIXELS", cls.max_pixels),
-            threads=whole("ONNXLET_THREADS", cls.threads),
-            max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
-            max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
+            max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", usual.max_body_bytes),
+            max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", usual.max_unpacked_bytes),
+            max_rows=whole("ONNXLET_MAX_ROWS", usual.max_rows),
+            max_pixels=whole("ONNXLET_MAX_PIXELS", usual.max_pixels),
+            threads=whole("ONNXLET_THREADS", usual.threads),
+            max_seconds=whole("ONNXLET_MAX_SECONDS", int(usual.max_seconds)),
+            max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", usual.max_in_flight),
             cors_origins=every("ONNXLET_CORS_ORIGINS", ORIGIN, AN_ORIGIN),
             hosts=every("ONNXLET_HOSTS", HOST, A_HOST, str.lower) or None,
-            log=shaped("ONNXLET_LOG", "off|errors|all", "off, errors or all") or cls.log,
-            log_successes=whole("ONNXLET_LOG_SUCCESSES", cls.log_successes),
-            reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
+            log=shaped("ONNXLET_LOG", "off|errors|all", "off, errors or all") or usual.log,
+            log_successes=whole("ONNXLET_LOG_SUCCESSES", usual.log_successes),
+            reload_seconds=whole("ONNXLET_RELOAD_SECONDS", usual.reload_seconds, least=0),
             lazy=shaped("ONNXLET_LOAD", "start|first-use", "start or first-use") == "first-use",
             models_url=shaped("ONNXLET_MODELS_URL", r"s3://[^/\s]+(/\S*)?", "s3://BUCKET/PREFIX"),
             answers_queue=shaped("ONNXLET_ANSWERS_QUEUE", r"https?://\S+", "a queue's URL"),
@@ -149,11 +149,12 @@ class Settings:
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
-            unusual=shaped("ONNXLET_UNUSUAL", "off|on|refuse", "off, on or refuse") or cls.unusual,
+            unusual=shaped("ONNXLET_UNUSUAL", "off|on|refuse", "off, on or refuse")
+            or usual.unusual,
             watch=shaped("ONNXLET_WATCH", "on|off", "on or off") != "off",
             keep=Path(keep) if keep else None,
-            keep_mb=whole("ONNXLET_KEEP_MB", cls.keep_mb),
-            keep_days=whole("ONNXLET_KEEP_DAYS", cls.keep_days),
+            keep_mb=whole("ONNXLET_KEEP_MB", usual.keep_mb),
+            keep_days=whole("ONNXLET_KEEP_DAYS", usual.keep_days),
         )
         faults += _in_both(settings)
         ours = (n for n in environ if n.startswith(PREFIX) and not n.startswith(DEVICE_PREFIX))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
@@ -101,4 +100,4 @@ def _bounded(column: Column, bound: float) -> Column:
     number: float = min(int(bound), LARGEST_INTEGER) if column.type == "int64" else bound
     low = -number if column.minimum is None else max(column.minimum, -number)
     high = number if column.maximum is None else min(column.maximum, number)
-    return replace(column, minimum=low, maximum=high, infinite=False)
+    return column._replace(minimum=low, maximum=high, infinite=False)

@@ -144,7 +144,7 @@ def probed_by_kind(
         others = [position for position in kind if position not in probed]
         shared = _shared([probed[p] for p in kind if p in probed]) if others else None
         if shared is not None and _holds(shared, others, takes):
-            probed |= {p: replace(shared, name=names[p]) for p in kind}
+            probed |= {p: shared._replace(name=names[p]) for p in kind}
         else:
             size = max(FEWEST_TRIED, TRIED_CELLS // len(names))  # that rows so wide allow at once
             for start in range(0, len(others), size):
@@ -163,8 +163,7 @@ def _shared(columns: Sequence[Column]) -> Column | None:
     smaller = (size for size in WHERE_FLOATS_OVERFLOW if size < min(sizes))
     lower = next(smaller, None) if sizes else None
     plain = {
-        replace(
-            c,
+        c._replace(
             name="",
             infinite=c.infinite and not sizes,
             minimum=None if c.minimum in far else c.minimum,
@@ -179,8 +178,7 @@ def _shared(columns: Sequence[Column]) -> Column | None:
         return one
     below = any(c.minimum in far for c in columns)
     above = any(c.maximum in far for c in columns)
-    return replace(
-        one,
+    return one._replace(
         minimum=-lower if below else one.minimum,
         maximum=lower if above else one.maximum,
     )

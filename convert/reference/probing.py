@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -51,7 +50,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         # Items, each rated within the scale of the fit or not at all: nothing needs to be tried.
         low, high = reference.estimator.lowest_, reference.estimator.highest_
         rated = Column("", "float64", nullable=True, absent=True, minimum=low, maximum=high)
-        return [replace(rated, name=c.name, type=c.type) for c in reference.inputs.columns]
+        return [rated._replace(name=c.name, type=c.type) for c in reference.inputs.columns]
     inputs = reference.inputs
     # The rows with the fewest gaps, so that a trial fails only for its own reason.
     bases = sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
@@ -96,7 +95,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
             "take it, or fit them on such rows.",
         )
     if inputs.form == "dictionaries":
-        return [replace(column, absent=column.nullable) for column in columns]
+        return [column._replace(absent=column.nullable) for column in columns]
     return columns
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import Any
 
-import numpy as np
+from onnxlet.function.numpy_later import np
 
 ARRAY, DICT, TUPLE = "array", "dict", "tuple"
 

@@ -14,8 +14,6 @@ from itertools import chain
 from operator import add, attrgetter
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.edge.aggregation import json_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.watch import (
@@ -27,6 +25,7 @@ from onnxlet.function.monitoring.watch import (
     Piece,
     Watch,
 )
+from onnxlet.function.numpy_later import np
 
 LASTING = 4  # pieces of workers that have ended; older ones are in no window any more
 

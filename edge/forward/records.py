@@ -9,12 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.edge.settings.device import Inputs
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
+from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols.shared import forms
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -9,8 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import (
@@ -25,6 +23,7 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.performance import OUTLIER, kind_of
 from onnxlet.function.monitoring.readers import MOST_CLASSES
+from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols.shared.forms import kind as kind_in_json
 from onnxlet.function.request_log import REQUEST_ID
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
-import numpy as np
-
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.monitoring.watch import Figures
@@ -32,7 +30,7 @@ LONGEST_SENTENCE = 240  # characters of an alarm's
 # What performance is measured by, in the order of a report.
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
 # A test: the indices of its feature and statistic, value and threshold, and whether it alarms.
-ROW = np.dtype("u2, u1, f8, f8, ?")
+ROW = "u2, u1, f8, f8, ?"
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +173,7 @@ class DriftReports:
         Reports are made for so many seconds, at least one in a call; those that it does not come to
         are as they were, or come with a later call.
         """
-        service = replace(service, watches=service.watches.now())
+        service = service._replace(watches=service.watches.now())
         with self._lock:
             figures = dict(self._figures(service))
             began = time.monotonic()

@@ -9,12 +9,11 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -96,7 +95,7 @@ def _all_metrics(
     tally, in_flight = meter.tally, service.in_flight
     count = in_flight.count
     if states is not None and meter.counts:
-        service = replace(service, watches=meter.counts.moment(states))
+        service = service._replace(watches=meter.counts.moment(states))
         tally = Tally()
         for state in states:
             tally.add(state["requests"])
@@ -125,7 +124,7 @@ def _all_metrics(
         yield from _processes(states)
     about = {
         "python": platform.python_version(),
-        "numpy": np.__version__,
+        "numpy": version("numpy"),
         "onnxruntime": runtime_version(),
     }
     yield InfoMetricFamily("onnxlet_build", "What computes here.", about)

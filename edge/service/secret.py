@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ class Secret:
     def added_to(self, settings: Settings) -> Settings:
         """Settings that accept this key, too."""
         digest = hashlib.sha256(self.key.encode()).digest()
-        return replace(settings, own_keys={KEY_NAME: digest})
+        return settings._replace(own_keys={KEY_NAME: digest})
 
     def unlogged(self, log: request_log.Log) -> request_log.Log:
         """A log that omits these requests."""

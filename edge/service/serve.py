@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -188,13 +187,20 @@ def serve_on(
 
 
 def _wait(ending: socket.socket, app: App) -> None:
-    """Wait for the end; meanwhile import what a start leaves out."""
+    """Wait for the end; meanwhile import what a start leaves out.
+
+    NumPy only once there are requests: of few rows most need none, but they are counted by it.
+    """
+    from onnxlet.function.app import SERVICE
+
+    stats = app.extensions[SERVICE].stats
     ending.settimeout(IDLE_SECONDS)
-    with suppress(TimeoutError):
-        ending.recv(1)
-        return
-    app.flask()
-    import_module("numpy")  # most requests of few rows need none
+    while not stats.state():
+        with suppress(TimeoutError):
+            ending.recv(1)
+            return
+        app.flask()
+    import_module("numpy")
     ending.settimeout(None)
     ending.recv(1)
 
@@ -212,9 +218,9 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
     it was configured: a device's updates use it in their requests.
     """
     if is_loopback(address) and settings.hosts is None:
-        settings = replace(settings, owned=not (settings.api_keys or settings.reader_keys))
+        settings = settings._replace(owned=not (settings.api_keys or settings.reader_keys))
     if is_loopback(address) or settings.hosts is not None:
-        return replace(settings, hosts=(settings.hosts or frozenset()) | {host.lower()})
+        return settings._replace(hosts=(settings.hosts or frozenset()) | {host.lower()})
     return settings
 
 

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
 
 from onnxlet.function.messages import JSON
 
@@ -61,9 +60,9 @@ def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
 @cache
 def serverless_wsgi() -> Any:
     """It, imported when few events need it, without the parts of Werkzeug that never run here."""
-    from onnxlet.function.http.stand_ins import stubs
+    from onnxlet.function.http.stand_ins import stand_ins
 
-    with stubs():
+    with stand_ins():
         import serverless_wsgi
     serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
     return serverless_wsgi
@@ -108,7 +107,7 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
     environ = {
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": known.get("content-type", ""),
-        "PATH_INFO": unquote(texts["path"]).encode().decode("latin-1"),
+        "PATH_INFO": _unquoted(texts["path"]).encode().decode("latin-1"),
         "QUERY_STRING": texts["query"],
         "REMOTE_ADDR": texts["address"],
         "REMOTE_USER": texts["user"],
@@ -135,6 +134,14 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         if key not in OF_THE_BODY:
             environ[key] = value
     return environ
+
+
+def _unquoted(path: str) -> str:
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote  # most paths are plain
+
+    return unquote(path)
 
 
 def _is_plain(text: str) -> bool:

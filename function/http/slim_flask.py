@@ -11,10 +11,10 @@ from typing import Any
 
 from onnxlet.function.http.body import compressed
 from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
-from onnxlet.function.http.stand_ins import stubs
+from onnxlet.function.http.stand_ins import stand_ins
 from onnxlet.function.messages import Reply, Route
 
-with stubs():
+with stand_ins():
     from flask import Flask, Response, request
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule

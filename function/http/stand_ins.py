@@ -13,12 +13,12 @@ left as it is.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
+
+from onnxlet.function.stubs import stubs
 
 
 class Absent:
@@ -70,15 +70,7 @@ OF_OTHERS = frozenset({"pprint", "tempfile"})  # the standard library's: other t
 
 
 @contextmanager
-def stubs() -> Iterator[None]:
+def stand_ins() -> Iterator[None]:
     """Have the stubs imported instead of what this process has not loaded yet."""
-    kept = OF_OTHERS if threading.active_count() > 1 else frozenset()
-    placed = [name for name in STAND_INS if name not in sys.modules and name not in kept]
-    for name in placed:
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__dict__.update(STAND_INS[name])
-    try:
+    with stubs(STAND_INS, OF_OTHERS if threading.active_count() > 1 else ()):
         yield
-    finally:
-        for name in placed:
-            del sys.modules[name]

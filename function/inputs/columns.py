@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
@@ -30,8 +29,7 @@ def normalized(name: str) -> str:
     return normalize("NFC", name)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One input column, by the name that clients use."""
 
     name: str  # as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array

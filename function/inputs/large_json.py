@@ -13,13 +13,13 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import orjson
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.parts import Faults, Parts
 from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
+from onnxlet.function.orjson_alone import orjson
 
 SLICE = 2**18  # bytes that are looked at together
 MOST_VALUES = 2**17  # in one member of a long list, and around the long lists

@@ -254,7 +254,7 @@ def _least(*limits: int | None) -> int | None:
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
-    known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
+    known = {key: entry[key] for key in Column._fields if key in entry}
     if known.get("categories") is not None:
         known["categories"] = tuple(known["categories"])
     known["cell"] = tuple(known.get("cell", ()))

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import Aliases
 from onnxlet.function.models.model import MANIFEST, Model
+from onnxlet.function.orjson_alone import orjson
 
 
 class Catalogue(NamedTuple):

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
 from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 

@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from onnxlet.function import request_log
 from onnxlet.function.arrays import Noted
@@ -72,18 +71,16 @@ class Reports(Protocol):
         """How many times as wide as at build intervals and sets are, by the truths that came."""
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """What answers requests."""
 
     settings: Settings  # the limits
     repository: Repository  # the models
-    observe: Observe | None = None  # called with each prediction that was answered
-    # Counts the requests that are being answered.
-    in_flight: InFlight = field(default_factory=lambda: InFlight(Settings.max_in_flight))
-    meter: Meter | None = None  # counts all requests, or None
-    stats: ModelStats = field(default_factory=ModelStats)  # counts each model's requests
-    watches: Watches = field(default_factory=Watches)  # count what came in and went out
+    observe: Observe | None  # called with each prediction that was answered
+    in_flight: InFlight  # counts the requests that are being answered
+    meter: Meter | None  # counts all requests, or None
+    stats: ModelStats  # counts each model's requests
+    watches: Watches  # count what came in and went out
     routes: Sequence[Route] = ()  # all that the app has
     performance: Reports | None = None  # knows what came of predictions; None where none are kept
 

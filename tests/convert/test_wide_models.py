@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def test_a_wide_frame_is_probed_as_if_each_column_were(monkeypatch: pytest.Monke
     reference, rows = reference_of(source)
     found, expected = probe_columns(reference, rows), each_by_itself(source, monkeypatch)
     for one, other in zip(found, expected, strict=True):
-        alike_but_bounds = replace(one, minimum=other.minimum, maximum=other.maximum)
+        alike_but_bounds = one._replace(minimum=other.minimum, maximum=other.maximum)
         assert alike_but_bounds == other
         # Where sums overflow the last magnitude that is tried lies below what is answered.
         for mine, own in ((one.minimum, other.minimum), (one.maximum, other.maximum)):

@@ -8,7 +8,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -338,9 +337,9 @@ def s3(handler: Any, monkeypatch: pytest.MonkeyPatch) -> S3:
     from onnxlet.function import handler as module
     from onnxlet.function.aws import s3_objects
 
-    settings = replace(module.SETTINGS, score_from="s3://in/come/", score_to="s3://out/go/")
+    settings = module.SETTINGS._replace(score_from="s3://in/come/", score_to="s3://out/go/")
     monkeypatch.setattr(module, "SETTINGS", settings)
-    monkeypatch.setattr(module, "SERVED", replace(module.SERVED, settings=settings))
+    monkeypatch.setattr(module, "SERVED", module.SERVED._replace(settings=settings))
     made = S3()
     monkeypatch.setattr(s3_objects, "of_lambda", lambda: s3_objects.Objects(made))
     return made
@@ -370,7 +369,7 @@ def test_a_queue_brings_requests_and_objects(
         sent.extend(entries)
         return []
 
-    made = replace(module.SETTINGS, answers_queue="https://sqs.example.com/1/answers")
+    made = module.SETTINGS._replace(answers_queue="https://sqs.example.com/1/answers")
     monkeypatch.setattr(module, "SETTINGS", made)
     monkeypatch.setattr(queue_events, "sender", lambda url: send)
     s3.store("come/shop/some.csv", OBJECT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +138,7 @@ def test_the_same_rows_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     three = draw(COLUMNS, TABLE, 3, ROWS)
     assert draw(list(COLUMNS), list(TABLE), 2, ROWS) == three[:2]
     assert len(asked) == 1
-    bounded = [replace(COLUMNS[0], maximum=9.0), *COLUMNS[1:]]
+    bounded = [COLUMNS[0]._replace(maximum=9.0), *COLUMNS[1:]]
     for columns, donors in ((COLUMNS, TABLE[:3]), (bounded, TABLE)):
         assert draw(columns, donors, 2, ROWS) == drawn_rows(columns, donors, 2)
     assert len(asked) == 3

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ class Device:
         self.lines: list[dict[str, Any]] = []
         self.forward = Forwarder(options, self._take, Clock(this_boot()), self.lines.append)
         self.forward.start()
-        settings = replace(settings, reload_seconds=0)
+        settings = settings._replace(reload_seconds=0)
         app = make_app(models, forward=self.forward, settings=settings, log=lambda entry: None)
         self.client = app.test_client()
 

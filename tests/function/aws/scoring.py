@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,8 +45,8 @@ class Site:
     rows: int = ROWS
 
     def __post_init__(self) -> None:
-        given = replace(self.settings, models=self.models, score_from=FROM, score_to=TO)
-        given = replace(given, max_rows=self.rows)
+        given = self.settings._replace(models=self.models, score_from=FROM, score_to=TO)
+        given = given._replace(max_rows=self.rows)
         self.app = create_app(self.models, settings=given, watches=Watches(logged=True))
         self.lines: list[dict[str, Any]] = []
 

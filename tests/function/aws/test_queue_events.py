@@ -114,7 +114,7 @@ def test_only_the_record_that_breaks_the_function_fails(models: Path) -> None:
             return super().predict(call, model, request_id, stages)
 
     made = app_of(models).extensions[SERVICE]
-    broken = Broken(made.settings, made.repository)
+    broken = Broken(*made)
 
     assert run(broken, Queue(), make_sqs_event([GOOD, GOOD])) == ["message-0"]
 
@@ -253,7 +253,7 @@ class Late(Service):
 
 @pytest.fixture
 def late(service: Service) -> Late:
-    made = Late(service.settings, service.repository)
+    made = Late(*service)
     object.__setattr__(made, "late", frozenset(["message-1"]))
     object.__setattr__(made, "asked", [])
     return made
@@ -288,7 +288,7 @@ def test_of_records_that_take_as_long_as_each_other_some_are_answered(
             deadline.check()
             return super().predict(call, model, request_id, stages)
 
-    steady = Steady(service.settings, service.repository)
+    steady = Steady(*service)
     queue, event = Queue(), make_sqs_event([GOOD] * 5)
     # Equal parts of what is left would be 16 seconds.
     answer = answer_batch(event["Records"], steady, queue.send, False, request_log.write, 100)

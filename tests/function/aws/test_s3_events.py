@@ -713,6 +713,6 @@ def test_a_failure_of_the_function_s_own_is_tried_again(
 
 
 def test_without_the_settings_nothing_can_be_answered(models: Path, site: Site) -> None:
-    service = replace(site.service, settings=Settings(models))
+    service = site.service._replace(settings=Settings(models))
     with pytest.raises(SettingsError, match="ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO are not set"):
         s3_events.scoring_of(service, lambda entry: None, Objects(S3()))
