@@ -42,7 +42,16 @@ def size(archive: Path, folder: Path) -> Size:
 def ours(archive: Path, machine: Machine, folder: Path) -> Path:
     """A bundle, unpacked, with the functions beside it that need no more than it has."""
     unpack(archive, folder)
-    _add(folder, machine, "noop", "bare")
+    _add(folder, machine, "noop")
+    return folder
+
+
+def bare(ours: Path, machine: Machine, folder: Path) -> Path:
+    """The same model, with NumPy and ONNX Runtime's Python package as they are installed."""
+    machines.install("../function", machine, folder)
+    _compile(folder, machine)
+    shutil.copytree(ours / "models", folder / "models")
+    _add(folder, machine, "bare")
     return folder
 
 

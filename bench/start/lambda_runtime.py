@@ -30,7 +30,7 @@ LEAN = {"OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 ABOUT = """On AWS's own runtime: its Runtime Interface Emulator, its Python client (`awslambdaric`),
 the unpacked zip read-only, no network, Python {python} on {arch}; one row through an HTTP API's
 event, validation, limits and the log switched on. The model is the logistic regression above.
-Bare: NumPy, ONNX Runtime, one session, one run, from the same bundle. Textbook: a pickle and
+Bare: NumPy, ONNX Runtime's Python package, one session, one run, compiled as ours is. Textbook: a pickle and
 scikit-learn as they are installed, without `__pycache__`, as packagers usually leave it out; or
 compiled, as ours is. A start is from the first event to its answer, the process's start included.
 Functions take turns: {starts} starts of each, then {rounds} times {calls} calls.
@@ -101,7 +101,9 @@ def _functions(
     textbook = lambda_bundles.textbook(estimator, machine, folder / "textbook")
     return {
         "ours": _Function(bundle, HANDLER, event),
-        "bare": _Function(bundle, "bare.handler", event),
+        "bare": _Function(
+            lambda_bundles.bare(bundle, machine, folder / "bare"), "bare.handler", event
+        ),
         "no-op": _Function(bundle, "noop.handler", event),
         "textbook": _Function(textbook, "textbook.handler", event),
         "textbook, compiled": _Function(
