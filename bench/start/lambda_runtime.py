@@ -30,9 +30,9 @@ LEAN = {"OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 ABOUT = """On AWS's own runtime: its Runtime Interface Emulator, its Python client (`awslambdaric`),
 the unpacked zip read-only, no network, Python {python} on {arch}; one row through an HTTP API's
 event, validation, limits and the log switched on. The model is the logistic regression above.
-Bare: NumPy, ONNX Runtime's Python package, one session, one run, compiled as ours is. Textbook: a pickle and
-scikit-learn as they are installed, without `__pycache__`, as packagers usually leave it out; or
-compiled, as ours is. A start is from the first event to its answer, the process's start included.
+Bare: NumPy, ONNX Runtime's Python package, one session, one run, compiled as ours is. Textbook: a
+pickle and scikit-learn as they are installed, without `__pycache__`, as packagers usually leave it
+out; or compiled. A start is from the first event to its answer, the process's start included.
 Functions take turns: {starts} starts of each, then {rounds} times {calls} calls.
 """
 
