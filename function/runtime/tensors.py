@@ -104,7 +104,8 @@ def shape_of(shape: tuple[int, ...]) -> Any:
 def address(array: Array) -> int:
     """Where the first value of an array is."""
     if array.flags.writeable and array.size:
-        return addressof(c_char.from_buffer(array))  # type: ignore[arg-type] # it has a buffer
+        memory: Any = array  # not every version of NumPy's types says that it has a buffer
+        return addressof(c_char.from_buffer(memory))
     return int(array.ctypes.data)  # slower
 
 

@@ -108,8 +108,10 @@ def test_answers_are_written_as_what_they_answer(
     assert lines[0] == f'"id"{separator}"prediction"'
     number = expected[1].split(",")[1].replace(".", ",")
     assert lines[1] == f'"0"{separator}"{number}"'
-    file, exact = tmp_path / "out.csv", "round_trip"  # an older pandas rounds last digits otherwise
-    frame = pd.read_csv(file, sep=separator, decimal=",", float_precision=exact)
+    # An older pandas rounds last digits otherwise.
+    frame = pd.read_csv(
+        tmp_path / "out.csv", sep=separator, decimal=",", float_precision="round_trip"
+    )
     assert frame["prediction"].tolist() == [float(each.split(",")[1]) for each in expected[1:]]
 
 
