@@ -97,8 +97,43 @@ def _request(text: str) -> Request:
     return Request(words, address.removeprefix(ADDRESS), kind, body, shown, file)
 
 
+BOX = {"x", "y", "width", "height"}
+SHARED = 0.8  # of what two boxes cover: a window's next step at its size leaves that
+
+
+class NearBox(dict[str, Any]):
+    """Equals a box of the same thing there.
+
+    Which of two neighbouring windows is found by a hair depends on the processor, whose last digits
+    decided by which windows the judge of faces was taught.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, dict) or other.keys() != self.keys():
+            return False
+        rest = self.keys() - BOX
+        return {n: other[n] for n in rest} == {n: close_to(self[n]) for n in rest} and (
+            self._shared(other) >= SHARED
+        )
+
+    __hash__ = None  # as a dictionary's
+
+    def _shared(self, other: dict[str, Any]) -> float:
+        """The area that two boxes have in common, as a share of what they cover."""
+        lengths: list[float] = []
+        for start, size in (("x", "width"), ("y", "height")):
+            low = max(self[start], other[start])
+            high = min(self[start] + self[size], other[start] + other[size])
+            lengths.append(max(0.0, high - low))
+        both = lengths[0] * lengths[1]
+        every = self["width"] * self["height"] + other["width"] * other["height"]
+        return float(both / (every - both))
+
+
 def close_to(shown: Any) -> Any:
     """An answer, its numbers as far as other versions of scikit-learn fit the same."""
+    if isinstance(shown, dict) and shown.keys() >= BOX:
+        return NearBox(shown)
     if isinstance(shown, dict):
         return {name: close_to(member) for name, member in shown.items()}
     if isinstance(shown, list):
