@@ -68,19 +68,20 @@ def _joined(parts: Sequence[Array | Cells]) -> Array:
 
 
 def _bytes_of(values: Array | Cells) -> int:
-    if not isinstance(values, Cells):
-        return int(values.nbytes) + (_of_objects(values) if values.dtype.char == "O" else 0)
-    size = len(values.values)
-    if values.dtype != "string":
-        return NUMBER_BYTES * size
+    if isinstance(values, Cells):
+        objects = values.values if values.dtype == "string" else ()
+        return _of_objects(objects) if objects else NUMBER_BYTES * len(values.values)
+    return int(values.nbytes) + (
+        _of_objects(values.ravel().tolist()) if values.dtype.char == "O" else 0
+    )
+
+
+def _of_objects(found: Sequence[Any]) -> int:
     try:
-        return TEXT_BYTES * size + sum(map(len, values.values))
-    except TypeError:  # one is None
-        return TEXT_BYTES * size + sum(len(each or "") for each in values.values)
+        return TEXT_BYTES * len(found) + len("".join(found))
+    except TypeError:  # the bytes of images, arrays of nested cells, or a missing text
+        return sum(TEXT_BYTES + _size(each) for each in found)
 
 
-def _of_objects(values: Array) -> int:
-    found = values.ravel().tolist()
-    if found and type(found[0]) is str:
-        return TEXT_BYTES * len(found) + sum([len(each or "") for each in found])
-    return sum(TEXT_BYTES + int(getattr(each, "nbytes", 0)) for each in found)
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | bytes) else int(getattr(value, "nbytes", 0))
