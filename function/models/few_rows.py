@@ -66,22 +66,25 @@ class FewRows:
         Raises InvalidRows as `Model.run`.
         """
         try:
-            given = [take(blocks, rows) for take in self._takes]
-            for tokens in self._signature.token_feeds:
-                given += tokens.cells(blocks, noted)
-            runs = self._of(given, rows)
-            found = [] if runs is None else deadline.run(lambda end: runs.run(given, end))
-            if found and self._watched:
-                refuse_raising(found.pop().values)
-            pairs = zip(found, self._declare.items(), strict=bool(found))
-            declared = {name: declare(each, rows) for each, (name, declare) in pairs}
+            answered = self._answered(blocks, rows, noted)
         except (struct.error, OverflowError, ValueError):
-            declared = {}
-        if declared:
-            return LateOutputs(declared)
-        if noted is not None:
+            answered = None
+        if answered is None and noted is not None:
             noted.clear()
-        return None
+        return answered
+
+    def _answered(self, blocks: Blocks, rows: int, noted: Noted | None) -> LateOutputs | None:
+        given = [take(blocks, rows) for take in self._takes]
+        for tokens in self._signature.token_feeds:
+            given += tokens.cells(blocks, noted)
+        runs = self._of(given, rows)
+        if runs is None:
+            return None
+        found = deadline.run(lambda end: runs.run(given, end))
+        if self._watched:
+            refuse_raising(found.pop().values)
+        pairs = zip(found, self._declare.items(), strict=True)
+        return LateOutputs({name: declare(each, rows) for each, (name, declare) in pairs})
 
     def _of(self, given: Sequence[Cells], rows: int) -> Runs | None:
         if (known := self._runs.get(rows)) is not None:

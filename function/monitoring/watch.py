@@ -69,8 +69,8 @@ BLOCK_ROWS = 100
 KEY_ROWS = 20  # of one key
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
 HALF_ROWS = 1000
-AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first,
-GATHERED_BYTES = 80_000  # in so much memory
+AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
+GATHERED_BYTES = 80_000  # of memory, as much as which gathered rows take before they are counted
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
