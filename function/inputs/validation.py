@@ -268,8 +268,6 @@ def few_cells(block: Block, flat: list[Any], rows: int) -> Cells | None:
             values = [nan if cell is None else float(cell) for cell in flat]
     elif type(None) in types:
         return None
-    elif block.dtype == "int64":
-        values = list(map(int, flat)) if bool in types else flat
     if values is None or not _are_plain(block, values):
         return None
     return Cells(values, (rows, len(block.columns)), block.dtype)

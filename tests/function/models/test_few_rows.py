@@ -25,10 +25,12 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import arrays, json_text
-from onnxlet.function.arrays import Cells, LateArrays, LateOutputs, Noted
+from onnxlet.function.arrays import MISSING_TEXT, Cells, LateArrays, LateOutputs, Noted
 from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.validation import FEW_CELLS, CheckedBatch
 from onnxlet.function.messages import Prediction, PredictRequest, Request
+from onnxlet.function.models.few_rows import _declaring
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native, v2
 from onnxlet.function.serving.predict import read
@@ -174,6 +176,24 @@ def test_rows_that_the_model_raises_for_are_named_alike(own: Path) -> None:
     assert [problem.row for problem in refused.value.problems] == [1, 2]
     refuse_raising([0, 0])
     assert model.signature
+
+
+@pytest.mark.parametrize(
+    ("answered", "output", "declared"),
+    [
+        (Cells(["a", MISSING_TEXT], (2, 1), "string"), Output("p", "string", (-1,)), ["a", None]),
+        (Cells((1, 0), (2,), "int64"), Output("p", "bool", (-1,)), [True, False]),
+        (Cells((1, 0), (2,), "int64"), Output("p", "float64", (-1,)), [1.0, 0.0]),
+        (Cells((1.5, 0.5), (1, 2), "float32"), Output("p", "float64", (-1, 2)), (1.5, 0.5)),
+    ],
+)
+def test_labels_are_of_their_own_type(answered: Cells, output: Output, declared: Any) -> None:
+    rows = len(declared) // (output.shape[1:] or (1,))[0]
+    found = _declaring(output)(answered, rows)
+    assert repr(found.values) == repr(declared)
+    assert found.shape == (rows, *output.shape[1:])
+    with pytest.raises(ValueError, match="do not fill"):
+        _declaring(output)(answered, rows + 1)
 
 
 # ---- digits

@@ -135,6 +135,18 @@ def test_an_answer_is_its_own(binding: Any) -> None:
     assert [each[0, 0] for each in kept] == [0, 2, 4, 6, 8]
 
 
+def test_room_that_is_not_written_to_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ONNX Runtime leaves it where a graph only passes something on."""
+    monkeypatch.setattr(prepared.Slot, "raw", lambda slot: b"what was there before")
+    one = session.Session(graphs.sums())
+    for number in range(4):
+        x = np.full((1, 2), float(number))
+        assert_same(one.run(["double"], {"x": x})[0], 2 * x)
+    [runs] = one._runs.values()
+    [kept] = runs._idle
+    assert (kept.answers, kept.may_keep) == ([], False)
+
+
 def test_more_shapes_than_are_kept() -> None:
     one = session.Session(graphs.same("float64"))
     for _ in range(3):
