@@ -287,8 +287,13 @@ def test_boxes_are_drawn_where_they_are(open_page: Open, pictured_site: str) -> 
     shrunk = 1200 / 1600
     place = [shrunk * (box["x"] + box["width"] / 2), shrunk * (box["y"] + box["height"])]
     assert colour(page, "#reply canvas", place) == (0x7F, 0xF0, 0xE4)
-    page.hover(".found li:last-child")
-    assert colour(page, "#reply canvas", place) == (0xFF, 0xD3, 0x4D)
+
+    def pointed_at() -> bool:
+        """The page scrolls to its answer smoothly, which may take the line from the pointer."""
+        page.hover(".found li:last-child")
+        return colour(page, "#reply canvas", place) == (0xFF, 0xD3, 0x4D)
+
+    wait_until(page, pointed_at, "the box of the line is drawn in another colour")
 
 
 def test_a_picture_in_which_nothing_is_found(open_page: Open, pictured_site: str) -> None:
