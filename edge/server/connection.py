@@ -15,12 +15,16 @@ from typing import Any, Protocol
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from onnxlet.edge.server.http_request import (
+    END,
+    KNOWN_HEADS,
     LONGEST_HEAD,
+    LONGEST_KNOWN_HEAD,
     MOST_HEADERS,
     NAMES,
     BrokenBody,
     Environ,
     FirstLine,
+    KnownHead,
     Request,
     fault_of,
     host_of,
@@ -39,6 +43,8 @@ NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING: Environ = {"handed": "on"}  # not empty: an empty environ means an incomplete head
 EMPTY = io.BytesIO()
+# With which a head is not all that there is to a request's framing.
+ODD_HEADERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
 
 
 class PlainHttp(OSError):
@@ -95,6 +101,7 @@ class Connection:
         self._data = b""  # being parsed
         self._at = 0  # index in it, behind the latest request line
         self._here = False  # the request that is being read began in it
+        self._heads: dict[bytes, KnownHead] = {}  # that this client has sent before
 
     @property
     def stalls(self) -> bool:
@@ -115,9 +122,40 @@ class Connection:
         self.since = time.monotonic()
         if not data:
             return self._ended()
+        if self._heads and self._goes_by_known_head(data):
+            return True
         while data and not self.closing:  # once closing, it is a body that nobody reads
             data = self._feed(data)
         return True
+
+    def _goes_by_known_head(self, data: bytes) -> bool:
+        """Hand on a whole request whose head the parser has read before, byte for byte.
+
+        Most clients send few different heads over a connection that is kept.
+        """
+        if self.partial or self.closing or self._first.goes_on:
+            return False
+        end = data.find(END, 0, LONGEST_KNOWN_HEAD) + len(END)
+        head = self._heads.get(data[:end])
+        if head is None or len(data) != end + head.length:
+            return False
+        self.began = self.since
+        self.held += head.held + head.length
+        self._environ = head.environ.copy()
+        self._environ["wsgi.input"] = io.BytesIO(data[end:])
+        self._hand_on(keep=True)
+        return True
+
+    def _remember_head(self) -> None:
+        """Know this request's head again, where it came with its whole body and nothing else."""
+        data, environ = self._data, self._environ
+        end = data.find(END, 0, LONGEST_KNOWN_HEAD) + len(END)
+        if len(data) != end + self._size or not environ.keys().isdisjoint(ODD_HEADERS):
+            return
+        if len(self._heads) >= KNOWN_HEADS:
+            self._heads.clear()
+        held = HEAD_BYTES + HEADER_BYTES * len(self._headers) + self._length
+        self._heads[data[:end]] = KnownHead({**environ, "wsgi.input": None}, self._size, held)
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; return what follows a request to upgrade to another protocol."""
@@ -299,7 +337,10 @@ class Connection:
             return  # its body is still to come
         if not self._handed:
             self._finish_body()
-            self._hand_on(self._parser.should_keep_alive())
+            keep = self._parser.should_keep_alive()
+            if keep and self._here:
+                self._remember_head()
+            self._hand_on(keep)
         self.partial = False
 
     def _finish_body(self) -> None:

@@ -20,6 +20,8 @@ VERSION_BYTES = 12  # a line's last bytes, which hold the protocol and its versi
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 KNOWN_LINES, LONGEST_KNOWN_URL = 500, 200  # request lines that are remembered, bytes of their URL
+END = b"\r\n\r\n"  # of a head
+KNOWN_HEADS, LONGEST_KNOWN_HEAD = 8, 2_000  # of one connection that are remembered, bytes of each
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
@@ -29,6 +31,14 @@ class Request(NamedTuple):
 
     environ: Environ  # WSGI's, with the whole body
     keep: bool  # the client wants to keep the connection open
+
+
+class KnownHead(NamedTuple):
+    """What the parser made of a head."""
+
+    environ: Environ  # of its requests, but for their body
+    length: int  # of the body, in bytes
+    held: int  # bytes of memory that it takes
 
 
 class BrokenBody(io.RawIOBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import formatdate
@@ -163,6 +164,30 @@ def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> No
     with serving.connect() as connection:
         connection.sendall(b"".join(map(request, [*paths, "/live"])))
         assert [echoed(connection)["path"] for _ in range(51)] == [*paths, "/live"]
+
+
+def test_a_head_that_came_before_has_each_time_its_own_body(serving: Serving) -> None:
+    head = request(method="POST", body=b"1234").removesuffix(b"1234")
+    known = head + b"1234"
+    with serving.connect() as connection:
+        for sent, bodies in (
+            ([known], ["1234"]),
+            ([head + b"5678"], ["5678"]),
+            ([head + b"90", b"12"], ["9012"]),
+            ([head, b"3456"], ["3456"]),
+            ([head + b"7890" + head + b"1357"], ["7890", "1357"]),
+            ([head + b"2468"], ["2468"]),
+            ([request(method="POST", body=b"x" * n) for n in range(1, 3)], ["x", "xx"]),
+            ([head + b"3579"], ["3579"]),
+            ([request(method="POST", body=known).removesuffix(known), known], [known.decode()]),
+        ):
+            for part in sent:
+                connection.sendall(part)
+                time.sleep(0.01)  # so that it is a part of its own, most often
+            assert [echoed(connection)["body"] for _ in bodies] == bodies
+        connection.sendall(request("/first") + request("/second"))
+        connection.sendall(request("/first"))
+        assert [echoed(connection)["path"] for _ in range(3)] == ["/first", "/second", "/first"]
 
 
 def test_what_is_no_request_is_refused_after_the_answers_before_it(serving: Serving) -> None:

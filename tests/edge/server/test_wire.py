@@ -115,6 +115,24 @@ def ends(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("name", VALID)
+def test_what_comes_again_is_answered_alike(port: int, name: str) -> None:
+    """The second time a head may be known, and is not parsed; nor where more comes behind it."""
+    data, form = wire("valid", name), expected("valid", name)
+    methods = [request["method"] for request in form["request"]]
+    if not form["keeps"]:
+        return
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        answers = []
+        for behind in (b"", b"", AFTER, AFTER[:-2]):
+            connection.sendall(data + behind)
+            answers.append([next_answer(connection, method) for method in methods])
+            if behind:
+                connection.sendall(AFTER[len(behind) :])
+                assert next_answer(connection)[1]["path"] == "/after"
+    assert answers == answers[:1] * 4
+
+
+@pytest.mark.parametrize("name", VALID)
 def test_what_is_valid_comes_as_it_was_meant(port: int, name: str) -> None:
     data, form = wire("valid", name), expected("valid", name)
     for size in pieces(data):
