@@ -11,12 +11,11 @@ from onnxlet.function import request_log
 from onnxlet.function.errors import LATER, OnnxletError, UnsupportedMedia
 from onnxlet.function.http import sites
 from onnxlet.function.http.body import read_body
-from onnxlet.function.http.fast_path import App, respond
-from onnxlet.function.http.middleware import NOTES, WSGI, Answer, Environ, Middleware
 from onnxlet.function.http.routes import protocol_of, table
+from onnxlet.function.http.wsgi import NOTES, WSGI, Answer, App, Environ, respond
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.model_stats import ModelStats
+from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.service import InFlight, Meter, Observe, Reports, Service
 from onnxlet.function.settings import Settings
@@ -39,7 +38,7 @@ def create_app(
     routes: Sequence[Route] = (),
     watches: Watches | None = None,
     performance: Reports | None = None,
-    stats: ModelStats | None = None,
+    counts: RequestCounts | None = None,
     described: bytes | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
@@ -48,13 +47,13 @@ def create_app(
         models: the folder.
         observe: called with each prediction that was answered.
         settings: limits and keys; the environment's where it is None.
-        meter: counts requests, and answers `/metrics`; without it that is 404.
+        meter: answers `/metrics`; without it that is 404.
         log: writes each request's line.
         updates: another folder of model directories; the higher version of each is served.
         routes: further ones, of the program that serves the app.
         watches: count what comes in and goes out; where it is None the settings say whether.
         performance: knows what came of predictions.
-        stats: count each model's requests.
+        counts: count all requests.
         described: what other processes serve from these folders, which is served here, too.
 
     Raises:
@@ -81,7 +80,7 @@ def create_app(
         observe,
         in_flight,
         meter,
-        stats or ModelStats(),
+        counts or RequestCounts(),
         watches or Watches(settings.watch, keys=settings.block_keys),
         routes=table(routes),
         performance=performance,
@@ -90,11 +89,10 @@ def create_app(
         lacking = [each.name for each in repository.models if "unusual" not in each.manifest]
         if lacking:
             request_log.write({"event": "uncompared", "models": lacking})
-    app = App(_refusal)
+    app = App(service, _refusal, log)
     app.extensions[SERVICE] = service
     for route in service.routes:
         _add(app, service, route)
-    app.wsgi_app = Middleware(app.wsgi_app, service, _refusal, log)
     return app
 
 

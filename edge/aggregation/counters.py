@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from onnxlet.edge.aggregation.watches import Moment, SharedWatches
 from onnxlet.function import json_text
-from onnxlet.function.monitoring.model_stats import Count, ModelStats
+from onnxlet.function.monitoring.request_counts import Count, RequestCounts
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
@@ -34,19 +34,16 @@ class CountSource(Protocol):
         """Go on with another's counts."""
 
 
-class SharedStats(ModelStats):
-    """This worker's statistics of each model; what is shown of one is of all workers."""
+class SharedRequestCounts(RequestCounts):
+    """This worker's requests; what is shown of a model is of all workers."""
 
-    def __init__(self, counts: Counters) -> None:
-        super().__init__()
+    def __init__(self, counts: Counters, unseen: str) -> None:
+        super().__init__(unseen)
         self._counts = counts
 
-    def of(self, name: str, version: int) -> Count:
+    def of(self, name: str, version: int | None = None) -> Count:
         """What was counted of a model so far."""
-        total = ModelStats()
-        for state in self._counts.collect():
-            total.add(state["models"])
-        return total.of(name, version)
+        return summed(self._counts.collect()).of(name, version)
 
 
 class Process:
@@ -101,25 +98,24 @@ class Counters:
 
     def __init__(self, link: Link, watch: bool, unseen: str, keys: int = 0) -> None:
         self._link = link  # to the others
-        self.stats = SharedStats(self)  # of each model's requests
+        self.requests = SharedRequestCounts(self, unseen)
         # Of rows.
         self.watches = SharedWatches(
             watch, unseen, lambda: (state["watches"] for state in self.collect()), keys
         )
         self._parts: dict[str, CountSource] = {
-            "models": self.stats,
+            "requests": self.requests,
             "watches": self.watches,
             "process": Process(),
         }
 
-    def start(self, service: Service, requests: CountSource, forward: Forwarder | None) -> None:
+    def start(self, service: Service, forward: Forwarder | None) -> None:
         """Have this worker's counts collected from now on.
 
         What is counted of versions that the service has no more is forgotten.
         """
         repository = service.repository
         self.watches.is_served = lambda name, version: version in repository.versions(name)
-        self._parts["requests"] = requests
         self._in_flight = service.in_flight
         if forward is not None:
             self._parts["forward"] = Forwarded(forward)
@@ -143,6 +139,14 @@ class Counters:
         for name, counts in json_text.loads(state).items():
             if name in self._parts:
                 self._parts[name].add(counts)
+
+
+def summed(states: States) -> RequestCounts:
+    """The requests of all workers."""
+    total = RequestCounts()
+    for state in states:
+        total.add(state["requests"])
+    return total
 
 
 def forwarded(figures: Figures, states: States) -> Figures:

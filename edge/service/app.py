@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.edge.service.drift_reports import DriftReports
 from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.tally import Tally
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.http.fast_path import App
+from onnxlet.function.http.wsgi import App
 from onnxlet.function.messages import Prediction, Reply
-from onnxlet.function.monitoring.model_stats import ModelStats
+from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
@@ -54,12 +53,12 @@ def make_app(
     use_one_arena()
     secret = secret or Secret()
     settings = secret.added_to(settings or Settings.from_environ(os.environ))
-    meter = RequestMeter(secret.request_id, forward)
+    meter = RequestMeter(forward)
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
     observed, logged = secret.unobserved(observe), secret.unlogged(log)
-    keys, stats, shared = settings.block_keys, ModelStats(), None
+    keys, requests, shared = settings.block_keys, RequestCounts(secret.request_id), None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
         from onnxlet.edge.aggregation.counters import Counters  # not where one process serves
@@ -67,7 +66,7 @@ def make_app(
 
         counts = Counters(link, settings.watch, secret.request_id, keys)
         shared = SharedModels(link)
-        meter.counts, watches, stats = counts, counts.watches, counts.stats
+        meter.counts, watches, requests = counts, counts.watches, counts.requests
     routes = []
     if forward is not None or keep is not None:
         from onnxlet.edge.predictions import truth_route  # slow to import
@@ -83,7 +82,7 @@ def make_app(
         routes,
         watches,
         keep,
-        stats,
+        requests,
         shared.described if shared else None,
     )
     service = app.extensions[SERVICE]
@@ -97,7 +96,7 @@ def make_app(
     deadline.watch(settings.max_seconds)
     reloader = shared.start(repository) if shared else Reloader(repository)
     if meter.counts:
-        meter.counts.start(service, meter.tally, forward)
+        meter.counts.start(service, forward)
     if settings.reload_seconds:
         meter.reloader = reloader
         meter.reloader.start(settings.reload_seconds)
@@ -143,25 +142,16 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStor
 
 
 class RequestMeter:
-    """Counts requests by their lines in the log, and shows what was counted."""
+    """Shows what was counted of requests and rows, with what else is known of this process."""
 
-    def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
+    def __init__(self, forward: Forwarder | None = None) -> None:
         # Knows which versions were refused; None if nothing is reloaded.
         self.reloader: Reloader | None = None
         self.forward = forward  # keeps predictions; None if nothing is kept
         self.drift = DriftReports()  # of the models that are served
         self.counts: Counters | None = None  # those of all workers; None where one process serves
-        self.tally = Tally()  # this process's
         # Called once a scrape has imported its modules, so that later ones are fast.
         self.imported: Callable[[], object] = lambda: None
-        # The id of requests that this process sends to itself, which are not counted.
-        self._unseen = unseen
-
-    def count(self, entry: Mapping[str, Any]) -> None:
-        """Count one request; this takes 2 µs."""
-        if self._unseen and entry.get("request_id") == self._unseen:
-            return
-        self.tally.count(entry)
 
     def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
         """Metrics in the format that the client accepts: Prometheus' or OpenMetrics'.

@@ -24,11 +24,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from onnxlet.edge.aggregation.counters import Counters, States, forwarded
+from onnxlet.edge.aggregation.counters import Counters, States, forwarded, summed
 from onnxlet.edge.forward.forwarder import Figures, Forwarder
 from onnxlet.edge.service.drift_reports import Digest, DriftReports
-from onnxlet.edge.service.tally import BOUNDS, Tally
 from onnxlet.function.messages import Reply
+from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
 from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Service
@@ -55,7 +55,6 @@ Family = tuple[Kind, str, str, Sequence[str], Samples]
 class Sources(Protocol):
     """What a meter has; None where there is none in this process."""
 
-    tally: Tally
     counts: Counters | None
     drift: DriftReports
     reloader: Reloader | None
@@ -92,15 +91,13 @@ def _all_metrics(
 
     The states are the counts of all workers; None where one process serves.
     """
-    tally, in_flight = meter.tally, service.in_flight
+    counts, in_flight = service.counts, service.in_flight
     count = in_flight.count
     if states is not None and meter.counts:
         service = service._replace(watches=meter.counts.moment(states))
-        tally = Tally()
-        for state in states:
-            tally.add(state["requests"])
+        counts = summed(states)
         count = sum(state["in_flight"] for state in states)
-    yield from request_metrics(tally)
+    yield from request_metrics(counts)
     served = [([model.name], model.version) for model in service.repository.models]
     refused = dict(meter.reloader.refused) if meter.reloader else {}
     yield from _filled(
@@ -143,21 +140,22 @@ def _one(number: float) -> Samples:
     return [((), number)]
 
 
-def request_metrics(tally: Tally) -> Iterator[Metric]:
-    """Of requests; each family is of one moment."""
+def request_metrics(counts: RequestCounts) -> Iterator[Metric]:
+    """Of requests, by model."""
     times = HistogramMetricFamily(
         "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]
     )
     bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
-    with tally.lock:
-        requests = [([model, str(status)], n) for (model, status), n in tally.requests.items()]
-        errors = [([model, kind], n) for (model, kind), n in tally.errors.items()]
-        rows = [([model], n) for model, n in tally.rows.items()]
-        for model, stages in tally.times.items():
-            for stage, each in stages.items():
-                # Cumulative counts: in Prometheus, a bucket includes the lower ones.
-                buckets = list(zip(bounds, map(float, accumulate(each.counts)), strict=True))
-                times.add_metric([model, stage], buckets, each.total / 1e3)
+    found = {name: counts.of(name) for name in counts.names()}
+    rows = [([name], each.rows) for name, each in found.items() if each.answered]
+    requests, errors = list[tuple[list[str], int]](), list[tuple[list[str], int]]()
+    for name, count in found.items():
+        requests += [([name, str(status)], n) for status, n in count.requests.items()]
+        errors += [([name, kind], n) for kind, n in count.errors.items()]
+        for stage, each in count.times.items():
+            # Cumulative counts: in Prometheus, a bucket includes the lower ones.
+            buckets = list(zip(bounds, map(float, accumulate(each.counts)), strict=True))
+            times.add_metric([name, stage], buckets, each.total / 1e3)
     yield from _filled(
         (COUNTER, "onnxlet_requests", "Requests answered.", ("model", "status"), requests),
         (COUNTER, "onnxlet_errors", "Requests refused or failed.", ("model", "error"), errors),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.server import Server
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
-    from onnxlet.function.http.fast_path import App
+    from onnxlet.function.http.wsgi import App
     from onnxlet.function.models.model import Model
 
 NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine
@@ -193,9 +193,9 @@ def _wait(ending: socket.socket, app: App) -> None:
     """
     from onnxlet.function.app import SERVICE
 
-    stats = app.extensions[SERVICE].stats
+    counts = app.extensions[SERVICE].counts
     ending.settimeout(IDLE_SECONDS)
-    while not stats.state():
+    while not any(counts.names()):
         with suppress(TimeoutError):
             ending.recv(1)
             return

@@ -142,7 +142,7 @@ def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 busy = "another update is running, or an installation"
-                hint = "Wait for its end; the end of one cut off: sudo systemctl start onnxlet-settle"
+                hint = "Wait for its end; of one cut off: sudo systemctl start onnxlet-settle"
                 raise Failed(busy, hint) from None
             yield lock.fileno()
     except OSError as error:

@@ -41,7 +41,7 @@ def answer_logged(
     encode: Callable[[Prediction, PredictRequest], Answer],
     refuse: Callable[[Failure], Answer],
 ) -> Answer:
-    """Answer as `Service.answer` does, and write the request's line, as middleware does for HTTP.
+    """Answer as `Service.answer` does, and write the request's line, as the app does for HTTP.
 
     `entry` has the line's `method` and `request_id`.
     """
@@ -55,6 +55,7 @@ def answer_logged(
     answer = service.answer(decode, encode, refused, entry)
     entry["ms"] = round((time.perf_counter() - start) * 1e3, 3)
     log(entry)
+    service.counts.count(entry)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Every route in one table, which Flask, the middleware, `/openapi.json` and servers read.
+"""Every route in one table, which the app, Flask, `/openapi.json` and servers read.
 
 A row says what answers, whether an API key is needed, and whether it is shed under load.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
-from onnxlet.function.http import middleware, pages
+from onnxlet.function.http import keys, pages
 from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
 from onnxlet.function.protocols import native
 from onnxlet.function.protocols.registry import OTHERS
@@ -35,7 +35,7 @@ def _explain(
 def _drift(service: Service, request: Request, name: str) -> Reply:
     from onnxlet.function.monitoring import drift  # no prediction needs it
 
-    middleware.check_reader(service, request.key)
+    keys.check_reader(service, request.key)
     return drift.answer(service, request, name)
 
 

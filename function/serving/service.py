@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,7 @@ from onnxlet.function.inputs.tensors import count_rows
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Reply, Route, failure_of
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.model_stats import ModelStats
+from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.predict import StageTimer, predict
 from onnxlet.function.settings import Settings
@@ -48,14 +47,11 @@ class InFlight:
 
 
 class Meter(Protocol):
-    """Counts requests, and shows the figures at `/metrics`: a device's server has one.
+    """Shows the figures at `/metrics`: a device's server has one.
 
     Lambda has none: instances come and go, and nobody could scrape them. There the log line of
     each request bears the same figures.
     """
-
-    def count(self, entry: Mapping[str, Any]) -> None:
-        """Count one request by its line in the log."""
 
     def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
         """Figures in a form that the client's Accept header names; `on_rows`, also those."""
@@ -78,8 +74,8 @@ class Service(NamedTuple):
     repository: Repository  # the models
     observe: Observe | None  # called with each prediction that was answered
     in_flight: InFlight  # counts the requests that are being answered
-    meter: Meter | None  # counts all requests, or None
-    stats: ModelStats  # counts each model's requests
+    meter: Meter | None  # shows what was counted, or None
+    counts: RequestCounts  # count all requests
     watches: Watches  # count what came in and went out
     routes: Sequence[Route] = ()  # all that the app has
     performance: Reports | None = None  # knows what came of predictions; None where none are kept
@@ -102,7 +98,6 @@ class Service(NamedTuple):
         `rows`, `watched` and `error` as far as it comes. `later` takes what counts the rows, to be
         called once the answer is sent; None has them counted before.
         """
-        start = time.perf_counter_ns()
         timer = StageTimer()
         entry["stages"] = timer.stages
         try:
@@ -117,27 +112,21 @@ class Service(NamedTuple):
             entry["rows"] = prediction.rows
         except Exception as error:  # of every class: a request's failure is only its own
             if "model" in entry:
-                took = time.perf_counter_ns() - start
-                self.stats.refused(entry["model"], entry["version"], took)
                 self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
         if later is None:
-            self._count_answered(prediction, timer.stages, entry)
+            self._count_answered(prediction, entry)
         else:
-            later.append(partial(self._count_answered, prediction, timer.stages, entry))
+            later.append(partial(self._count_answered, prediction, entry))
         return answer
 
-    def _count_answered(
-        self, prediction: Prediction, stages: Mapping[str, float], entry: dict[str, Any]
-    ) -> None:
-        model = prediction.model
-        self.stats.answered(model.name, model.version, prediction.rows, stages)
+    def _count_answered(self, prediction: Prediction, entry: dict[str, Any]) -> None:
         counted = self.watches.count(prediction, entry.get("key", ""))
         if counted is not None:  # this request has completed a block of rows
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
-            deltas.note(entry, model, *counted)
+            deltas.note(entry, prediction.model, *counted)
 
     def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
         if not self.watches.on:

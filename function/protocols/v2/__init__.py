@@ -208,8 +208,9 @@ def _all_statistics(service: Service, request: Request) -> Reply:
 
 def _statistics(service: Service, model: Model) -> dict[str, Any]:
     """Triton's form; nothing waits in a queue here, and nothing is batched with others."""
-    count = service.stats.of(model.name, model.version)
-    parts = {"queue": 0, **count.stages_ns}
+    count = service.counts.of(model.name, model.version)
+    stages = count.stages_ns
+    parts = {"queue": 0, **stages}
     return {
         "name": model.name,
         "version": str(model.version),
@@ -217,8 +218,8 @@ def _statistics(service: Service, model: Model) -> dict[str, Any]:
         "inference_count": count.rows,
         "execution_count": count.answered,
         "inference_stats": {
-            "success": {"count": count.answered, "ns": count.answered_ns},
-            "fail": {"count": count.refused, "ns": count.refused_ns},
+            "success": {"count": count.answered, "ns": sum(stages.values())},
+            "fail": {"count": count.refused, "ns": round(count.refused_ms * 1e6)},
             **{part: {"count": count.answered, "ns": ns} for part, ns in parts.items()},
         },
         "batch_stats": [],

@@ -172,7 +172,7 @@ def test_statistics_of_v2_are_of_all(workers: Workers) -> None:
     for number, worker in enumerate(workers.all):
         worker.predict([FLOWER] * (number + 1))
         worker.client.post(IRIS, {"instances": [{}]})
-    own = [worker.service.stats.state() for worker in workers.all]
+    own = [worker.service.counts.state() for worker in workers.all]
 
     found = [w.client.get("/v2/models/iris/stats").json()["model_stats"][0] for w in workers.all]
     assert found[0] == found[1] == found[2]

@@ -19,10 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.edge.service.metrics import request_metrics
 from onnxlet.edge.service.serve import _server
-from onnxlet.edge.service.tally import BOUNDS
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
+from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of
@@ -88,11 +88,11 @@ def test_what_is_counted(client: Any) -> None:
 
 
 def test_buckets_hold_what_took_at_most_so_long() -> None:
-    meter = RequestMeter()
+    counts = RequestCounts()
     for milliseconds in (0.1, BOUNDS[0], BOUNDS[0] + 0.01, 10**6):
-        meter.count({"status": 200, "ms": milliseconds})
+        counts.count({"status": 200, "ms": milliseconds})
 
-    *_, times = request_metrics(meter.tally)
+    *_, times = request_metrics(counts)
     buckets = [s.value for s in times.samples if s.name.endswith("_bucket")]
     assert buckets == [2.0] + [3.0] * (len(BOUNDS) - 1) + [4.0]
 
@@ -134,10 +134,10 @@ def test_clients_cannot_make_labels(client: Any) -> None:
 
 
 def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
-    meter = RequestMeter()
-    meter.count({"status": 500, "ms": 1.0, "error": "model shop/1: model.onnx was altered"})
+    counts = RequestCounts()
+    counts.count({"status": 500, "ms": 1.0, "error": "model shop/1: model.onnx was altered"})
 
-    _, errors, *_ = request_metrics(meter.tally)
+    _, errors, *_ = request_metrics(counts)
     assert [sample.labels["error"] for sample in errors.samples] == ["ServerError"]
 
 

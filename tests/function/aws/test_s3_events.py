@@ -136,7 +136,7 @@ def test_each_batch_is_counted_and_logged_as_a_request(
     batches = 100 // ROWS + 1
     site.come("shop/some.csv", as_csv(NAMES, [GOOD] * (ROWS * batches - 1)))
 
-    count = site.service.stats.of("shop", 1)
+    count = site.service.counts.of("shop", 1)
     assert (count.answered, count.rows, count.refused) == (batches, ROWS * batches - 1, 0)
     assert {(line["method"], line["path"], line["status"]) for line in site.lines} == {
         ("object", "come/shop/some.csv", 200)

@@ -60,7 +60,7 @@ def ask(request: pytest.FixtureRequest, models: Path) -> Callable[[Any], Any]:
         answer = WAYS[request.param](app, body, lines)
         *before, line = lines
         assert not before or request.param == "queue"  # which tries again what took too long
-        count = service.stats.of("shop", 1)
+        count = service.counts.of("shop", 1)
         assert 0 <= sum(line["stages"].values()) <= line["ms"]
         return answer, {key: line[key] for key in LINE if key in line}, count
 
@@ -102,7 +102,7 @@ def test_what_is_refused_is_counted_and_logged(
     named = {"model": "shop", "version": 1} if chosen else {}
     assert line == {"request_id": "message-0", "status": status, "error": error, **named}
     assert (count.answered, count.rows, count.refused) == (0, 0, int(chosen))
-    assert (count.refused_ns > 0) is chosen
+    assert (count.refused_ms > 0) is chosen
 
 
 def every_class() -> list[type[BaseException]]:
