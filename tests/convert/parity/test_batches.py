@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -64,6 +65,14 @@ def test_it_is_what_requests_show(logistic: Model, forest: Model) -> None:
 
 def test_trees_do_not_depend_on_it(forest: Model) -> None:
     assert forest.manifest["parity"]["batches"] == SAME
+
+
+@pytest.mark.parametrize("columns", [3, 5, 30])
+def test_matrix_products_do_not_depend_on_it(columns: int, tmp_path: Path) -> None:
+    """Three outputs. Multiplications and their sums, in place of products, would: of 3, of 5."""
+    x, y = X[:, :columns], X[:, -3:] * np.pi
+    linear = built(Source(LinearRegression().fit(x[:200], y[:200]), x[200:]), tmp_path)
+    assert linear.manifest["parity"]["batches"] == SAME
 
 
 class Crowded(Model):
