@@ -102,8 +102,7 @@ class Watchdog:
 
     def __init__(self, tick: float) -> None:
         self._tick = tick
-        self._lock = threading.Lock()
-        self._running: dict[int, tuple[float, Ending]] = {}
+        self._running: dict[Ending, float] = {}  # by when each has to have ended
         self._idle: list[Ending] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="deadline", daemon=True)
@@ -121,17 +120,14 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._stopped.wait(self._tick):
             now = time.perf_counter()
-            with self._lock:
-                for ends, ending in self._running.values():
-                    if now > ends and not ending.asked:
-                        ending.ask()
+            for ending, ends in self._running.copy().items():
+                if now > ends and not ending.asked:
+                    ending.ask()
 
     def run(self, ask: Callable[[Ending | None], Item]) -> Item:
         """What a run answers, ended by TookTooLong when this thread's time is out."""
         ending = self._idle_ending()
-        key = id(ending)
-        with self._lock:
-            self._running[key] = (_now.ends, ending)
+        self._running[ending] = _now.ends
         try:
             answered = ask(ending)
         except RuntimeFault as error:
@@ -139,9 +135,9 @@ class Watchdog:
                 raise _too_long() from error
             raise
         finally:
-            with self._lock:  # from here on nobody ends it any more
-                del self._running[key]
-        if not ending.asked:
+            del self._running[ending]
+        # One that is late may be asked to end even now, and then ends no other run.
+        if time.perf_counter() < _now.ends:
             self._idle.append(ending)
         return answered
 

@@ -73,9 +73,8 @@ def answer_reply(
     prediction: Prediction, answer: Any, headers: Mapping[str, str] | None = None
 ) -> Reply:
     """A prediction's reply in JSON; one of many rows is written in slices."""
-    if prediction.rows <= FEW_ROWS:
-        return json_reply(answer, headers=headers)
-    return Reply(json_text.dumps_large(answer), JSON, 200, headers or {})
+    dumps = json_text.dumps if prediction.rows <= FEW_ROWS else json_text.dumps_large
+    return Reply(dumps(answer), JSON, 200, headers or {})
 
 
 class Tensor(NamedTuple):

@@ -141,9 +141,9 @@ class Connection:
             return False
         self.began = self.since
         self.held += head.held + head.length
-        self._environ = head.environ.copy()
-        self._environ["wsgi.input"] = io.BytesIO(data[end:])
-        self._hand_on(keep=True)
+        environ = head.environ.copy()
+        environ["wsgi.input"] = io.BytesIO(data[end:])
+        self.requests.append(Request(environ, keep=True))
         return True
 
     def _remember_head(self) -> None:

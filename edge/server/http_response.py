@@ -67,8 +67,8 @@ def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[byt
             if hasattr(parts, "close"):
                 parts.close()
     lines = [f"HTTP/1.1 {status}\r\n", date_line(int(time.time()))]
-    lines += [f"{name}: {value}\r\n" for name, value in headers]
-    names = [name for name, _ in headers]
+    lines += ["%s: %s\r\n" % header for header in headers]  # noqa: UP031 - half as long
+    names = dict(headers)
     named = "Content-Length" in names or "content-length" in map(str.lower, names)
     if not named and not status.startswith(("1", "204", "304")):  # which have no body
         lines.append(f"Content-Length: {len(body)}\r\n")

@@ -5,6 +5,10 @@ connections and answers the requests itself, without a handover to another threa
 as much as a small model's prediction. When an answer takes long, another thread takes the lead, so
 that several answers are computed at once and new requests are seen. A request that arrives while
 too many wait is refused immediately.
+
+Answers that follow one another are held for up to a millisecond and sent together: each one that is
+sent wakes its client, which takes the processor from the next one, and the lines that are logged of
+them are written at once.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Set
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from socket import socket
 
 from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
@@ -26,6 +30,7 @@ from onnxlet.edge.server.http_response import WSGI, Fail, answer
 from onnxlet.function.errors import CAME, LATER, SHED
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
+HELD_SECONDS = 0.001  # that an answer waits at most for those behind it, where these are quick
 SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate
 GRACE_SECONDS = 25.0  # to finish requests after a signal; SageMaker kills after 30
 
@@ -45,8 +50,10 @@ class Server:
         wrap: Wrap | None = None,
         fail: Fail = traceback.print_exception,
         peers: SharedCounters | None = None,
+        together: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._app = app  # WSGI; thread-safe
+        self._together = together  # within it, several answers are logged
         # Other processes on the same listener, which share `in_flight`; or None.
         self._peers = peers
         self._threads = threads  # answers that are computed at the same time
@@ -64,6 +71,9 @@ class Server:
         self._deputy = threading.Lock()  # its holder watches the leader
         self._alarm = make_alarm()  # wakes the deputy
         self._set = False  # the alarm will ring
+        # Answers that the leader sends together, since when, and what is left to do of each.
+        self._held: list[tuple[Connection, bytes, list[Callable[[], object]]]] = []
+        self._held_since = 0.0
         self._offer: list[Connection] = []  # the thread that empties it leads
         self._since = 0.0  # when the leader began to answer, by time.perf_counter
         self._usual = 0.0  # seconds that an answer takes, a moving average
@@ -143,6 +153,8 @@ class Server:
             if self._peers is not None:  # its waiting ones include the one that it answers next
                 self._peers.carry(len(self._waiting) + self._answering)
             now = time.perf_counter()
+            if self._held and (not self._waiting or now - self._held_since > HELD_SECONDS):
+                self._send_held()
             if not (has_free and self._waiting):
                 if self._set and waited > HANDOVER_SECONDS:
                     # Nobody is woken for answers that are few and short. Where one follows another,
@@ -188,11 +200,25 @@ class Server:
             self._finish(later)
             self._follow(connection, data)
             return False
-        there = connection.send(data)
-        # Before anything else is read: who asks for figures after this answer finds it counted.
-        self._finish(later)
-        self._connections.settle(connection, there)
+        if not self._held:
+            self._held_since = start
+        self._held.append((connection, data, later))
+        if took > HELD_SECONDS:
+            self._send_held()
         return True
+
+    def _send_held(self) -> None:
+        """Send the answers that are held, then log and count them.
+
+        Before anything else is read: who asks for figures after an answer finds it counted.
+        """
+        held, self._held = self._held, []
+        sent = [(connection, connection.send(data)) for connection, data, _ in held]
+        with self._together():
+            for _, _, later in held:
+                self._finish(later)
+        for connection, there in sent:
+            self._connections.settle(connection, there)
 
     def _finish(self, later: list[Callable[[], object]]) -> None:
         """Log and count an answer; quick ones are sent first, and nobody waits for that."""

@@ -12,12 +12,13 @@ import socket
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from onnxlet.function import request_log
 
 LATE_BYTES = 1_000_000  # of lines waiting in memory
+WHOLE_BYTES = 4096  # that a pipe takes as a whole (PIPE_BUF of Linux): lines of processes never mix
 Write = Callable[[bytes], int]
 
 
@@ -28,6 +29,7 @@ class LogWriter:
         self.lost = 0  # dropped lines; logged once there is room again
         self._file = file
         self._write = nonblocking_writer(file)
+        self._gathered: list[bytes] | None = None  # lines that are written together, or None
         self._late: deque[bytes] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -37,11 +39,28 @@ class LogWriter:
     def put(self, line: bytes) -> None:
         """Write a line, now or later; OSError is raised where the log is closed."""
         with self._lock:
+            if self._gathered is not None:
+                self._gathered.append(line)
+                return
             if not self._bytes:
                 with suppress(BlockingIOError):
                     line = line[self._write(line) :]
             if line:
                 self._keep(line)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of this block, and of other threads meanwhile, at its end."""
+        with self._lock:
+            self._gathered = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                lines, self._gathered = self._gathered, None
+            with suppress(OSError):  # the log is closed: requests are answered nevertheless
+                for several in _joined(lines):
+                    self.put(several)
 
     def _keep(self, line: bytes) -> None:
         self._late.append(line)
@@ -49,8 +68,8 @@ class LogWriter:
         while self._bytes > LATE_BYTES and len(self._late) > 1:
             # The first may be half written: drop the second.
             self._bytes -= len(self._late[1])
+            self.lost += self._late[1].count(b"\n")
             del self._late[1]
-            self.lost += 1
         self._some.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -74,6 +93,19 @@ class LogWriter:
             lost, self.lost = self.lost, 0
         if lost:
             request_log.write({"event": "log", "lost": lost})
+
+
+def _joined(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines in as few pieces as are written whole; a longer line is a piece of its own."""
+    piece, size = list[bytes](), 0
+    for line in lines:
+        if piece and size + len(line) > WHOLE_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield b"".join(piece)
 
 
 def nonblocking_writer(file: int) -> Write:

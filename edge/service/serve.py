@@ -13,7 +13,7 @@ import shlex
 import socket
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +28,7 @@ from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.server.connections import Wrap
@@ -147,7 +148,8 @@ def serve_on(
     from onnxlet.edge.service.app import make_app, start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
 
-    request_log.put = LogWriter(request_log.STANDARD_ERROR).put
+    writer = LogWriter(request_log.STANDARD_ERROR)
+    request_log.put = writer.put
     if post:
         from onnxlet.edge.aggregation.graphs import SharedGraphs
         from onnxlet.function.runtime import sessions
@@ -163,7 +165,7 @@ def serve_on(
     )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap, post.counters if post else None)
+    server = _server(app, listener, wrap, post.counters if post else None, writer.together)
     ending, end = signals()
     if post:
         post.begins(end)
@@ -270,7 +272,11 @@ def _self_check(
 
 
 def _server(
-    app: Any, listener: socket.socket, wrap: Wrap | None, peers: SharedCounters | None = None
+    app: Any,
+    listener: socket.socket,
+    wrap: Wrap | None,
+    peers: SharedCounters | None = None,
+    together: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
@@ -293,6 +299,7 @@ def _server(
         wrap=wrap,
         fail=request_log.fail,
         peers=peers,
+        together=together,
     )
 
 

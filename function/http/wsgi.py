@@ -43,6 +43,7 @@ Found = tuple[Answer, dict[str, Any]]
 # Between two slashes of a rule: a variable's name and what follows it; or None and the whole text.
 Segment = tuple[str | None, str]
 
+RIGHT = "200 OK"
 FRESH = ("Cache-Control", "no-store")  # unless an answer says otherwise: rows are private
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -119,34 +120,26 @@ class App:
         start = time.perf_counter()
         came = environ.get(CAME, start)
         # Lambda's own id, so that its log and ours name a request alike.
-        invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
-        request_id = request_log.request_id(environ.get("HTTP_X_REQUEST_ID") or invocation)
+        if not (offered := environ.get("HTTP_X_REQUEST_ID", "")):
+            offered = getattr(environ.get("serverless.context"), "aws_request_id", "")
+        request_id = request_log.request_id(offered)
         notes: dict[str, Any] = {"request_id": request_id}
         environ[NOTES] = notes
-        status = ""
-
-        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            nonlocal status
-            status = line
-            # Two are media type and length: the usual answer is not searched.
-            if len(headers) <= 2 or all(name != FRESH[0] for name, _ in headers):
-                headers.append(FRESH)
-            headers += HEADERS
-            headers.append(("X-Request-Id", request_id))
-            if self._origins:
-                sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
-            return start_response(line, headers, *more)
-
         deadline.begin(came, self._seconds)
         within = self._in_flight.enter() and start - came <= self._seconds
         try:
             found = self._answered(environ, notes, within)
-            if isinstance(found, Reply):
-                length = str(len(found.body))
-                started("200 OK", [("Content-Type", found.media_type), ("Content-Length", length)])
+            if type(found) is Reply:
+                status = RIGHT
+                headers = [("Content-Type", found.media_type), FRESH, *HEADERS]
+                headers.append(("Content-Length", str(len(found.body))))
+                headers.append(("X-Request-Id", request_id))
+                if self._origins:
+                    sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+                start_response(status, headers)
                 body: Iterable[bytes] = (found.body,)
             else:
-                body = found(environ, started)
+                status, body = self._passed_on(found, environ, start_response, request_id)
         finally:
             self._in_flight.leave()
             deadline.end()
@@ -156,6 +149,26 @@ class App:
         else:
             self._note(environ, status, ms)
         return body
+
+    def _passed_on(
+        self, app: Any, environ: Environ, start_response: StartResponse, request_id: str
+    ) -> tuple[str, Iterable[bytes]]:
+        """The status and the body that another WSGI app answers, with our headers."""
+        status = ""
+
+        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            nonlocal status
+            status = line
+            if all(name != FRESH[0] for name, _ in headers):
+                headers.append(FRESH)
+            headers += HEADERS
+            headers.append(("X-Request-Id", request_id))
+            if self._origins:
+                sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+            return start_response(line, headers, *more)
+
+        body = app(environ, started)
+        return status, body
 
     def _note(self, environ: Environ, status: str, ms: float) -> None:
         """Write a request's line, and count it."""

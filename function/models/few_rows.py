@@ -50,7 +50,8 @@ class FewRows:
         self._session, self._signature = session, signature
         self._names, self._watched = tuple(names), watched
         widths = [len(block.columns) for block in signature.blocks]
-        self._takes = [_taker(feed, widths) for feed in signature.feeds]
+        held = [block.dtype for block in signature.blocks]
+        self._takes = [_taker(feed, widths, held) for feed in signature.feeds]
         self._takes += [steps.cells for steps in signature.step_feeds]
         self._given = (
             *[feed.name for feed in signature.feeds],
@@ -132,7 +133,7 @@ def _is_known(answered: str, declared: str) -> bool:
     )
 
 
-def _taker(feed: Feed, widths: Sequence[int]) -> Take:
+def _taker(feed: Feed, widths: Sequence[int], held: Sequence[str]) -> Take:
     """Takes a tensor's cells out of the blocks, row by row."""
     at = [
         (block, column)
@@ -143,6 +144,8 @@ def _taker(feed: Feed, widths: Sequence[int]) -> Take:
         at = [at[index] for index in feed.order]
     if feed.whole is not None:  # as most models are fed
         only, width, dtype = feed.whole, len(at), feed.dtype
+        if dtype == held[only]:
+            return lambda blocks, rows: blocks[only]
         return lambda blocks, rows: Cells(blocks[only].values, (rows, width), dtype)
     inner = feed.shape or (-1, len(at))
     fixed = prod(size for size in inner if size != -1)
@@ -178,10 +181,12 @@ def _declaring(output: Output) -> Declare:
                 values = [None if value == MISSING_TEXT else value for value in values]
         elif dtype != wanted and (change := DECLARED.get((dtype, wanted))) is not None:
             values, dtype = list(map(change, values)), wanted
-        if inner is None:
-            return Cells(values, shape, dtype)
-        if len(values) != rows * width:
-            raise ValueError(f"{len(values)} values do not fill {output.shape}")
-        return Cells(values, (rows, *inner), dtype)
+        if inner is not None:
+            if len(values) != rows * width:
+                raise ValueError(f"{len(values)} values do not fill {output.shape}")
+            shape = rows, *inner
+        if values is cells.values and shape == cells.shape:
+            return cells
+        return Cells(values, shape, dtype)
 
     return declare

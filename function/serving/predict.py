@@ -17,25 +17,24 @@ from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_r
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
 
+BEGIN = ""  # where the first stage begins
+Marks = dict[str, float]  # when each stage of a request ended, in order, by time.perf_counter
 
-class StageTimer:
-    """Times the stages of a request, one after another, in milliseconds."""
 
-    def __init__(self) -> None:
-        self.stages: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def end(self, stage: str) -> None:
-        """The stage has ended, and the next one begins."""
-        now = time.perf_counter()
-        self.stages[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
-        self._since = now
+def durations(marks: Marks) -> dict[str, float]:
+    """Milliseconds that each stage took, to microseconds."""
+    found, since = dict[str, float](), marks[BEGIN]
+    for stage, ended in marks.items():
+        found[stage] = int((ended - since) * 1e6) / 1e3  # round is slow
+        since = ended
+    del found[BEGIN]
+    return found
 
 
 def predict(
     model: Model,
     request: PredictRequest,
-    timer: StageTimer | None = None,
+    marks: Marks | None = None,
     request_id: str = "",
     noted: Noted | None = None,
 ) -> Prediction:
@@ -45,24 +44,24 @@ def predict(
     located; NotCalibrated and NoNeighbours where the model has not what is asked for, or does not
     answer the number of options.
     """
-    timer = StageTimer() if timer is None else timer
+    marks = {} if marks is None else marks
     if request.unusual:
         from onnxlet.function.serving import unusual  # most requests ask for none
 
         comparison = unusual.comparison_of(model)
-        plain = predict(model, request._replace(unusual=None), timer, request_id, noted)
+        plain = predict(model, request._replace(unusual=None), marks, request_id, noted)
         return unusual.marked(plain, comparison)
     if request.k is not None:
         from onnxlet.function.serving import options  # most requests ask for no number
 
         more = options.at_least(model, request.k)
-        plain = predict(more, request._replace(k=None), timer, request_id, noted)
+        plain = predict(more, request._replace(k=None), marks, request_id, noted)
         return options.first(plain, model, request.k)
     if request.coverage is not None:
         from onnxlet.function.serving import options  # most requests ask for none
 
         score = options.score_at(model, request.coverage) * request.wider
-        plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
+        plain = predict(model, request._replace(coverage=None), marks, request_id, noted)
         return plain._replace(outputs=options.beside(plain, score), coverage=request.coverage)
     left_out = LeftOut() if request.nulls else None
     table = read(model, request, left_out)
@@ -72,14 +71,14 @@ def predict(
         table = unusual.refused(table, request.refusing, left_out)
     if left_out is not None:
         table, answered = run_the_good(model, table, left_out, noted)
-        timer.end("run")
+        marks["run"] = time.perf_counter()
         return _with_nulls(
             Prediction(request_id, model, table, answered, len(request.rows), noted=noted or {}),
             left_out,
         )
-    timer.end("validate")
+    marks["validate"] = time.perf_counter()
     outputs = model.run(table, noted=noted)
-    timer.end("run")
+    marks["run"] = time.perf_counter()
     return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.serving.predict import StageTimer, predict
+from onnxlet.function.serving.predict import BEGIN, Marks, durations, predict
 from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
@@ -98,19 +99,21 @@ class Service(NamedTuple):
         `rows`, `watched` and `error` as far as it comes. `later` takes what counts the rows, to be
         called once the answer is sent; None has them counted before.
         """
-        timer = StageTimer()
-        entry["stages"] = timer.stages
+        marks = {BEGIN: time.perf_counter()}
+        entry["stages"] = {}  # before the other members
         try:
             request, model = self.decoded(decode, entry, name, version)
-            timer.end("decode")
-            prediction = self.predict(request, model, entry["request_id"], timer)
+            marks["decode"] = time.perf_counter()
+            prediction = self.predict(request, model, entry["request_id"], marks)
             answer = encode(prediction, request)
-            timer.end("encode")
+            marks["encode"] = time.perf_counter()
             if self.observe is not None:
                 key = entry.get("key", "")
                 self.observe(prediction._replace(key=key) if key else prediction)
             entry["rows"] = prediction.rows
+            entry["stages"] = durations(marks)
         except Exception as error:  # of every class: a request's failure is only its own
+            entry["stages"] = durations(marks)
             if "model" in entry:
                 self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
@@ -170,7 +173,7 @@ class Service(NamedTuple):
         return model
 
     def predict(
-        self, request: PredictRequest, model: Model, request_id: str, timer: StageTimer
+        self, request: PredictRequest, model: Model, request_id: str, marks: Marks
     ) -> Prediction:
         """Validate a request's rows and run them, within the limits.
 
@@ -186,7 +189,7 @@ class Service(NamedTuple):
             from onnxlet.function.serving import unusual  # on most servers only requests ask for it
 
             request = unusual.as_set(request, model, refusing=self.settings.unusual == "refuse")
-        found = predict(model, request, timer, request_id, noted)
+        found = predict(model, request, marks, request_id, noted)
         if request.refusing is not None:  # those that are left are ordinary
             found = found._replace(unusual=[None] * found.table.rows)
         return found

@@ -77,6 +77,48 @@ def test_of_too_many_lines_the_oldest_are_dropped_and_counted(
     os.close(write)
 
 
+def test_lines_of_one_turn_are_written_together_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    sizes = list[int]()
+    out = LogWriter(write)
+    monkeypatch.setattr(
+        out, "_write", lambda line: sizes.append(len(line)) or os.write(write, line)
+    )
+    lines = [b"%d" % number * 100 + b"\n" for number in range(100)]
+    lines.insert(50, b"long" * 2000 + b"\n")
+
+    with out.together():
+        for line in lines:
+            out.put(line)
+        assert sizes == []
+    out.put(b"last\n")
+
+    assert os.read(read, 65536).splitlines(keepends=True) == [*lines, b"last\n"]
+    assert len(sizes) < 10
+    assert all(size <= 4096 for size in sizes if size != 8001)
+    os.close(read)
+    with out.together():
+        out.put(b"nobody reads\n")  # which raises nothing
+    with pytest.raises(OSError, match="pipe"):
+        out.put(b"nobody reads\n")
+    os.close(write)
+
+
+def test_of_lines_of_one_turn_that_are_dropped_each_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_writer, "LATE_BYTES", 10_000)
+    read, write = pipe()
+    out = LogWriter(write)
+    for _ in range(10):
+        with out.together():
+            for _ in range(100):
+                out.put(b"%99d\n" % 1)
+    assert out.lost > 800
+    os.close(read)
+    os.close(write)
+
+
 def test_who_reads_no_more_is_written_to_no_more() -> None:
     read, write = pipe()
     out = LogWriter(write)

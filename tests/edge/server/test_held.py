@@ -1,0 +1,109 @@
+"""Answers that follow one another are sent together, and none of them waits for a slow one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from onnxlet.edge.server import server
+from onnxlet.function.errors import LATER
+from tests.edge.server.test_server import Serving, answer, echoed, request
+
+SECONDS = 20.0  # that something may take on a busy machine
+CLIENTS = 8
+
+
+class Turns:
+    """What is done within each turn, and how many there were."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.logged: list[int] = []  # the turn of each answer
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self.count += 1
+        yield
+
+
+class Logging:
+    """An app around the echo, which notes in which turn an answer is logged."""
+
+    def __init__(self, app: Any, turns: Turns) -> None:
+        self._app, self._turns = app, turns
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ[LATER].append(lambda: self._turns.logged.append(self._turns.count))
+        return self._app(environ, start_response)
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def serving(turns: Turns) -> Iterator[Serving]:
+    serving = Serving(threads=2, in_flight=2 * CLIENTS, together=turns)
+    serving.server._app = Logging(serving.echo, turns)
+    yield serving
+    serving.end()
+
+
+def at_once(serving: Serving, stack: ExitStack, *paths: str) -> list[socket.socket]:
+    """Clients whose requests the server reads at once, since it was busy as they came."""
+    first = stack.enter_context(serving.connect())
+    clients = [stack.enter_context(serving.connect()) for _ in paths]
+    for client in clients:
+        client.sendall(request())
+        echoed(client)  # it is accepted
+    first.sendall(request("/wait"))
+    assert serving.echo.waiting.acquire(timeout=SECONDS)
+    for client, path in zip(clients, paths, strict=True):
+        client.sendall(request(path))
+    serving.echo.go.set()
+    assert echoed(first)["path"] == "/wait"
+    return clients
+
+
+@pytest.mark.parametrize(("held", "turns_at_most"), [(SECONDS, 2), (0.0, CLIENTS)])
+def test_they_are_sent_and_logged_in_one_turn(
+    serving: Serving,
+    turns: Turns,
+    held: float,
+    turns_at_most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "HANDOVER_SECONDS", SECONDS)  # nobody else takes the lead
+    monkeypatch.setattr(server, "SLOW_SECONDS", SECONDS)
+    monkeypatch.setattr(server, "HELD_SECONDS", held)
+    with ExitStack() as stack:
+        clients = at_once(serving, stack, *["/x"] * CLIENTS)
+        assert [echoed(client)["path"] for client in clients] == ["/x"] * CLIENTS
+        clients[0].sendall(request())
+        assert answer(clients[0])[0] == 200  # so that all is logged
+    together = len(set(turns.logged[CLIENTS : 2 * CLIENTS]))
+    assert len(turns.logged) >= 2 * CLIENTS
+    assert together <= turns_at_most
+    if not held:
+        assert together > 2
+
+
+def test_none_waits_for_a_slow_one_behind_it(serving: Serving) -> None:
+    with ExitStack() as stack:
+        quick, slow = at_once(serving, stack, "/x", "/y")
+        for client in (quick, slow):
+            echoed(client)
+        serving.echo.go.clear()
+        first = stack.enter_context(serving.connect())
+        first.sendall(request("/wait"))
+        assert serving.echo.waiting.acquire(timeout=SECONDS)
+        for client, path in ((quick, "/x"), (slow, "/wait")):
+            client.sendall(request(path))
+        assert echoed(quick)["path"] == "/x"  # although nothing lets the slow one go
+        serving.echo.go.set()
+        assert echoed(slow)["path"] == echoed(first)["path"] == "/wait"
