@@ -81,9 +81,12 @@ def test_lines_of_one_turn_are_written_together_and_whole(monkeypatch: pytest.Mo
     read, write = os.pipe()
     sizes = list[int]()
     out = LogWriter(write)
-    monkeypatch.setattr(
-        out, "_write", lambda line: sizes.append(len(line)) or os.write(write, line)
-    )
+
+    def written(piece: bytes) -> int:
+        sizes.append(len(piece))
+        return os.write(write, piece)
+
+    monkeypatch.setattr(out, "_write", written)
     lines = [b"%d" % number * 100 + b"\n" for number in range(100)]
     lines.insert(50, b"long" * 2000 + b"\n")
 
