@@ -26,7 +26,7 @@ import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.http.wsgi import App
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event

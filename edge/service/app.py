@@ -14,7 +14,7 @@ from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.http.wsgi import App
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.messages import Prediction, Reply
 from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.server import Server
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
-    from onnxlet.function.http.wsgi import App
+    from onnxlet.function.http.fast_path import App
     from onnxlet.function.models.model import Model
 
 NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine

@@ -63,8 +63,8 @@ def written(
 
     What was counted is of a block of rows, never of a few; what was refused, rows and requests that
     got no answer, by the reason. Returns `rows`; `layout`, its hash; `counts`, as text; and where
-    there are some `labels` (how many rows got each), `expected` (the mean over these rows) and
-    `refused`.
+    there are some `beyond` (how many rows came beside these), `labels` (how many rows got each),
+    `expected` (the mean over these rows) and `refused`.
     """
     means = layout.expected_performance(seen.counts)
     expected = {
@@ -76,6 +76,7 @@ def written(
     return without_none(
         {
             "rows": seen.rows,
+            "beyond": seen.beyond or None,
             "layout": hash_of(model),
             "labels": _labels(layout, seen) or None,
             "expected": expected if means else None,
@@ -111,7 +112,9 @@ def read(delta: Any, layout: Layout) -> tuple[BinCounts, dict[str, int]]:
     """The rows and refusals of a delta, as `written` gives it; raises ValueError for others."""
     try:
         counts = [int(rows or 0) for rows in delta["counts"].split(",")]
-        seen = BinCounts(int(delta["rows"]), np.array(counts, np.uint32))
+        seen = BinCounts(
+            int(delta["rows"]), np.array(counts, np.uint32), int(delta.get("beyond", 0))
+        )
         refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"expected a delta, got something else: {error}") from error

@@ -84,6 +84,7 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
         "version": model.version,
         "since": _moment(figures.since),
         "rows": figures.total.rows,
+        "came": figures.total.rows + figures.total.beyond,
         "window": figures.window.rows,
         "waiting": figures.waiting,
         "refused": dict(figures.refused),

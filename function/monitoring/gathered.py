@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.arrays import Array, Cells, as_array
@@ -25,14 +26,18 @@ class Gathered:
         for each in predictions:
             self.add(each)
 
-    def add(self, prediction: Prediction) -> None:
-        """Add the rows of a prediction, without its model."""
+    def add(self, prediction: Prediction, chosen: Sequence[int] | None = None) -> None:
+        """Add the chosen rows of a prediction, without its model; None stands for all of them."""
         outputs = prediction.outputs if prediction.answered is None else prediction.answered
-        arrays = prediction.table.arrays
+        arrays, noted = prediction.table.arrays, prediction.noted
         blocks: Any = getattr(arrays, "cells", arrays)
         named: Any = getattr(outputs, "cells", outputs)
-        self._parts.append(Part(blocks, named, prediction.noted))
-        self.rows += prediction.table.rows
+        if chosen is not None:
+            blocks = [_some(each, chosen) for each in blocks]
+            named = {name: _some(each, chosen) for name, each in named.items()}
+            noted = {key: [values[row] for row in chosen] for key, values in noted.items()}
+        self._parts.append(Part(blocks, named, noted))
+        self.rows += prediction.table.rows if chosen is None else len(chosen)
         self.bytes += sum(map(_bytes_of, (*blocks, *named.values())))
 
     def array(self, key: int | str) -> Array:
@@ -55,6 +60,15 @@ class Part(NamedTuple):
     blocks: Sequence[Array | Cells]
     outputs: Mapping[str, Array | Cells]
     noted: Mapping[tuple[int, int], Sequence[float]]
+
+
+def _some(values: Array | Cells, chosen: Sequence[int]) -> Array | Cells:
+    """Some rows of a block or an output."""
+    if not isinstance(values, Cells):
+        return values[chosen]
+    width = prod(values.shape[1:])
+    found = [values.values[row * width : row * width + width] for row in chosen]
+    return Cells([*chain.from_iterable(found)], (len(chosen), *values.shape[1:]), values.dtype)
 
 
 def _joined(parts: Sequence[Array | Cells]) -> Array:

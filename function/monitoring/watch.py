@@ -21,6 +21,7 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring import compared
 from onnxlet.function.monitoring.gathered import Gathered
+from onnxlet.function.monitoring.sample import Sample
 from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ class BinCounts(NamedTuple):
 
     rows: int  # how many
     counts: Array  # of each bin: uint32, but int64 of all rows ever
+    beyond: int = 0  # further rows that came meanwhile, and were not looked at
 
     def __add__(self, other: Any) -> BinCounts:
-        return BinCounts(self.rows + other.rows, self.counts + other.counts)
+        beyond = self.beyond + other.beyond
+        return BinCounts(self.rows + other.rows, self.counts + other.counts, beyond)
 
 
 class Half(NamedTuple):
@@ -167,6 +170,8 @@ class Watch:
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
         self._gathered = Gathered()
+        self._sample = Sample()
+        self._beyond = 0  # rows that came since the last were counted, and are not looked at
 
     @cached_property
     def layout(self) -> Layout:
@@ -184,22 +189,40 @@ class Watch:
         rows = prediction.table.rows
         if not rows:
             return
-        seen = self._seen(Gathered(prediction)) if rows >= AT_ONCE else None
         with self._lock:
-            if self._keys:
-                self._asked[key] += rows
+            chosen = self._sample.of(rows)
             if prediction.unusual is not None:
                 found = compared.counts(prediction.unusual, self.layout.unlike)
                 self._counted.compared += found.astype(np.uint32)
                 self._comparing[key] += rows
-            if seen is not None:
-                self._count_gathered()  # those that are too few to be shown come with these
-                self._add(seen)
+            looked_at = rows if chosen is None else len(chosen)
+            self._beyond += rows - looked_at
+            if looked_at < AT_ONCE:
+                self._gather(prediction, chosen, looked_at, key)
                 return
-            self._gathered.add(prediction)
-            is_block = self._logged and self.waiting >= BLOCK_ROWS
-            if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
-                self._count_gathered()
+        many = Gathered()
+        many.add(prediction, chosen)
+        seen = self._seen(many)  # others go on meanwhile
+        with self._lock:
+            self._ask(key, looked_at)
+            self._count_gathered()  # those that are too few to be shown come with these
+            self._add(seen)
+
+    def _ask(self, key: str, rows: int) -> None:
+        if self._keys:
+            self._asked[key] += rows
+
+    def _gather(
+        self, prediction: Prediction, chosen: Sequence[int] | None, rows: int, key: str
+    ) -> None:
+        """Keep a few rows, which are counted with others."""
+        if not rows:
+            return
+        self._ask(key, rows)
+        self._gathered.add(prediction, chosen)
+        is_block = self._logged and self.waiting >= BLOCK_ROWS
+        if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
+            self._count_gathered()
 
     @property
     def waiting(self) -> int:
@@ -229,6 +252,7 @@ class Watch:
 
     def _add(self, seen: BinCounts, at: float | None = None) -> None:
         counted = self._counted
+        seen, self._beyond = seen._replace(beyond=seen.beyond + self._beyond), 0
         block = counted.block + seen if counted.block.rows else seen
         if not is_block(block.rows, self._asked, self._keys):
             counted.block = block

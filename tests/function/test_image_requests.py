@@ -19,7 +19,7 @@ from PIL import Image
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
 from onnxlet.function.errors import InvalidRows, ModelError
-from onnxlet.function.http.wsgi import App
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.inputs.columns import Column, Encoded
 from onnxlet.function.inputs.image_feed import ImageFeed
 from onnxlet.function.inputs.images import pixels

@@ -93,7 +93,7 @@ def add(file: Path, lines: str) -> None:
     ("file", "line", "folder"),
     [
         ("function/errors.py", "from onnxlet.convert import errors", "function"),
-        ("function/http/wsgi.py", "import onnxlet.edge.device.slots", "function"),
+        ("function/http/fast_path.py", "import onnxlet.edge.device.slots", "function"),
         ("function/models/model.py", "def f():\n    import pandas", "function"),
         ("convert/build.py", "from onnxlet.edge.device.slots import sync", "convert"),
         ("edge/update/fetch.py", "import onnxlet.convert", "edge"),

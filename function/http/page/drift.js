@@ -40,7 +40,8 @@ async function showDrift(model, box) {
 
 function driftParts(found) {
   const { source, rows, held_out: held } = found.reference;
-  byId("since").textContent = `${plural(found.rows, "row")} since ${moment(found.since)}. ` +
+  const some = found.came > found.rows ? `, counted of ${grouped(String(found.came))} that came` : "";
+  byId("since").textContent = `${plural(found.rows, "row")} since ${moment(found.since)}${some}. ` +
     (found.window ? `The latest ${grouped(String(found.window))} are compared with ${grouped(String(rows))} ${SOURCES[source] || source}, their answers with those to ${plural(held, "held-out row")}.` : "");
   if (!found.window) {
     const soFar = found.waiting === null ? `Nothing to show yet: figures are of ${LEAST_ROWS} rows or more`

@@ -127,7 +127,7 @@ def test_the_route(client: Any) -> None:
     assert (before["waiting"], few["waiting"], got["waiting"]) == (0, 99, 1)
     assert before["alarms"] == few["alarms"] == got["alarms"] == []
     assert set(got) == {
-        *("model", "version", "since", "rows", "window", "waiting", "refused", "reference"),
+        *("model", "version", "since", "rows", "came", "window", "waiting", "refused", "reference"),
         *("alarms", "columns", "predictions", "estimated", "realised", "left_out", "unusual"),
     }
     assert [entry["column"] for entry in got["columns"]] == [*NUMBERS, *TEXTS]

@@ -22,6 +22,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, TookTooLong
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring import sample
 from onnxlet.function.monitoring.gathered import Gathered
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Watch
@@ -139,10 +140,37 @@ def test_threads(model: Model, answered: Prediction) -> None:
         sys.setswitchinterval(interval)
     watch.figures()
 
-    assert watch.figures().total.rows + watch.waiting == 4 * answered.rows
+    total = watch.figures().total
+    assert total.rows + total.beyond + watch.waiting == 4 * answered.rows
     features = watch.layout.features
     sums = {int(watch.figures().total.counts[feature.bins].sum()) for feature in features}
     assert sums == {watch.figures().total.rows}
+
+
+def test_a_watch_knows_how_many_came(
+    model: Model, answered: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "RATE", 400)
+    watch, whole = watch_of(model), watch_of(model)
+    parts = list(in_parts(answered, cycle([1, 2, 300])))
+    for part in parts:
+        watch.count(part)
+    monkeypatch.setattr(sample, "RATE", 10**9)
+    for part in parts:
+        whole.count(part)
+
+    figures, every = watch.figures(), whole.figures()
+    total, of_all = figures.total, every.total
+
+    assert total.rows + total.beyond + figures.waiting + watch._beyond == answered.rows
+    assert (of_all.rows + every.waiting, of_all.beyond) == (answered.rows, 0)
+    assert 400 < total.rows < answered.rows
+    for feature in watch.layout.features:
+        some, whole_counts = (each.counts[feature.bins].astype(float) for each in (total, of_all))
+        assert some.sum() == total.rows
+        expected = whole_counts * (total.rows / of_all.rows)
+        distance = ((some - expected) ** 2 / np.maximum(expected, 1)).sum()
+        assert distance < 10 * len(expected)
 
 
 def test_memory(tmp_path: Path) -> None:

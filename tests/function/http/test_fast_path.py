@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 
-from onnxlet.function.http.wsgi import App
+from onnxlet.function.http.fast_path import App
 from tests.conftest import ROOT, app_of
 
 VALUES = ("iris", "a b", "ä", "x:predict", ":predict", "1", "", "a.b", "models", "<name>", "|")
@@ -67,7 +67,7 @@ def test_a_path_that_is_no_utf_8_has_no_rule(app: App) -> None:
 
 def test_only_so_many_paths_are_remembered(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     known = len(app._known)
-    monkeypatch.setattr("onnxlet.function.http.wsgi.KNOWN_PATHS", known + 2)
+    monkeypatch.setattr("onnxlet.function.http.fast_path.KNOWN_PATHS", known + 2)
     for number in range(5):
         assert app._find(f"/models/unknown-{number}/predict")
     assert len(app._known) == known + 2

@@ -1,0 +1,48 @@
+"""Which rows are counted where more come than are looked at: each by the same chance."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from math import log, log1p
+
+RATE = 10_000  # rows of one model that are looked at in a second, about
+
+
+class Sample:
+    """Chooses among the rows of one model; for one thread at a time.
+
+    From one chosen row to the next is a geometric number of rows (Devroye, "Non-Uniform Random
+    Variate Generation", 1986, X.2): what is not looked at costs nothing. The chance is that of the
+    second before, or a smaller one as soon as more come in this one.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()  # when this second did
+        self._came = self._before = 0  # rows of this second, and of the one before
+        self._skipped = 0  # of the next rows, until one is chosen
+
+    def of(self, rows: int) -> Sequence[int] | None:
+        """The positions of the chosen ones among the next so many rows; None stands for all."""
+        now = time.monotonic()
+        if now - self._began >= 1:
+            self._before = self._came if now - self._began < 2 else 0
+            self._began, self._came = now, 0
+        self._came += rows
+        share = RATE / max(self._came, self._before, 1)
+        if share >= 1:
+            self._skipped = 0
+            return None
+        found = []
+        while self._skipped < rows:
+            found.append(self._skipped)
+            self._skipped += 1 + _gap(share)
+        self._skipped -= rows
+        return found
+
+
+def _gap(share: float) -> int:
+    """How many rows are passed over, if each is chosen by this chance; by the system's chance."""
+    uniform = (int.from_bytes(os.urandom(7), "big") + 1) / 2**56  # above 0, at most 1
+    return int(log(uniform) / log1p(-share))

@@ -1,0 +1,76 @@
+"""Of very many rows a random sample is counted, and how many came is known."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare, kstest
+
+from onnxlet.function.monitoring import sample
+from onnxlet.function.monitoring.sample import RATE, Sample
+
+SURE = 1e-6  # a test fails by chance once in a million runs
+
+
+class Clock:
+    """Stands for the time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(sample, "time", clock)
+    return clock
+
+
+def chosen(rows: int, size: int, own: Sample) -> list[int]:
+    """Positions of the chosen ones among so many rows, which come so many at once."""
+    found: list[int] = []
+    for start in range(0, rows, size):
+        some = own.of(size)
+        found += [start + at for at in (range(size) if some is None else some)]
+    return found
+
+
+def test_all_are_looked_at_where_they_are_few(clock: Clock) -> None:
+    own = Sample()
+    for _ in range(5):
+        assert own.of(RATE) is None
+        clock.now += 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_each_row_has_the_same_chance(clock: Clock, size: int) -> None:
+    own, rows = Sample(), 40 * RATE // size * size
+    chosen(rows, size, own)
+    clock.now += 1
+
+    found = np.array(chosen(rows, size, own))
+
+    assert abs(len(found) - RATE) < 5 * RATE**0.5
+    assert chisquare(np.bincount(found * 20 // rows, minlength=20)).pvalue > SURE
+    assert chisquare(np.bincount(found % 8, minlength=8)).pvalue > SURE  # nor by where they stand
+    gaps = np.array([after - before for before, after in pairwise(found.tolist())])
+    smooth = gaps - np.random.default_rng(0).uniform(size=len(gaps))
+    assert kstest(smooth, "expon", (0, rows / RATE)).pvalue > SURE
+
+
+def test_a_burst_is_not_looked_at_whole(clock: Clock) -> None:
+    own = Sample()
+    found = own.of(100 * RATE)
+    assert found is not None
+    assert len(found) < 2 * RATE
+    clock.now += 2  # a second without any
+    assert own.of(RATE) is None
+
+
+def test_two_samples_differ(clock: Clock) -> None:
+    assert chosen(10 * RATE, 100, Sample()) != chosen(10 * RATE, 100, Sample())
