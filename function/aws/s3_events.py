@@ -297,21 +297,16 @@ class Clock:
         self._ends = time.perf_counter() + self.seconds
         self._first = first
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether what is left is as good as all of it."""
-        return self._first and self.left > WHOLE_SHARE * self.seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until the reserve."""
-        return self._ends - time.perf_counter()
+    def left(self) -> tuple[float, bool]:
+        """Seconds until the reserve, and whether they are as good as all of them."""
+        left = self._ends - time.perf_counter()
+        return left, self._first and left > WHOLE_SHARE * self.seconds
 
 
 def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> ObjectResult | NotNow:
     """Answer one object, and write what came of it in the log, beside the lines of its batches."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
-    whole, left = clock.is_whole, clock.left
+    left, whole = clock.left()
     try:
         outcome = score(Job(scoring, each.place, request_id, left, whole), each.etag)
     except NotNow as error:

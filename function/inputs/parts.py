@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import numpy as np
 
@@ -49,13 +49,7 @@ class Parts(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return chain.from_iterable(part for part, _ in self.parts())
 
-    @overload
-    def __getitem__(self, position: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, position: slice) -> list[Any]: ...
-
-    def __getitem__(self, position: int | slice) -> Any:
+    def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):
             return list(self)[position]
         for part, _ in self.parts():

@@ -228,15 +228,12 @@ class Repository:
         if versions is None:
             raise UnknownModel(f"no model '{name[:100]}'", _listed(catalogue.versions))
         chosen = catalogue.served[name] if version is None else _number(catalogue, name, version)
-        model = catalogue.loaded.get((name, chosen))
-        return model or self._load_another(catalogue, name, chosen)
-
-    def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
-        loaded = catalogue.loaded
+        if (model := catalogue.loaded.get((name, chosen))) is not None:
+            return model
         with self._lock:  # of two first requests one loads, and the other waits
-            if (name, version) not in loaded:
-                loaded[name, version] = self._load(name, version)
-            return loaded[name, version]
+            if (name, chosen) not in catalogue.loaded:
+                catalogue.loaded[name, chosen] = self._load(name, chosen)
+            return catalogue.loaded[name, chosen]
 
     def _load(self, name: str, version: int) -> Model:
         directory = self.directory(name, version)

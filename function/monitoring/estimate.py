@@ -85,8 +85,6 @@ def roc_auc(rows: Array, calibrated: Array) -> float | None:
     return float((positive * below).sum() / pairs)
 
 
-
-
 def of(entry: Mapping[str, Any], counts: Counts, positive: int = 1) -> dict[str, float | None]:
     """Expected performance by a manifest's `estimate`, of two classes of the positive one.
 

@@ -209,13 +209,12 @@ def kolmogorov_quantile(chance: float) -> float:
     """
     _check(chance)
     signs_and_squares = [((-1) ** (k - 1), k * k) for k in range(1, 10)]
+
     def tail(x: float) -> tuple[float, float]:
         terms = [(2 * sign * exp(-2 * k2 * x * x), k2) for sign, k2 in signs_and_squares]
         return sum(term for term, _ in terms), sum(4 * k2 * x * term for term, k2 in terms)
 
     return _quantile(sqrt(-log(chance / 2) / 2), chance, tail)  # from that of the first term only
-
-
 
 
 def _check(chance: float) -> None:

@@ -136,10 +136,8 @@ def answered(text: str, schema: Schema, media_type: str = JSON) -> dict[str, Sch
 
 def body(*contents: Schema) -> Schema:
     """A request's body, in one of several media types."""
-    whole: Schema = {}
-    for each in contents:
-        whole |= each
-    return {"required": True, "content": whole}
+    every = {kind: form for each in contents for kind, form in each.items()}
+    return {"required": True, "content": every}
 
 
 def parameter(name: str, about: str, schema: Schema, place: str = "query") -> Schema:
@@ -246,10 +244,10 @@ def option_parameters(models: Sequence[Model]) -> list[Schema]:
 
 def option_members(model: Model) -> dict[str, Schema]:
     """The members of a body that are options."""
-    about = {
-        name: {**each, "description": OPTIONS[name]} for name, each in _options([model]).items()
+    return {
+        name: or_null({**each, "description": OPTIONS[name]})
+        for name, each in _options([model]).items()
     }
-    return {name: or_null(each) for name, each in about.items()}
 
 
 def brought(model: Model) -> dict[str, Schema]:
