@@ -127,8 +127,8 @@ def of_csv(
     lines = _Lines(text, limits.size)
     reader = csv.reader(lines, strict=True)
     try:
-        names = next(filter(None, reader), [])  # below lines that are left out
-        if not names:
+        # Below lines that are left out.
+        if not (names := next(filter(None, reader), [])):
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
         wanted = _wanted(names, signature, keep)
         head, first, rows = lines.take().lstrip("\r\n"), 0, 0
@@ -197,16 +197,14 @@ def _csv_batch(
         if wanted is None or decoded.names is None:
             return decoded
         width, names = len(decoded.names), [decoded.names[at] for at in wanted]
-        return forms.changed(decoded._replace(names=names), partial(_some, wanted, width))
+
+        def some(rows: Sequence[list[str]]) -> tuple[Sequence[Any], Faults]:
+            # A row with another number of fields has a fault already.
+            return [[row[at] for at in wanted] if len(row) == width else row for row in rows], {}
+
+        return forms.changed(decoded._replace(names=names), some)
 
     return ObjectBatch(first, rows, decode, lambda: kept)
-
-
-def _some(
-    wanted: Sequence[int], width: int, rows: Sequence[list[str]]
-) -> tuple[Sequence[Any], Faults]:
-    # A row with another number of fields has a fault already.
-    return [[row[at] for at in wanted] if len(row) == width else row for row in rows], {}
 
 
 def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> list[int] | None:

@@ -89,7 +89,9 @@ def _answer(job: Job, about: About) -> ObjectResult:
     mark = _mark(job, about)
     try:
         model = _model(job, about)
-        mark[f"{MARK}model"] = f"{model.name}/{model.version} {_graph(model)}"
+        # With the beginning of its graph's hash: a version of another build may have its number.
+        graph = str(model.manifest.get("files", {}).get("model.onnx", ""))[:12]
+        mark[f"{MARK}model"] = f"{model.name}/{model.version} {graph}"
         if _is_done(job, mark):
             return ObjectResult(job.source.key, AGAIN)
         deadline.begin(job.start, job.seconds)
@@ -166,11 +168,6 @@ def _refuse(job: Job, failure: Failure, mark: Mapping[str, str]) -> None:
 
 def _marked(mark: Mapping[str, str], state: str) -> dict[str, str]:
     return {**mark, f"{MARK}state": state}
-
-
-def _graph(model: Model) -> str:
-    """The beginning of the graph's hash: a version of another build may have the same number."""
-    return str(model.manifest.get("files", {}).get("model.onnx", ""))[:12]
 
 
 SOURCE = "aws:s3"

@@ -60,7 +60,6 @@ def items(model: ModelFacts) -> Step:
     Positions are int64 of any shape; -1, which stands for no item, becomes None. The step raises
     ModelError where the file is not of this graph.
     """
-
     # Keeps the labels; two threads may read them twice, and find the same.
     known = cache(partial(_labels, model))
 
