@@ -34,7 +34,7 @@ from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.performance import kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed

@@ -19,6 +19,17 @@ from onnxlet.function.arrays import Array
 Counts = Sequence[Array]
 
 
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """What a model's truths are: `labels`, `numbers`, or nothing that can be compared."""
+    task, classes = manifest["task"], manifest.get("classes")
+    if task == "regression":
+        return "numbers"
+    of_one = classes and not isinstance(classes[0], list)
+    if task == "outlier" or (task == "classification" and of_one):
+        return "labels"
+    return ""
+
+
 def positive_index(manifest: Mapping[str, Any]) -> int:
     """Which of a model's two classes precision, recall and F1 are of: without a word the second."""
     classes = manifest.get("classes") or []
