@@ -161,17 +161,15 @@ def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
 
     It is as it is returned. Where its text has few `characters`, its bytes need not be counted.
     """
-    if characters * ESCAPED > most and (size := _written_bytes(answer)) > most:
+    if characters * ESCAPED <= most:
+        return
+    # As the runtime's client writes an answer: since Python 3.12 without escaping scripts.
+    written = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
+    if (size := len(written.encode("utf-8", "surrogatepass"))) > most:
         raise RequestTooLarge(
             f"expected an answer of at most {most} bytes here, got {size}",
             "Send the rows in several requests.",
         )
-
-
-def _written_bytes(answer: Any) -> int:
-    """As the runtime's client writes an answer: since Python 3.12 without escaping scripts."""
-    escaped = sys.version_info < (3, 12)
-    return len(json.dumps(answer, ensure_ascii=escaped).encode("utf-8", "surrogatepass"))
 
 
 def _refuse_in_place(

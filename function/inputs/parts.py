@@ -85,8 +85,3 @@ def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
         except OverflowError:
             return cells
     return cells
-
-
-def listed(cells: Sequence[Any] | Array) -> Sequence[Any] | Array:
-    """A column's values, read now if they are Parts."""
-    return list(cells) if isinstance(cells, Parts) else cells

@@ -253,14 +253,9 @@ def option_members(model: Model) -> dict[str, Schema]:
 def brought(model: Model) -> dict[str, Schema]:
     """What options add to an answer: one row's entry, by the output's name."""
     found: dict[str, Schema] = {}
-    if table_of(model.manifest) is not None:
-        found |= _region(model)
+    if table_of(model.manifest) is not None and model.classes is not None:
+        found["set"] = listed({"enum": model.classes}, 1, len(model.classes))
+    elif table_of(model.manifest) is not None:
+        sizes, interval = model.signature.outputs[0].shape[1:], listed(END, 2, 2)
+        found["interval"] = listed(interval, *sizes, *sizes) if sizes else interval
     return found | ({"unusual": UNLIKE} if "unusual" in model.manifest else {})
-
-
-def _region(model: Model) -> dict[str, Schema]:
-    if model.classes is not None:
-        return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
-    sizes = model.signature.outputs[0].shape[1:]
-    interval = listed(END, 2, 2)
-    return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}

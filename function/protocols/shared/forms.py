@@ -200,10 +200,10 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
             lambda some: ([cell if isinstance(cell, list) else [cell] for cell in some], {}),
         )
     if not isinstance(value, dict):
-        from onnxlet.function.inputs.parts import compact, listed, rows_of
+        from onnxlet.function.inputs.parts import compact, rows_of
 
-        flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return PredictRequest(rows_of(flat), names=names)
+        read = (list(c) if hasattr(c, "parts") else c for c in columns.values())
+        return PredictRequest(rows_of([compact(_flat(cells)) for cells in read]), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
     return PredictRequest(list(map(list, together)), names=names)
 
