@@ -101,11 +101,8 @@ def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
     sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
     rest = io.BufferedReader(Made(chain([start], iter(partial(stream.read, SLICE), b""))), SLICE)
     most = _FileLimits(limits.size, limits.size)
-    try:
-        form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
-        return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
-    except WrongUse as error:
-        raise MalformedRequest(error.message, error.hint or FORM) from error
+    form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
+    return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
 
 
 def of_csv(
@@ -116,17 +113,14 @@ def of_csv(
     Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
     columns, or names one twice; RequestTooLarge where a line is longer than a batch may be.
     """
-    stream, form = _plain(stream, limits)
     numeric = [column.name for column in signature.columns if column.type in NUMERIC]
     try:
+        stream, form = _plain(stream, limits)
         numbers = form.odd_numbers(numeric)
-    except WrongUse as error:
-        raise MalformedRequest(error.message, error.hint or FORM) from error
-    # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
-    text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
-    lines = _Lines(text, limits.size)
-    reader = csv.reader(lines, strict=True)
-    try:
+        # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
+        text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
+        lines = _Lines(text, limits.size)
+        reader = csv.reader(lines, strict=True)
         # Below lines that are left out.
         if not (names := next(filter(None, reader), [])):
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
@@ -147,7 +141,7 @@ def of_csv(
             yield _csv_batch(head + lines.take(), first, rows, wanted, going, numbers)
     except csv.Error as error:
         raise MalformedRequest(f"the object is not CSV: {error}") from error
-    except WrongUse as error:  # of a file that is not plain CSV, as it is read
+    except WrongUse as error:  # of a file that is not plain CSV, also as it is read
         raise MalformedRequest(error.message, error.hint or FORM) from error
 
 

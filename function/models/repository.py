@@ -288,8 +288,8 @@ def _no_models(folder: Path) -> ModelError:
     build = f"Build one: {typed('convert', 'build SOURCE --name N')}; or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
-    if (folder / "manifest.json").exists() or versions_in(folder):
-        levels = 1 if (folder / "manifest.json").exists() else 0
-        up = folder.resolve().parents[levels]  # of "." too
+    is_version = (folder / "manifest.json").exists()
+    if is_version or versions_in(folder):
+        up = folder.resolve().parents[is_version]  # of "." too
         return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
     return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)
