@@ -21,9 +21,9 @@ from bench.models import Fitted
 from bench.report import row, table
 from bench.train.training import PEERS_FOLDER
 from onnxlet.convert.interface import ProvenModel, train
+from onnxlet.edge.predictions.performance import Performance
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
-from onnxlet.function.monitoring.performance import Performance
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 

@@ -31,7 +31,7 @@ from onnxlet.convert.workers.contract import Do, Tick
 from onnxlet.function.csv.text import READ
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, Problem, WrongUse
 from onnxlet.function.models.model import GRAPH, Model, load_model
-from onnxlet.function.monitoring.performance import kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 
 LOOKED_AT = 300  # rows of a part, before all are answered
 SHOWN = 3  # problems of a part that its line keeps

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.performance import kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
@@ -69,9 +70,11 @@ class File(NamedTuple):
 
     @property
     def written(self) -> CsvForm | None:
-        """How it is written, where it is CSV that is not plain."""
+        """How it is written, where it is CSV that is not plain; without what that was found by."""
         form = self.columns.form
-        return None if form is None or form.is_plain else form.without_rows()
+        if form is None or form.is_plain:
+            return None
+        return replace(form, layout=replace(form.layout, rows=()))
 
 
 def find_files(given: str) -> tuple[Storage, list[StoredFile], list[str]]:

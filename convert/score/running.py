@@ -28,7 +28,7 @@ from onnxlet.convert.score.tasks import (
 )
 from onnxlet.convert.score.writing import gathered
 from onnxlet.function.models.model import GRAPH, Model
-from onnxlet.function.monitoring.performance import kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 
 Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows

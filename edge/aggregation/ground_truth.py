@@ -17,9 +17,9 @@ from onnxlet.function.models.catalogue import hash_of
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
+    from onnxlet.edge.predictions.performance import Performance
     from onnxlet.edge.predictions.prediction_store import Known, PredictionStore
     from onnxlet.function.models.model import Model
-    from onnxlet.function.monitoring.performance import Performance
 
 FIGURES, JOINED, WRITE, WRITTEN = "realised", "joined", "write", "written"
 WAIT_SECONDS = 1.0  # for the others to write what they have in memory

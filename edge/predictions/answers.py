@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from onnxlet.edge.predictions.performance import OUTLIER
+from onnxlet.edge.predictions.readers import MOST_CLASSES
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import (
@@ -21,8 +23,7 @@ from onnxlet.function.errors import (
 )
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.performance import OUTLIER, kind_of
-from onnxlet.function.monitoring.readers import MOST_CLASSES
+from onnxlet.function.monitoring.estimate import kind_of
 from onnxlet.function.numpy_later import np
 from onnxlet.function.protocols.shared.forms import kind as kind_in_json
 from onnxlet.function.request_log import REQUEST_ID

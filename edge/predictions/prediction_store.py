@@ -21,6 +21,7 @@ from onnxlet.edge.predictions.database import (
     TruthResult,
     Truths,
 )
+from onnxlet.edge.predictions.performance import Performance
 from onnxlet.edge.store.database import Identity, drop_privileges_to_owner, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
 from onnxlet.function import request_log
@@ -28,7 +29,7 @@ from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.performance import Performance, kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400

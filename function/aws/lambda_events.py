@@ -57,9 +57,7 @@ def repaired(event: Event) -> Event:
         _check_base64(event.get("body") or "")
     if not _is_whole(event):
         event = _filled(event)
-    if _takes_only_text(event):
-        event = _without_accept_encoding(event)
-    return _without_stage(event)
+    return _without_stage(_taking_only_text(event))
 
 
 def _check_base64(body: str) -> None:
@@ -100,16 +98,13 @@ def _filled(event: Event) -> Event:
     }
 
 
-def _takes_only_text(event: Event) -> bool:
-    """Whether the sender would pass base64 on to the client as it is.
+def _taking_only_text(event: Event) -> Event:
+    """Without Accept-Encoding, where the sender would pass base64 on to the client as it is.
 
     A REST API does, unless it was set up for binary media types: then its bodies are base64, too.
     """
-    rest = "version" not in event and "elb" not in event["requestContext"]
-    return rest and not event["isBase64Encoded"]
-
-
-def _without_accept_encoding(event: Event) -> Event:
+    if "version" in event or "elb" in event["requestContext"] or event["isBase64Encoded"]:
+        return event
     kept = {**event}
     for member in ("headers", "multiValueHeaders"):
         if event.get(member):
@@ -166,17 +161,15 @@ def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
 
     It is as it is returned. Where its text has few `characters`, its bytes need not be counted.
     """
-    if characters * ESCAPED > most and (size := _written_bytes(answer)) > most:
+    if characters * ESCAPED <= most:
+        return
+    # As the runtime's client writes an answer: since Python 3.12 without escaping scripts.
+    written = json.dumps(answer, ensure_ascii=sys.version_info < (3, 12))
+    if (size := len(written.encode("utf-8", "surrogatepass"))) > most:
         raise RequestTooLarge(
             f"expected an answer of at most {most} bytes here, got {size}",
             "Send the rows in several requests.",
         )
-
-
-def _written_bytes(answer: Any) -> int:
-    """As the runtime's client writes an answer: since Python 3.12 without escaping scripts."""
-    escaped = sys.version_info < (3, 12)
-    return len(json.dumps(answer, ensure_ascii=escaped).encode("utf-8", "surrogatepass"))
 
 
 def _refuse_in_place(

@@ -101,11 +101,8 @@ def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
     sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
     rest = io.BufferedReader(Made(chain([start], iter(partial(stream.read, SLICE), b""))), SLICE)
     most = _FileLimits(limits.size, limits.size)
-    try:
-        form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
-        return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
-    except WrongUse as error:
-        raise MalformedRequest(error.message, error.hint or FORM) from error
+    form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
+    return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
 
 
 def of_csv(
@@ -116,19 +113,16 @@ def of_csv(
     Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
     columns, or names one twice; RequestTooLarge where a line is longer than a batch may be.
     """
-    stream, form = _plain(stream, limits)
     numeric = [column.name for column in signature.columns if column.type in NUMERIC]
     try:
+        stream, form = _plain(stream, limits)
         numbers = form.odd_numbers(numeric)
-    except WrongUse as error:
-        raise MalformedRequest(error.message, error.hint or FORM) from error
-    # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
-    text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
-    lines = _Lines(text, limits.size)
-    reader = csv.reader(lines, strict=True)
-    try:
-        names = next(filter(None, reader), [])  # below lines that are left out
-        if not names:
+        # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
+        text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
+        lines = _Lines(text, limits.size)
+        reader = csv.reader(lines, strict=True)
+        # Below lines that are left out.
+        if not (names := next(filter(None, reader), [])):
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
         wanted = _wanted(names, signature, keep)
         head, first, rows = lines.take().lstrip("\r\n"), 0, 0
@@ -147,7 +141,7 @@ def of_csv(
             yield _csv_batch(head + lines.take(), first, rows, wanted, going, numbers)
     except csv.Error as error:
         raise MalformedRequest(f"the object is not CSV: {error}") from error
-    except WrongUse as error:  # of a file that is not plain CSV, as it is read
+    except WrongUse as error:  # of a file that is not plain CSV, also as it is read
         raise MalformedRequest(error.message, error.hint or FORM) from error
 
 
@@ -197,16 +191,14 @@ def _csv_batch(
         if wanted is None or decoded.names is None:
             return decoded
         width, names = len(decoded.names), [decoded.names[at] for at in wanted]
-        return forms.changed(decoded._replace(names=names), partial(_some, wanted, width))
+
+        def some(rows: Sequence[list[str]]) -> tuple[Sequence[Any], Faults]:
+            # A row with another number of fields has a fault already.
+            return [[row[at] for at in wanted] if len(row) == width else row for row in rows], {}
+
+        return forms.changed(decoded._replace(names=names), some)
 
     return ObjectBatch(first, rows, decode, lambda: kept)
-
-
-def _some(
-    wanted: Sequence[int], width: int, rows: Sequence[list[str]]
-) -> tuple[Sequence[Any], Faults]:
-    # A row with another number of fields has a fault already.
-    return [[row[at] for at in wanted] if len(row) == width else row for row in rows], {}
 
 
 def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> list[int] | None:

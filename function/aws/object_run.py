@@ -21,7 +21,8 @@ from onnxlet.function.aws.object_batches import (
     ObjectBatch,
     unpacked,
 )
-from onnxlet.function.aws.s3_objects import About, Changed, Objects, Ranges, S3Location, Upload
+from onnxlet.function.aws.s3_objects import About, Changed, Objects, S3Location, Upload, ranges
+from onnxlet.function.csv.form import Made
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
@@ -134,8 +135,8 @@ class Job:
         head, write = WRITE[media_type]
         target.write(head(columns))
         limits = Limits(settings.max_rows, settings.max_unpacked_bytes)
-        ranges = Ranges(self.scoring.objects, self.source, about)
-        with unpacked(io.BufferedReader(ranges)) as stream:
+        content = Made(ranges(self.scoring.objects, self.source, about))
+        with unpacked(io.BufferedReader(content)) as stream:
             for batch in READ[media_type](stream, model.signature, keep, limits):
                 prediction = self._predict(batch, about, model)
                 target.write(write(prediction, columns, batch.kept()))
@@ -144,7 +145,7 @@ class Job:
                 side.write(b"".join(json_text.dumps(each) + b"\n" for each in located))
                 self.unanswered += len({each.row for each in moved})
                 self.rows += batch.rows
-                self._check_pace(ranges.position / max(1, about.size))
+                self._check_pace(content.come / max(1, about.size))
 
     def _predict(self, batch: ObjectBatch, about: About, model: Model) -> Prediction:
         """Answer a batch as a request is answered: counted, logged, watched.

@@ -84,22 +84,21 @@ class AnswersQueue:
         self._thread.join(max(0.0, seconds))
 
     def _run(self) -> None:
-        part: list[RecordAnswer] = []
-        due = 0.0
+        part, due = list[RecordAnswer](), 0.0
         while True:
-            wait = max(0.0, due - time.perf_counter()) if part else None
             try:
-                each = self._given.get(timeout=wait)
+                each = self._given.get(
+                    timeout=max(0.0, due - time.perf_counter()) if part else None
+                )
             except Empty:
                 self._call(part)
                 part = []
                 continue
-            if each is None:
-                self._call(part)
-                return
-            if part and not _fits(each, part):
+            if each is None or not _fits(each, part):
                 self._call(part)
                 part = []
+            if each is None:
+                return
             if not part:
                 due = time.perf_counter() + GATHER_SECONDS
             part.append(each)

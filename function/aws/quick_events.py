@@ -48,7 +48,9 @@ def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
     named = {name.lower(): value for name, value in headers}
     twice = len(named) < len(headers)  # a name
     if named.get("content-type") != JSON or "content-encoding" in named or not body or twice:
-        return _written(event, status, headers, body)
+        response = serverless_wsgi().Response([body], status, headers)
+        written: dict[str, Any] = serverless_wsgi().generate_response(response, event)
+        return written
     return {
         "statusCode": int(status[:3]),
         "headers": dict(headers),
@@ -66,12 +68,6 @@ def serverless_wsgi() -> Any:
         import serverless_wsgi
     serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
     return serverless_wsgi
-
-
-def _written(event: Event, status: str, headers: Headers, body: bytes) -> dict[str, Any]:
-    response = serverless_wsgi().Response([body], status, headers)
-    written: dict[str, Any] = serverless_wsgi().generate_response(response, event)
-    return written
 
 
 def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
@@ -103,7 +99,8 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         or (not second and any(event.get(member) for member in QUERIES))
     ):
         return None
-    body = _body(event)
+    text = event.get("body") or ""
+    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     environ = {
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": known.get("content-type", ""),
@@ -147,11 +144,6 @@ def _unquoted(path: str) -> str:
 def _is_plain(text: str) -> bool:
     """It is the same in every encoding, and has no end of a line."""
     return text.isascii() and text.isprintable()
-
-
-def _body(event: Event) -> bytes:
-    body = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
 def _script_name(headers: Mapping[str, str], stage: str) -> str:

@@ -89,7 +89,9 @@ def _answer(job: Job, about: About) -> ObjectResult:
     mark = _mark(job, about)
     try:
         model = _model(job, about)
-        mark[f"{MARK}model"] = f"{model.name}/{model.version} {_graph(model)}"
+        # With the beginning of its graph's hash: a version of another build may have its number.
+        graph = str(model.manifest.get("files", {}).get("model.onnx", ""))[:12]
+        mark[f"{MARK}model"] = f"{model.name}/{model.version} {graph}"
         if _is_done(job, mark):
             return ObjectResult(job.source.key, AGAIN)
         deadline.begin(job.start, job.seconds)
@@ -166,11 +168,6 @@ def _refuse(job: Job, failure: Failure, mark: Mapping[str, str]) -> None:
 
 def _marked(mark: Mapping[str, str], state: str) -> dict[str, str]:
     return {**mark, f"{MARK}state": state}
-
-
-def _graph(model: Model) -> str:
-    """The beginning of the graph's hash: a version of another build may have the same number."""
-    return str(model.manifest.get("files", {}).get("model.onnx", ""))[:12]
 
 
 SOURCE = "aws:s3"
@@ -297,21 +294,16 @@ class Clock:
         self._ends = time.perf_counter() + self.seconds
         self._first = first
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether what is left is as good as all of it."""
-        return self._first and self.left > WHOLE_SHARE * self.seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until the reserve."""
-        return self._ends - time.perf_counter()
+    def left(self) -> tuple[float, bool]:
+        """Seconds until the reserve, and whether they are as good as all of them."""
+        left = self._ends - time.perf_counter()
+        return left, self._first and left > WHOLE_SHARE * self.seconds
 
 
 def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> ObjectResult | NotNow:
     """Answer one object, and write what came of it in the log, beside the lines of its batches."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
-    whole, left = clock.is_whole, clock.left
+    left, whole = clock.left()
     try:
         outcome = score(Job(scoring, each.place, request_id, left, whole), each.etag)
     except NotNow as error:

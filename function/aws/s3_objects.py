@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -98,36 +97,14 @@ def code_of(error: Exception) -> str:
     return str(answer.get("Error", {}).get("Code", ""))
 
 
-class Ranges(io.RawIOBase):
-    """An object's bytes, `RANGE` of them at a time however few are asked for.
+def ranges(objects: Objects, place: S3Location, about: About) -> Iterator[bytes]:
+    """An object's bytes, `RANGE` of them at a time: of this version, and of no other.
 
-    They are of this version, and of no other. S3 has sent those before `position`.
+    Raises Changed where there is another version now, TookTooLong where there is no time left.
     """
-
-    def __init__(self, objects: Objects, place: S3Location, about: About) -> None:
-        self.position = 0
-        self._objects, self._place, self._about = objects, place, about
-        self._held = memoryview(b"")
-
-    def readable(self) -> bool:
-        """As any file that is open for reading."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, as far as what is held goes.
-
-        Raises Changed where there is another version now, TookTooLong where there is no time left.
-        """
+    for start in range(0, about.size, RANGE):
         deadline.check()
-        size = min(RANGE, self._about.size - self.position)
-        if not self._held and size > 0:
-            content = self._objects.read(self._place, self._about.etag, self.position, size)
-            self.position += len(content)
-            self._held = memoryview(content)
-        given = min(len(buffer), len(self._held))
-        buffer[:given] = self._held[:given]
-        self._held = self._held[given:]
-        return given
+        yield objects.read(place, about.etag, start, min(RANGE, about.size - start))
 
 
 class Upload:

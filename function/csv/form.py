@@ -94,22 +94,15 @@ class CsvForm:
 
     def _said(self) -> str:
         """What it is written in, where that is not UTF-8, commas and points; else ''."""
-        said = []
-        if self.encoding != "utf-8":
-            said.append(f"in {self.encoding}" + GUESSED * (self.encoding == WINDOWS))
-        if (separator := self.layout.separator) != ",":
-            said.append(f"separated by {SEPARATORS.get(separator, repr(separator))}")
-        if self.decimal == ",":
-            said.append("with decimal commas")
-        if self.layout.skip:
-            said.append(f"with its header in line {self.layout.skip + 1} or below")
-        if self.repeats:
-            said.append("with its header again among its rows")
-        return ", ".join(said)
-
-    def without_rows(self) -> CsvForm:
-        """The form, without what it was found by."""
-        return replace(self, layout=replace(self.layout, rows=()))
+        separator, skip = self.layout.separator, self.layout.skip
+        said = {
+            f"in {self.encoding}" + GUESSED * (self.encoding == WINDOWS): self.encoding != "utf-8",
+            f"separated by {SEPARATORS.get(separator, repr(separator))}": separator != ",",
+            "with decimal commas": self.decimal == ",",
+            f"with its header in line {skip + 1} or below": skip,
+            "with its header again among its rows": self.repeats,
+        }
+        return ", ".join(words for words, holds in said.items() if holds)
 
     def odd_numbers(self, columns: Sequence[str], chosen: str = "") -> dict[str, str]:
         """Of columns that hold numbers, those not written as in plain CSV, by the first rows.
@@ -178,7 +171,7 @@ class CsvForm:
         """Some lines at a time, as many as are read."""
         written, ended = io.StringIO(), 0
         writer = csv.writer(written, lineterminator="\n")
-        with opened() as file, self._text(file) as text:
+        with opened() as file, text_of(file, self.encoding) as text:
             for _ in range(self.layout.skip):
                 written.write("\n" if text.readline() else "")
 
@@ -203,9 +196,6 @@ class CsvForm:
                 raise WrongUse(f"{place}, line {line}: it is not CSV: {error}", QUOTES) from error
         yield written.getvalue().encode()
 
-    def _text(self, file: IO[bytes]) -> io.TextIOWrapper:
-        return io.TextIOWrapper(file, self.encoding.replace("utf-8", "utf-8-sig"), newline="")
-
     def _own(self, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
         """The header and the rows; [] for a blank line, and for a header that comes again."""
         header, width = list[str](), len(self.names)
@@ -222,12 +212,17 @@ class CsvForm:
                 yield line, row
 
 
+def text_of(file: IO[bytes], encoding: str = "utf-8") -> io.TextIOWrapper:
+    """A file's text, with line ends as they are, and without a mark of its encoding."""
+    return io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="")
+
+
 class Made(io.RawIOBase):
-    """Bytes that come in blocks of any size, to be read."""
+    """Bytes that come in blocks of any size, to be read; so many have `come` so far."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         super().__init__()
-        self._blocks, self._left = blocks, memoryview(b"")
+        self._blocks, self._left, self.come = blocks, memoryview(b""), 0
 
     def readable(self) -> bool:
         """It is."""
@@ -237,6 +232,7 @@ class Made(io.RawIOBase):
         """Some bytes."""
         while not self._left and (block := next(self._blocks, None)) is not None:
             self._left = memoryview(block)  # whose rest is no copy
+            self.come += len(block)
         data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
@@ -256,11 +252,7 @@ def form_of(
     """
     most = sys.maxsize if whole else SAMPLE_BYTES
     encoding = encoding_of(opened, place, most)
-    with (
-        opened() as file,
-        io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="") as text,
-        any_size(),
-    ):
+    with opened() as file, text_of(file, encoding) as text, any_size():
         lines = _first_lines(text, place, limits)
         _check_is_no_markup("".join(lines), place)
         layout = layout_of("".join(lines), more=bool(text.read(1)))
@@ -317,11 +309,10 @@ def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> 
             size, quotes = size + len(block), quotes or b'"' in block
     if size <= limits.row or not quotes:
         return
-    with opened() as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        rows = limited_rows(
+    with opened() as file, text_of(file) as text:
+        for _ in limited_rows(
             text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: ")
-        )
-        for _ in rows:
+        ):
             pass
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -120,15 +119,12 @@ def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
     MalformedRequest is raised where it is not UTF-8, not CSV, or without a first line;
     RequestTooLarge where there are too many rows, or too many fields in one.
     """
-    kept, size = list[list[str]](), 0
     large = len(body) > LARGE_BODY
-    if large and b'"' not in body:
-        kept = list(islice(_lines(body), 1))
-        if kept and len(kept[0]) > 1:
-            size = _count(body)
-            check_rows(size - 1, False)
-            return Lines(body, size, kept[0], plain=True)
-        kept = []
+    if large and b'"' not in body and len(first := next(_lines(body), [])) > 1:
+        size = _count(body)
+        check_rows(size - 1, False)
+        return Lines(body, size, first, plain=True)
+    kept, size = list[list[str]](), 0
     for size, line in enumerate(_lines(body)):
         check_rows(size, False)
         if not large or not size:

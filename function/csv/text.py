@@ -88,11 +88,10 @@ def check_header(names: Sequence[str], signature: Signature) -> None:
 
 def _separator_hint(names: Sequence[str]) -> str:
     """The hint where a header's only name is several, separated by something else."""
-    parted = [
-        name for mark, name in COMMON_SEPARATORS.items() if len(names) == 1 and mark in names[0]
-    ]
-    said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
-    return said if parted else ""
+    for mark, name in COMMON_SEPARATORS.items() if len(names) == 1 else ():
+        if mark in names[0]:
+            return f"The header is parted by {name}: df.to_csv(index=False) writes commas."
+    return ""
 
 
 def numbers_of(request: Request) -> dict[str, str]:
@@ -127,15 +126,10 @@ def typed(
             for name, kind in zip(given, kinds, strict=True)
         ]
     if not set(map(len, rows)) <= {len(kinds)}:
-        return [_typed_row(row, kinds) for row in rows]
+        readers = [READ[kind] for kind in kinds]
+        return [list(map(_cell, r, readers) if len(r) == len(kinds) else r) for r in rows]
     cells = map(_typed_column, zip(*rows, strict=True), kinds)
     return list(map(list, zip(*cells, strict=True)))
-
-
-def _typed_row(row: Sequence[str], kinds: Sequence[str]) -> list[Any]:
-    if len(row) != len(kinds):
-        return list(row)
-    return [_cell(text, READ[kind]) for text, kind in zip(row, kinds, strict=True)]
 
 
 def _typed_column(texts: Sequence[str], kind: str) -> list[Any]:
@@ -179,15 +173,11 @@ def _list(text: str) -> Any:
         return text
 
 
-def _boolean(text: str) -> Any:
-    return {"true": True, "false": False}.get(text.strip().lower(), text)
-
-
 READ: Mapping[str, Callable[[str], Any]] = {
     "float64": _number,
     "float32": _number,
     "int64": lambda text: _number(text) or 0,  # no whole number is -0.0
-    "bool": _boolean,
+    "bool": lambda text: {"true": True, "false": False}.get(text.strip().lower(), text),
     "string": str,
     "list": _list,
     ".": partial(_written, comma=False),  # numbers as people write them

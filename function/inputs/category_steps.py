@@ -20,7 +20,6 @@ from typing import Any
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.numpy_later import np
 
-NAN = float("nan")
 SPACES = re.compile(r"\s\s+")
 
 
@@ -55,7 +54,7 @@ def multi_hot(
         unknown: the position of 1 for an item that is not known; "nan" where all numbers are NaN
             then; None where it makes no difference.
     """
-    gap = [NAN if number is None else number for number in missing]
+    gap = [nan if number is None else number for number in missing]
 
     def change(text: str) -> list[float]:
         if text == MISSING_TEXT:
@@ -64,7 +63,7 @@ def multi_hot(
         for item in filter(None, map(str.strip, text.split(delimiter))):
             position = positions.get(item, unknown)
             if position == "nan":
-                return [NAN] * len(gap)
+                return [nan] * len(gap)
             if isinstance(position, int):
                 made[position] = 1.0
         return made
@@ -82,18 +81,14 @@ def letter_similarity(texts: Sequence[str]) -> Callable[[str], list[float]]:
 
     def compare(text: str) -> list[float]:
         if text == MISSING_TEXT:
-            return [float("nan")] * len(known)
+            return [nan] * len(known)
         letters, length = Counter(text), len(text)
         return [
-            2.0 * _shared(letters, others) / (length + size) if length + size else 1.0
+            2.0 * (others & letters).total() / (length + size) if length + size else 1.0
             for others, size in known
         ]
 
     return compare
-
-
-def _shared(letters: Counter[str], others: Counter[str]) -> int:
-    return sum(min(count, letters[letter]) for letter, count in others.items())
 
 
 def ngram_similarity(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import nan
+from operator import attrgetter
 from typing import Any
 
 from onnxlet.function.arrays import MISSING_TEXT
@@ -120,11 +121,7 @@ CLOCK: Mapping[str, Callable[[bool], datetime]] = {
 
 def _whole_minutes(offset: timedelta | None) -> timedelta:
     """An offset from UTC as pandas reads it, without its seconds."""
-    minute = timedelta(minutes=1)
-    if offset is None:
-        return timedelta(0)
-    whole = abs(offset) // minute * minute
-    return -whole if offset < timedelta(0) else whole
+    return timedelta(minutes=int((offset or timedelta(0)) / timedelta(minutes=1)))
 
 
 def date_in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment], Moment]:
@@ -147,11 +144,7 @@ def date_in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Mom
 def floor_date(microseconds: int) -> Callable[[Moment], Moment]:
     """Down to whole hours, days and so on."""
     step = timedelta(microseconds=microseconds)
-
-    def change(moment: Moment) -> Moment:
-        return None if moment is None else EPOCH + (moment - EPOCH) // step * step
-
-    return change
+    return lambda moment: None if moment is None else EPOCH + (moment - EPOCH) // step * step
 
 
 def date_parts(names: Sequence[str]) -> Callable[[Moment], Sequence[float]]:
@@ -171,13 +164,10 @@ def _last_day(moment: datetime) -> int:
 
 
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
-    "year": lambda moment: moment.year,
-    "month": lambda moment: moment.month,
-    "day": lambda moment: moment.day,
-    "hour": lambda moment: moment.hour,
-    "minute": lambda moment: moment.minute,
-    "second": lambda moment: moment.second,
-    "microsecond": lambda moment: moment.microsecond,
+    **{
+        name: attrgetter(name)
+        for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    },
     "nanosecond": lambda moment: 0,
     "weekday": lambda moment: moment.weekday(),
     "dayofyear": lambda moment: moment.timetuple().tm_yday,

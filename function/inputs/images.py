@@ -189,8 +189,6 @@ def _check_pieces(image: Any, most: int) -> None:
         raise Unreadable("the BMP is compressed (RLE); save it without, or as PNG")
 
 
-__all__ = ["MODES", "RESIZES", "Unreadable", "decoded_bytes", "picture_size", "pixels"]
-
 MODES = {"L": 1, "RGB": 3}  # and their channels
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
 LARGE = 2_000_000  # pixels: such images are decoded one after another, for memory's sake

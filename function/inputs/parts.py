@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import numpy as np
 
@@ -49,13 +49,7 @@ class Parts(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return chain.from_iterable(part for part, _ in self.parts())
 
-    @overload
-    def __getitem__(self, position: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, position: slice) -> list[Any]: ...
-
-    def __getitem__(self, position: int | slice) -> Any:
+    def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):
             return list(self)[position]
         for part, _ in self.parts():
@@ -91,8 +85,3 @@ def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
         except OverflowError:
             return cells
     return cells
-
-
-def listed(cells: Sequence[Any] | Array) -> Sequence[Any] | Array:
-    """A column's values, read now if they are Parts."""
-    return list(cells) if isinstance(cells, Parts) else cells

@@ -65,7 +65,8 @@ def split_sentences(document: str) -> list[str]:
 
     A line break ends a sentence, unless the next line goes on in lower case.
     """
-    return [part for block in _blocks(document) for part in _of_block(block)]
+    parts = chain.from_iterable(map(_of_block, _blocks(document)))
+    return [part for part in parts if ANY_WORD.search(part)]
 
 
 def _blocks(document: str) -> Iterator[str]:
@@ -91,13 +92,9 @@ def _of_block(block: str) -> Iterator[str]:
     start = 0
     for found in END.finditer(block):
         if _ends(block, start, found):
-            part = block[start : found.end()].strip()
+            yield block[start : found.end()].strip()
             start = found.end()
-            if ANY_WORD.search(part):
-                yield part
-    rest = block[start:].strip()
-    if ANY_WORD.search(rest):
-        yield rest
+    yield block[start:].strip()
 
 
 def _ends(block: str, start: int, found: re.Match[str]) -> bool:

@@ -225,7 +225,9 @@ def analyser(tokens: Mapping[str, Any]) -> Cut:
 
         steps.append(composed(tokens["steps"]))
     if "preprocessor" in functions:
-        steps.append(_function(functions["preprocessor"]))
+        from onnxlet.function.inputs import restricted_python  # likewise
+
+        steps.append(restricted_python.function_of(**functions["preprocessor"]))
     if tokens["lowercase"]:
         steps.append(str.lower)
     if tokens["strip_accents"]:
@@ -265,23 +267,17 @@ def _decomposed(text: str) -> str:
 STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
-def _function(program: Mapping[str, Any], cuts: bool = False) -> Callable[[str], Any]:
-    """A function of the user's own, which makes a text of a text, or cuts it into tokens."""
+def _by_function(tokens: Mapping[str, Any], which: str = "analyzer") -> Callable[[str], list[str]]:
+    """Cut by a function of the user's own."""
     from onnxlet.function.inputs import restricted_python  # for the few models that need it
 
-    return (
-        restricted_python.tokeniser(program) if cuts else restricted_python.function_of(**program)
-    )
-
-
-def _by_function(tokens: Mapping[str, Any]) -> Cut:
-    return _function(tokens["functions"]["analyzer"], cuts=True)
+    return restricted_python.tokeniser(tokens["functions"][which])
 
 
 def _words(tokens: Mapping[str, Any]) -> Cut:
     find: Callable[[str], list[str]]
-    if tokenizer := tokens.get("functions", {}).get("tokenizer"):
-        find = _function(tokenizer, cuts=True)
+    if "tokenizer" in tokens.get("functions", {}):
+        find = _by_function(tokens, "tokenizer")
     else:
         find = re.compile(tokens["token_pattern"]).findall
     low, high = tokens["ngram_range"]

@@ -71,10 +71,8 @@ def described_signature(model: Model) -> dict[str, Any]:
 
 def statistics_of(model: Model) -> Mapping[str, Mapping[str, Any]]:
     """By column, what the manifest says of the rows that it was built with."""
-    columns: Mapping[str, Mapping[str, Any]] = model.manifest.get("statistics", {}).get(
-        "columns", {}
-    )
-    return columns
+    about: Mapping[str, Mapping[str, Any]] = model.manifest.get("statistics", {})
+    return about.get("columns", {})
 
 
 def _typical(about: Mapping[str, Any]) -> dict[str, Any]:

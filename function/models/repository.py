@@ -228,15 +228,12 @@ class Repository:
         if versions is None:
             raise UnknownModel(f"no model '{name[:100]}'", _listed(catalogue.versions))
         chosen = catalogue.served[name] if version is None else _number(catalogue, name, version)
-        model = catalogue.loaded.get((name, chosen))
-        return model or self._load_another(catalogue, name, chosen)
-
-    def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
-        loaded = catalogue.loaded
+        if (model := catalogue.loaded.get((name, chosen))) is not None:
+            return model
         with self._lock:  # of two first requests one loads, and the other waits
-            if (name, version) not in loaded:
-                loaded[name, version] = self._load(name, version)
-            return loaded[name, version]
+            if (name, chosen) not in catalogue.loaded:
+                catalogue.loaded[name, chosen] = self._load(name, chosen)
+            return catalogue.loaded[name, chosen]
 
     def _load(self, name: str, version: int) -> Model:
         directory = self.directory(name, version)
@@ -291,8 +288,8 @@ def _no_models(folder: Path) -> ModelError:
     build = f"Build one: {typed('convert', 'build SOURCE --name N')}; or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
-    if (folder / "manifest.json").exists() or versions_in(folder):
-        levels = 1 if (folder / "manifest.json").exists() else 0
-        up = folder.resolve().parents[levels]  # of "." too
+    is_version = (folder / "manifest.json").exists()
+    if is_version or versions_in(folder):
+        up = folder.resolve().parents[is_version]  # of "." too
         return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
     return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from math import inf, isnan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +24,9 @@ FEW_COLUMNS = 8  # one by one they are faster than NumPy's loop over each row
 MOST_PIXELS = 4096  # numbers of an image that are looked at, evenly spaced
 
 
-class Member(NamedTuple):
-    """Numbers that are counted: a column of a matrix."""
-
-    edges: Sequence[float]  # between bins, in order
-    first: int  # bin of the flat array
+# Numbers that are counted, a column of a matrix: the edges between its bins, in order, and which
+# bin of the flat array is the first.
+Member = tuple[Sequence[float], int]
 
 
 class NumberBins:
@@ -41,7 +39,7 @@ class NumberBins:
     def __init__(self, members: Sequence[Member], others: int, size: int) -> None:
         self._width = width = len(members) + others
         self._together = max(1, NUMBERS_TOGETHER // max(1, width))
-        self._most = most = max((len(member.edges) for member in members), default=0)
+        self._most = most = max((len(edges) for edges, _ in members), default=0)
         # Nothing lies above an infinite edge.
         padded = [[*edges, *repeat(inf, most - len(edges))] for edges, _ in members]
         padded += [[inf] * most] * others
@@ -85,31 +83,28 @@ class NumberBins:
         return above
 
 
-class Coding(NamedTuple):
-    """How the cells of a column become codes, positions among its bins."""
-
-    get: Callable[[Any, int], int]  # gives a cell's code, or `other`
-    other: int  # the code of all other cells
+# How the cells of a column become codes, positions among its bins: a function gives a cell's code,
+# or `other`, the code of all other cells, which is behind it.
+Coding = tuple[Callable[[Any, int], int], int]
 
 
 def by_category(categories: Sequence[Any]) -> Coding:
     """By the position of each category; behind them all others, then missing ones."""
     other = len(categories)
     known = dict(zip(categories, range(other), strict=True))
-    return Coding({**known, MISSING_TEXT: other + 1, None: other + 1}.get, other)
+    return {**known, MISSING_TEXT: other + 1, None: other + 1}.get, other
 
 
 def by_length(edges: Sequence[float]) -> Coding:
     """By how many characters a text has; behind these missing ones."""
-    missing = len(edges) + 1
 
     def get(text: str | None, other: int) -> int:
         return other if text is None or text == MISSING_TEXT else bisect_left(edges, len(text))
 
-    return Coding(get, missing)
+    return get, len(edges) + 1
 
 
-NOT_COUNTED = Coding(lambda cell, other: other, 0)
+NOT_COUNTED: Coding = (lambda cell, other: other, 0)
 
 
 class Texts:
@@ -130,14 +125,6 @@ class Texts:
     def codes(self, cells: Array) -> Array:
         """The code of each cell, uint8, of shape (rows, columns)."""
         rows, width = len(cells), len(self.codings)
-        if rows == 1:
-            row = cells.ravel().tolist()
-            found = bytearray([get(c, o) for c, (get, o) in zip(row, self.codings, strict=True)])
-            return np.frombuffer(found, np.uint8).reshape(1, width)
-        if width == 1:
-            get, other = self.codings[0]
-            found = bytearray(map(get, cells.ravel().tolist(), repeat(other)))
-            return np.frombuffer(found, np.uint8).reshape(rows, 1)
         found = bytearray(cells.size)
         columns = cells.reshape(-1, width).T.tolist()
         for position, (get, other) in enumerate(self.codings):

@@ -17,7 +17,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotServed
 from onnxlet.function.messages import Reply, Request, json_reply
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import realised, sentences, two_samples
+from onnxlet.function.monitoring import sentences, two_samples
 from onnxlet.function.monitoring.layout import Feature, Layout
 from onnxlet.function.monitoring.sentences import KS, MISSING, UNSEEN
 from onnxlet.function.monitoring.two_samples import CHANCE
@@ -68,7 +68,7 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
     if service.watches.keys:  # who asks, too, would learn how much others ask at this moment
         found["waiting"] = None
     elif service.performance and (came := service.performance.report(model)):  # in blocks of rows
-        of_truths = {"output": "prediction", "measure": realised.MEASURE, **came}
+        of_truths = {"output": "prediction", "measure": "realised", **came}
         found |= {"realised": came, "alarms": _alarms([of_truths]) + found["alarms"]}
     return found
 

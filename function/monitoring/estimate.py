@@ -19,6 +19,17 @@ from onnxlet.function.arrays import Array
 Counts = Sequence[Array]
 
 
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """What a model's truths are: `labels`, `numbers`, or nothing that can be compared."""
+    task, classes = manifest["task"], manifest.get("classes")
+    if task == "regression":
+        return "numbers"
+    of_one = classes and not isinstance(classes[0], list)
+    if task == "outlier" or (task == "classification" and of_one):
+        return "labels"
+    return ""
+
+
 def positive_index(manifest: Mapping[str, Any]) -> int:
     """Which of a model's two classes precision, recall and F1 are of: without a word the second."""
     classes = manifest.get("classes") or []
@@ -85,19 +96,14 @@ def roc_auc(rows: Array, calibrated: Array) -> float | None:
     return float((positive * below).sum() / pairs)
 
 
-def regression(counts: Array, absolute_error: Sequence[float]) -> dict[str, float | None]:
-    """The expected mean absolute error, of the rows in each bin of the prediction."""
-    rows = int(counts.sum())
-    errors = np.asarray(absolute_error, np.float64)
-    return {"mean_absolute_error": float(counts @ errors / rows) if rows else None}
-
-
 def of(entry: Mapping[str, Any], counts: Counts, positive: int = 1) -> dict[str, float | None]:
     """Expected performance by a manifest's `estimate`, of two classes of the positive one.
 
-    The counts are of a classifier for each counted class, of shape (2, steps); of a regressor one
-    of shape (bins,) or (1, bins).
+    The counts are of a classifier for each counted class, of shape (2, steps); of a regressor, for
+    whom it is the mean absolute error, one of shape (bins,) or (1, bins).
     """
     if "classes" in entry:
         return classification(counts, [e["calibrated"] for e in entry["classes"]], positive)
-    return regression(counts[0].ravel(), entry["absolute_error"])
+    bins = counts[0].ravel()
+    rows, errors = int(bins.sum()), np.asarray(entry["absolute_error"], np.float64)
+    return {"mean_absolute_error": float(bins @ errors / rows) if rows else None}

@@ -80,14 +80,6 @@ class Feature(NamedTuple):
     bins: slice  # of the flat array; the last one counts missing values
 
 
-class ColumnBlock(NamedTuple):
-    """Columns of a matrix of numbers, taken from one array."""
-
-    array: int  # its index
-    columns: slice | list[int] | None  # there; None is the largest number of each row
-    at: int | slice  # where they are in the matrix
-
-
 class Steps(NamedTuple):
     """The steps of one class's calibration map."""
 
@@ -124,7 +116,7 @@ class Layout:
             self._lay_out_steps(estimate, manifest["classes"], signature)
         elif "absolute_error" in estimate:
             self._column(FeatureLocation("prediction", 1, 0))
-            members.append(Member(estimate["edges"], self.size))
+            members.append((estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
         self._bins = self.size
         # Behind these bins: rows that were compared with training rows, unusual ones, and those by
@@ -149,7 +141,7 @@ class Layout:
     def _lay_out_features(
         self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
     ) -> list[Member]:
-        members = []
+        members = list[Member]()
         for entry, bins in self.features:
             place = place_of(entry, signature)
             if place.text:
@@ -157,7 +149,7 @@ class Layout:
                 self._add_text(place, entry, bins, classes)
                 continue
             self._column(place, entry["measure"] == "confidence")
-            members.append(Member(entry["edges"], bins.start))
+            members.append((entry["edges"], bins.start))
         return members
 
     def _lay_out_steps(
@@ -202,8 +194,8 @@ class Layout:
         elif classes is None:
             coding = by_category(entry["categories"])
         else:  # by its number among all classes
-            coding, known = by_category(classes), by_category(entry["categories"])
-            own = [known.get(each, known.other) for each in classes]
+            coding, (code_of, other) = by_category(classes), by_category(entry["categories"])
+            own = [code_of(each, other) for each in classes]
             by_code = np.append(by_code[own], by_code[-2:])
         texts = self._texts.setdefault(place.key, Texts(place.width))
         texts.put(place.position, coding, by_code)
@@ -266,15 +258,20 @@ class Layout:
         return counts
 
 
-def _blocks(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[ColumnBlock]:
-    """The columns of a matrix, neighbours that are taken from one array together."""
+def _blocks(
+    columns: Sequence[tuple[Key, int]], widths: Sequence[Key]
+) -> list[tuple[int, slice | list[int] | None, int | slice]]:
+    """The columns of a matrix, neighbours that are taken from one array together.
+
+    Of each some the array's index; the columns there, None for the largest number of each row; and
+    where they are in the matrix.
+    """
     found, start = [], 0
     for (key, one_by_one), some in groupby(columns, key=lambda c: (c[0], c[1] == LARGEST)):
         positions = [position for _, position in some]
         end = start + len(positions)
-        taken = None if one_by_one else run_of(positions)
-        at = start if one_by_one else slice(start, end)
-        found.append(ColumnBlock(widths.index(key), taken, at))
+        at = (None, start) if one_by_one else (run_of(positions), slice(start, end))
+        found.append((widths.index(key), *at))
         start = end
     return found
 

@@ -11,8 +11,10 @@ thresholds infinite.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from math import ceil, erfc, exp, inf, lgamma, log, sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -159,19 +161,26 @@ def ks_threshold(n: int, m: int, chance: float) -> float:
 def chi_square_quantile(chance: float, df: int) -> float:
     """What a chi-square variable exceeds with probability `chance`, above 0 and at most 0.5.
 
-    Newton's method on the logarithm of the probability, from the start of E. Wilson and M.
-    Hilferty, "The distribution of chi-square", 1931. Of at least 1 degree of freedom. Raises
-    ValueError for no such chance.
+    From the start of E. Wilson and M. Hilferty, "The distribution of chi-square", 1931. Of at least
+    1 degree of freedom. Raises ValueError for no such chance.
     """
-    start = df * (1 - 2 / (9 * df) + _normal_quantile(chance) * sqrt(2 / (9 * df))) ** 3
-    y = start / 2
+    _check(chance)
+    start = df * (1 - 2 / (9 * df) - NormalDist().inv_cdf(chance) * sqrt(2 / (9 * df))) ** 3
+    return 2 * _quantile(start / 2, chance, partial(_gamma_tail, df))
+
+
+def _quantile(x: float, chance: float, tail: Callable[[float], tuple[float, float]]) -> float:
+    """What is exceeded with probability `chance`, from a start.
+
+    Newton's method on the logarithm of the probability, which `tail` gives with the density.
+    """
     for _ in range(ROUNDS):
-        above, density = _gamma_tail(df, y)
+        above, density = tail(x)
         step = log(above / chance) * above / density
-        y += step
-        if abs(step) <= 1e-14 * y:
+        x += step
+        if abs(step) <= 1e-14 * x:
             break
-    return 2 * y
+    return x
 
 
 def _gamma_tail(df: int, y: float) -> tuple[float, float]:
@@ -200,27 +209,12 @@ def kolmogorov_quantile(chance: float) -> float:
     """
     _check(chance)
     signs_and_squares = [((-1) ** (k - 1), k * k) for k in range(1, 10)]
-    x = sqrt(-log(chance / 2) / 2)  # by the first term only
-    for _ in range(ROUNDS):
+
+    def tail(x: float) -> tuple[float, float]:
         terms = [(2 * sign * exp(-2 * k2 * x * x), k2) for sign, k2 in signs_and_squares]
-        above = sum(term for term, _ in terms)
-        density = sum(4 * k2 * x * term for term, k2 in terms)
-        step = log(above / chance) * above / density
-        x += step
-        if abs(step) <= 1e-14 * x:
-            break
-    return x
+        return sum(term for term, _ in terms), sum(4 * k2 * x * term for term, k2 in terms)
 
-
-def _normal_quantile(chance: float) -> float:
-    """What a normal variable exceeds with that probability, to within 0.0005.
-
-    C. Hastings, "Approximations for digital computers", 1955, sheet 68.
-    """
-    _check(chance)
-    t = sqrt(-2 * log(chance))
-    above = 2.515517 + t * (0.802853 + t * 0.010328)
-    return t - above / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
+    return _quantile(sqrt(-log(chance / 2) / 2), chance, tail)  # from that of the first term only
 
 
 def _check(chance: float) -> None:
@@ -274,7 +268,7 @@ def _guess(k: int, n: int, m: int, chance: float) -> int:
     share = (k + 1) / (n + 1)
     deviation = sqrt(m * share * (1 - share) * (n + 1 + m) / (n + 2))
     skewness = 2 * (1 - 2 * share) / sqrt((n + 1) * share * (1 - share))
-    z = _normal_quantile(chance)
+    z = -NormalDist().inv_cdf(chance)
     return ceil(m * share + deviation * (z + skewness * (z * z - 1) / 6))
 
 

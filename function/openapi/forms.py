@@ -136,10 +136,8 @@ def answered(text: str, schema: Schema, media_type: str = JSON) -> dict[str, Sch
 
 def body(*contents: Schema) -> Schema:
     """A request's body, in one of several media types."""
-    whole: Schema = {}
-    for each in contents:
-        whole |= each
-    return {"required": True, "content": whole}
+    every = {kind: form for each in contents for kind, form in each.items()}
+    return {"required": True, "content": every}
 
 
 def parameter(name: str, about: str, schema: Schema, place: str = "query") -> Schema:
@@ -246,23 +244,18 @@ def option_parameters(models: Sequence[Model]) -> list[Schema]:
 
 def option_members(model: Model) -> dict[str, Schema]:
     """The members of a body that are options."""
-    about = {
-        name: {**each, "description": OPTIONS[name]} for name, each in _options([model]).items()
+    return {
+        name: or_null({**each, "description": OPTIONS[name]})
+        for name, each in _options([model]).items()
     }
-    return {name: or_null(each) for name, each in about.items()}
 
 
 def brought(model: Model) -> dict[str, Schema]:
     """What options add to an answer: one row's entry, by the output's name."""
     found: dict[str, Schema] = {}
-    if table_of(model.manifest) is not None:
-        found |= _region(model)
+    if table_of(model.manifest) is not None and model.classes is not None:
+        found["set"] = listed({"enum": model.classes}, 1, len(model.classes))
+    elif table_of(model.manifest) is not None:
+        sizes, interval = model.signature.outputs[0].shape[1:], listed(END, 2, 2)
+        found["interval"] = listed(interval, *sizes, *sizes) if sizes else interval
     return found | ({"unusual": UNLIKE} if "unusual" in model.manifest else {})
-
-
-def _region(model: Model) -> dict[str, Schema]:
-    if model.classes is not None:
-        return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
-    sizes = model.signature.outputs[0].shape[1:]
-    interval = listed(END, 2, 2)
-    return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}

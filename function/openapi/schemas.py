@@ -284,18 +284,15 @@ def by_row(model: Model) -> Schema:
 
 def by_column(model: Model) -> Schema:
     """Columns by name, as lists of one length; or the matrix that has them all."""
-    cells = {
-        c.name: (forms.listed(column_schema(c), 1), c.required) for c in model.signature.columns
-    }
-    required = {name: cell for name, (cell, needed) in cells.items() if needed}
-    optional = {name: cell for name, (cell, needed) in cells.items() if not needed}
-    whole = model.signature.whole
-    matrix = (
-        [forms.closed(**{whole: forms.listed(forms.ref(f"{model.name}.values"), 1)})]
-        if whole
-        else []
+    columns = model.signature.columns
+    required, optional = (
+        {c.name: forms.listed(column_schema(c), 1) for c in columns if c.required is needed}
+        for needed in (True, False)
     )
-    return forms.one_of(forms.closed(optional, **required), *matrix)
+    choices = [forms.closed(optional, **required)]
+    if whole := model.signature.whole:
+        choices.append(forms.closed(**{whole: forms.listed(forms.ref(f"{model.name}.values"), 1)}))
+    return forms.one_of(*choices)
 
 
 def entries(model: Model) -> dict[str, Schema]:

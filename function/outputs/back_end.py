@@ -8,7 +8,7 @@ settings and takes the output's array, rows first, and the rows that it answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -60,10 +60,8 @@ def items(model: ModelFacts) -> Step:
     Positions are int64 of any shape; -1, which stands for no item, becomes None. The step raises
     ModelError where the file is not of this graph.
     """
-
-    @cache  # keeps the labels; two threads may read them twice, and find the same
-    def known() -> Array:
-        return _labels(model)
+    # Keeps the labels; two threads may read them twice, and find the same.
+    known = cache(partial(_labels, model))
 
     def named(positions: Array, table: CheckedBatch) -> Array:
         labels = known()
@@ -119,12 +117,7 @@ def text(
         own = takewhile(lambda number: number != end, ids)
         return joined.join(shown[number] for number in own if number in shown)
 
-    def step(rows: Array, table: CheckedBatch) -> Array:
-        texts = np.empty(len(rows), dtype=object)
-        texts[:] = [written(row.tolist()) for row in rows]
-        return texts
-
-    return step
+    return lambda rows, table: packed([written(row.tolist()) for row in rows])
 
 
 def sentences(model: ModelFacts, column: str) -> Step:

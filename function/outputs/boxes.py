@@ -10,6 +10,7 @@ import numpy as np
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
+from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 
@@ -32,12 +33,11 @@ def boxes(
     number, position = signature.positions[image]
 
     def step(found: Array, table: CheckedBatch) -> Array:
-        answered = np.empty(table.rows, dtype=object)
         most = max(feed.most for feed in signature.image_feeds)
-        for row, cell in enumerate(table.arrays[number][:, position].tolist()):
-            size = picture_size(decoded_bytes(cell), most)  # which the graph has seen
-            answered[row] = _objects(found[row], *size, labels)
-        return answered
+        cells = table.arrays[number][:, position].tolist()
+        sizes = (picture_size(decoded_bytes(cell), most) for cell in cells)  # the graph saw them
+        pairs = zip(found, sizes, strict=True)
+        return packed([_objects(numbers, *size, labels) for numbers, size in pairs])
 
     return step
 
@@ -68,6 +68,4 @@ def _short(value: float) -> float:
 
 def as_texts(answered: Array) -> Array:
     """Each row's boxes as the JSON text of their list: what has no lists is answered so."""
-    texts = np.empty(len(answered), dtype=object)
-    texts[:] = [json_text.dumps(each).decode() for each in answered.tolist()]
-    return texts
+    return packed([json_text.dumps(each).decode() for each in answered.tolist()])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.predictions.performance import BLOCK, HALF
 from onnxlet.edge.predictions.prediction_store import PredictionStore
+from onnxlet.edge.predictions.readers import MOST_CLASSES
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import SERVICE
-from onnxlet.function.monitoring.performance import BLOCK, HALF
-from onnxlet.function.monitoring.readers import MOST_CLASSES
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, client_of, running_server
 from tests.edge.service.test_serve import CLEAN

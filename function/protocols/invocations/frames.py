@@ -25,26 +25,18 @@ def split(value: Any) -> PredictRequest:
         raise MalformedRequest("'dataframe_split': expected an object with a list 'data'", SPLIT)
     if unknown := sorted(value.keys() - {"columns", "data", "index"}):
         raise MalformedRequest(f"'dataframe_split': unknown members {unknown[:8]}", SPLIT)
-    rows, columns = value["data"], value.get("columns")
-    if columns is None:
-        return forms.changed(
-            PredictRequest(rows, faults={}), lambda some: (some, _unlike(some, None))
-        )
-    if not isinstance(columns, list):
+    columns = value.get("columns")
+    if not isinstance(columns, list | None):
         raise MalformedRequest("'dataframe_split': expected 'columns' to be a list", SPLIT)
-    names = None if _is_numbered(columns) else _names(columns)
-    width = len(columns)
-    return forms.changed(
-        PredictRequest(rows, names, faults={}), lambda some: (some, _unlike(some, width))
-    )
+    width = None if columns is None else len(columns)
+    request = PredictRequest(value["data"], _names(columns or []), faults={})
+    return forms.changed(request, lambda some: (some, _unlike(some, width)))
 
 
-def _is_numbered(columns: list[Any]) -> bool:
-    """Whether they are 0, 1, 2 …, as pandas names the columns of a bare array."""
-    return columns == list(range(len(columns))) and set(map(type, columns)) <= {int}
-
-
-def _names(columns: list[Any]) -> list[str]:
+def _names(columns: list[Any]) -> list[str] | None:
+    """Of columns; None where they are 0, 1, 2 …, as pandas names those of a bare array."""
+    if columns == list(range(len(columns))) and set(map(type, columns)) <= {int}:
+        return None
     if not all(isinstance(name, str) for name in columns):
         raise MalformedRequest("'dataframe_split': expected 'columns' to be names", SPLIT)
     twice = [name for name, count in Counter(columns).items() if count > 1]
@@ -68,15 +60,15 @@ def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
 
 def records(value: Any) -> PredictRequest:
     """What pandas writes by `to_dict(orient="records")`; raises MalformedRequest for others."""
+
+    def objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
+        if not all(isinstance(row, dict) for row in rows):
+            raise MalformedRequest(OBJECTS, RECORDS)
+        return rows, {}
+
     if not forms.is_list(value):
         raise MalformedRequest(OBJECTS, RECORDS)
-    return forms.changed(PredictRequest(value), _objects)
-
-
-def _objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
-    if not all(isinstance(row, dict) for row in rows):
-        raise MalformedRequest(OBJECTS, RECORDS)
-    return rows, {}
+    return forms.changed(PredictRequest(value), objects)
 
 
 def instances(value: Any) -> PredictRequest:

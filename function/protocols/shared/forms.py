@@ -200,10 +200,10 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
             lambda some: ([cell if isinstance(cell, list) else [cell] for cell in some], {}),
         )
     if not isinstance(value, dict):
-        from onnxlet.function.inputs.parts import compact, listed, rows_of
+        from onnxlet.function.inputs.parts import compact, rows_of
 
-        flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return PredictRequest(rows_of(flat), names=names)
+        read = (list(c) if hasattr(c, "parts") else c for c in columns.values())
+        return PredictRequest(rows_of([compact(_flat(cells)) for cells in read]), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
     return PredictRequest(list(map(list, together)), names=names)
 
@@ -229,12 +229,9 @@ def _flat(cells: Any) -> Any:
     """A column of shape (rows, 1) as one of shape (rows,); one that is flat stays as it is."""
     if not len(cells) or type(cells[0]) is not list:
         return cells
-    return [_only_value(cell) for cell in cells]
-
-
-def _only_value(cell: Any) -> Any:
-    is_one = type(cell) is list and len(cell) == 1 and type(cell[0]) is not list
-    return cell[0] if is_one else cell
+    return [
+        c[0] if type(c) is list and len(c) == 1 and type(c[0]) is not list else c for c in cells
+    ]
 
 
 def with_text(decoded: PredictRequest) -> PredictRequest:

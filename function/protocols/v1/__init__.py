@@ -130,16 +130,8 @@ def _status(service: Service, request: Request, name: str, version: str | None =
     return json_reply({"model_version_status": statuses, "name": name, "ready": True})
 
 
-DTYPES = {
-    "float64": "DT_DOUBLE",
-    "float32": "DT_FLOAT",
-    "int64": "DT_INT64",
-    "bool": "DT_BOOL",
-    "string": "DT_STRING",
-    "date": "DT_STRING",
-    "image": "DT_STRING",
-    "boxes": "DT_STRING",
-}
+# Of a manifest's types; what clients see of all others is text.
+DTYPES = {"float64": "DT_DOUBLE", "float32": "DT_FLOAT", "int64": "DT_INT64", "bool": "DT_BOOL"}
 
 
 def _metadata(service: Service, model: Model) -> dict[str, Any]:
@@ -158,7 +150,7 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
     return {
         tensor["name"]: {
             "name": tensor["name"],
-            "dtype": DTYPES[tensor["type"]],
+            "dtype": DTYPES.get(tensor["type"], "DT_STRING"),
             "tensor_shape": {
                 "dim": [{"size": str(size), "name": ""} for size in tensor["shape"]],
                 "unknown_rank": False,

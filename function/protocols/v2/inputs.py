@@ -91,7 +91,10 @@ def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int]
     try:
         shape, datatype = shape_of(entry), _datatype(entry)
         check_content_type(parameters)
-        _check_place(parameters, entry)
+        if "shared_memory_region" in parameters:
+            raise Fault("shared memory is not read here: send the data in the request")
+        if "data" in entry and size is not None:
+            raise Fault("it has both 'data' and a 'binary_data_size'")
     except Fault:
         if size is not None:
             tail.take(size)
@@ -136,10 +139,3 @@ def check_content_type(parameters: Mapping[str, Any]) -> None:
             f"content_type {shown} is not read here: send the values themselves "
             f"(content_type {', '.join(PLAIN_CONTENT)}, or none)"
         )
-
-
-def _check_place(parameters: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    if "shared_memory_region" in parameters:
-        raise Fault("shared memory is not read here: send the data in the request")
-    if "data" in entry and parameters.get("binary_data_size") is not None:
-        raise Fault("it has both 'data' and a 'binary_data_size'")

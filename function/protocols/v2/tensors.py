@@ -122,7 +122,9 @@ def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: boo
             return array
     flat = _flattened(data, shape) if nested else data
     _check_size(len(flat), shape, False)
-    array = _packed(flat, code) if code else _unpackable(flat, datatype)
+    array = _packed(flat, code) if code else None
+    if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
+        array = np.array(flat, dtype=bool)
     if array is None:
         array = np.fromiter(flat, dtype=object, count=len(flat))
     return reshaped(array, shape)
@@ -237,12 +239,6 @@ def _packed(flat: list[Any], code: str) -> Array | None:
     if (array == array.astype(bool)).any() and bool in set(map(type, flat)):
         return None
     return array
-
-
-def _unpackable(flat: list[Any], datatype: str) -> Array | None:
-    if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
-        return np.array(flat, dtype=bool)
-    return None
 
 
 def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:

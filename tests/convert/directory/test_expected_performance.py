@@ -123,7 +123,7 @@ def test_a_bin_of_errors_holds_many_rows() -> None:
     assert np.min(rows) >= 20
     errors = np.abs(y - X[:, 0])
     assert found["held_out"]["mean_absolute_error"] == pytest.approx(errors.mean())
-    again = estimate.regression(rows, found["absolute_error"])["mean_absolute_error"]
+    again = estimate.of(found, [rows])["mean_absolute_error"]
     assert again == pytest.approx(errors.mean())
 
 

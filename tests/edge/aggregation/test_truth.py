@@ -13,9 +13,9 @@ from sklearn.datasets import load_iris
 
 from onnxlet.edge.aggregation import json_values
 from onnxlet.edge.predictions import prediction_store
+from onnxlet.edge.predictions.performance import Performance
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.performance import Performance
 from tests.edge.aggregation.links import Links
 from tests.edge.predictions.test_prediction_store import IRIS, Kept, counts, said
 from tests.function.serving.test_predict import HOUSE

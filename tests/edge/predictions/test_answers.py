@@ -20,9 +20,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.predictions.answers import PART_ROWS, answers_of, row_of
+from onnxlet.edge.predictions.performance import Performance
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.monitoring.performance import Performance
 from onnxlet.function.serving.predict import predict
 from tests.kept_builds import kept_builds
 

@@ -73,7 +73,7 @@ class Site:
 
 @pytest.fixture
 def site(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr("onnxlet.function.monitoring.performance.BLOCK", 1)
+    monkeypatch.setattr("onnxlet.edge.predictions.performance.BLOCK", 1)
     made = Site(models, tmp_path / "kept.db")
     yield made
     made.keep.stop()
@@ -146,7 +146,7 @@ VALUES (1, ?, 0, 'house-prices', 1, 'numbers', ?)
 def test_a_database_of_an_earlier_version_goes_on(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onnxlet.function.monitoring.performance.BLOCK", 1)
+    monkeypatch.setattr("onnxlet.edge.predictions.performance.BLOCK", 1)
     with closing(sqlite3.connect(tmp_path / "kept.db")) as database, database:
         database.executescript(f"{ownership.MARK}; PRAGMA journal_mode = wal; {FORMER}")
     site = Site(models, tmp_path / "kept.db")
@@ -170,7 +170,7 @@ def test_what_came_of_predictions_is_for_readers(site: Site) -> None:
 def test_five_clients_without_a_reader_see_nothing_of_truths(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onnxlet.function.monitoring.performance.BLOCK", 1)
+    monkeypatch.setattr("onnxlet.edge.predictions.performance.BLOCK", 1)
     keys = {**KEYS, "dan": bytes(32), "eve": bytes(32)}
     keep = PredictionStore(tmp_path / "kept.db", 100, 90, log=lambda entry: None)
     app = make_app(models, settings=Settings(models, reload_seconds=0, api_keys=keys), keep=keep)

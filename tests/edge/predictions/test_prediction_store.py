@@ -75,7 +75,7 @@ Make = Callable[..., Kept]
 @pytest.fixture(autouse=True)
 def _each_row_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """In most tests here figures show which rows were joined."""
-    monkeypatch.setattr("onnxlet.function.monitoring.performance.BLOCK", 1)
+    monkeypatch.setattr("onnxlet.edge.predictions.performance.BLOCK", 1)
 
 
 @pytest.fixture
@@ -151,9 +151,7 @@ def test_the_newest_is_last_whatever_the_order_of_rows(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten thousand in one request, in another order, of a batch that is kept in parts."""
-    monkeypatch.setattr(
-        "onnxlet.function.monitoring.performance.BLOCK", 20
-    )  # as it is: it takes long
+    monkeypatch.setattr("onnxlet.edge.predictions.performance.BLOCK", 20)  # as it is: it takes long
     kept = make()
     rows = [FLOWERS[n % 3] for n in range(10_000)]
     right = kept.predict("a", rows)["prediction"]
@@ -171,7 +169,7 @@ def test_the_newest_is_last_whatever_the_order_of_rows(
 def test_no_figure_is_of_a_few_rows(models: Path, tmp_path: Path) -> None:
     """Nor after a restart, nor as the difference of two reports."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("onnxlet.function.monitoring.performance.BLOCK", 20)
+        patch.setattr("onnxlet.edge.predictions.performance.BLOCK", 20)
         kept = Kept(models, tmp_path / "kept.db", Secret())
         right = kept.predict("a", FLOWERS * 20)["prediction"]
         seen: list[Any] = []

@@ -18,7 +18,6 @@ from onnxlet.function.models.coverage import table_of
 from onnxlet.function.monitoring.sentences import number, percent
 from onnxlet.function.monitoring.two_samples import CHANCE, share_threshold
 
-MEASURE = "realised"
 ACCURACY, ERRORS, COVERAGE = "accuracy", "share of large errors", "coverage"
 ROUNDING = 1e-6  # of a sum of hits, so that it is no row more or less
 

@@ -13,11 +13,11 @@ from scipy.stats import hypergeom
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.reference.answers import Task
+from onnxlet.edge.predictions import realised
+from onnxlet.edge.predictions.performance import Performance
 from onnxlet.function.arrays import Array
-from onnxlet.function.monitoring import realised
-from onnxlet.function.monitoring.performance import Performance
 from onnxlet.function.monitoring.two_samples import CHANCE as CHANCE_PER_REPORT
-from tests.function.monitoring.test_performance import regressor
+from tests.edge.predictions.test_performance import regressor
 
 REGRESSION = Task("regression", {"prediction": "predict"})
 CHANCE = 0.05  # in place of the real one, which would take millions of windows

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.monitoring import realised
-from onnxlet.function.monitoring.estimate import positive_index
-from onnxlet.function.monitoring.readers import Labels, NumberAnswers
+from onnxlet.edge.predictions import realised
+from onnxlet.edge.predictions.readers import Labels, NumberAnswers
+from onnxlet.function.monitoring.estimate import kind_of, positive_index
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
 HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
@@ -128,17 +128,6 @@ def _hit(answer: Mapping[str, Any], truth: Any) -> float:
 def own_figure(asked: float) -> float | None:
     """A coverage that has a figure of its own; None for others, so that no client fills these."""
     return asked if asked == round(asked, DIGITS) else None
-
-
-def kind_of(manifest: Mapping[str, Any]) -> str:
-    """What a model's truths are: `labels`, `numbers`, or nothing that can be compared."""
-    task, classes = manifest["task"], manifest.get("classes")
-    if task == "regression":
-        return "numbers"
-    of_one = classes and not isinstance(classes[0], list)
-    if task == "outlier" or (task == "classification" and of_one):
-        return "labels"
-    return ""
 
 
 def _reader(manifest: Mapping[str, Any]) -> Labels | NumberAnswers:

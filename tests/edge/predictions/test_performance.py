@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from onnxlet.edge.predictions.performance import BLOCK, HALF, Performance
 from onnxlet.function.arrays import Array
-from onnxlet.function.monitoring.performance import BLOCK, HALF, Performance, kind_of
+from onnxlet.function.monitoring.estimate import kind_of
 from tests.conftest import at_once
 
 RANDOM = np.random.default_rng(20)
