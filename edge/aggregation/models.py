@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.edge.reload.reloader import RefusedVersion, Reloader
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.catalogue import describe, hash_in
-from onnxlet.function.serving.reload import RefusedVersion, Reloader
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlet.edge.device.slots import with_updates
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.drift_reports import DriftReports
 from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
@@ -18,7 +19,6 @@ from onnxlet.function.http.fast_path import App
 from onnxlet.function.messages import Prediction, Reply
 from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 

@@ -26,11 +26,11 @@ from prometheus_client.exposition import choose_encoder
 
 from onnxlet.edge.aggregation.counters import Counters, States, forwarded, summed
 from onnxlet.edge.forward.forwarder import Figures, Forwarder
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.drift_reports import Digest, DriftReports
 from onnxlet.function.messages import Reply
 from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
 from onnxlet.function.runtime.sessions import runtime_version
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Service
 
 VERSION = re.compile(r";\s*version=([^;]*)")

@@ -1,1 +1,1 @@
-"""Choose a model, validate, run, count; golden rows; hot reload."""
+"""Choose a model, validate, run, count; golden rows."""

@@ -16,6 +16,7 @@ import pytest
 from openapi_spec_validator import validate
 from PIL import Image
 
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
 from onnxlet.function.errors import InvalidRows, ModelError
@@ -29,7 +30,6 @@ from onnxlet.function.models.example import IMAGE
 from onnxlet.function.models.model import load_model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.watch import BLOCK_ROWS
-from onnxlet.function.serving import reload
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_alb_event, make_sqs_event, make_v1_event, make_v2_event
 from tests.function import every_protocol
@@ -226,10 +226,11 @@ def test_limits(models: Path) -> None:
 def test_limits_hold_for_a_version_that_comes_later(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reload, "load_proven", lambda *given: (load_model(*given), 0, []))
+    unproven = "onnxlet.edge.reload.reloader.load_proven"
+    monkeypatch.setattr(unproven, lambda *given: (load_model(*given), 0, []))
     shutil.copytree(models / "photos", tmp_path / "photos")
     repository = Repository(tmp_path, max_pixels=95)
-    reloader = reload.Reloader(repository)
+    reloader = Reloader(repository)
     shutil.copytree(models / "photos" / "1", tmp_path / "photos" / "2")
     for _ in range(2):
         reloader.refresh()

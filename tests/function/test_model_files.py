@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from onnxlet.edge.reload.folder_scan import scan
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import ModelError
 from onnxlet.function.explanation.background import FILE as BACKGROUND
@@ -19,11 +21,9 @@ from onnxlet.function.explanation.background import background
 from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import FILE as ALIASES
 from onnxlet.function.models.catalogue import hash_in
-from onnxlet.function.models.folder_scan import scan
 from onnxlet.function.models.model import PAGE, PAGE_HASH, load_model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, app_of, client_of
 from tests.function.altered import altered_manifest

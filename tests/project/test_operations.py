@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.function.app import create_app
 from onnxlet.function.http.wsgi import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of
 from tests.edge.aggregation.links import Links

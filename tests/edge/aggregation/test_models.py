@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.aggregation.models import SharedModels
+from onnxlet.edge.reload import reloader as reload
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.serving import golden, reload
-from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.serving import golden
 from tests.edge.aggregation.links import Links, LocalLink
+from tests.edge.reload.test_reload import add, lines
 from tests.function.altered import altered_manifest
-from tests.function.serving.test_reload import add, lines
 
 
 class Worker:

@@ -25,8 +25,8 @@ from onnxlet.edge.bench.report import (
     times_of,
 )
 from tests.conftest import ROOT, ran
+from tests.edge.reload.test_reload import rewrite_golden
 from tests.edge.service.test_serve import CLEAN
-from tests.function.serving.test_reload import rewrite_golden
 
 TIME_OR_RATE = re.compile(r"\d\s*(?:[mµn]?s|rows/s|/s|m?J|W)\b|_ms\b|per_second|cold start")
 DOCUMENT = (ROOT / "docs" / "how-to" / "device.md").read_text()

@@ -20,12 +20,12 @@ from sklearn import metrics
 
 from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.predictions.prediction_store import PredictionStore
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.store import writer
 from onnxlet.edge.store.database import bytes_used, identity, transaction
 from onnxlet.function.app import SERVICE
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, at_once, client_of, running_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until

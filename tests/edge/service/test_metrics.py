@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.edge.service.metrics import request_metrics
 from onnxlet.edge.service.serve import _server
@@ -23,7 +24,6 @@ from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of
 from tests.function.every_protocol import ERRORS, request

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.reload.reloader import RefusedVersion, Reloader
 from onnxlet.edge.service.app import RequestMeter
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.models.repository import Progress
-from onnxlet.function.serving.reload import RefusedVersion, Reloader
 from onnxlet.function.settings import Settings
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_metrics import at, samples

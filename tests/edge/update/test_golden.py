@@ -18,7 +18,7 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import update
 from tests.conftest import Client, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
-from tests.function.serving.test_reload import rewrite_golden
+from tests.edge.reload.test_reload import rewrite_golden
 
 FORWARD = "ONNXLET_DEVICE_FORWARD_"
 

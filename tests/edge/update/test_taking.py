@@ -26,9 +26,9 @@ from onnxlet.edge.update.update import exclusively, roll_model_back, rollback, u
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ran
 from tests.edge.forward.endpoint import wait_until
+from tests.edge.reload.test_reload import rewrite_golden
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
-from tests.function.serving.test_reload import rewrite_golden
 from tests.kept_builds import kept_builds
 
 Archives = Callable[[int], Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.function.models.folder_scan import scan
+from onnxlet.edge.reload.folder_scan import scan
 from onnxlet.function.models.model import load_model
 from tests.conftest import Client, app_of, client_of
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck
@@ -17,11 +18,10 @@ from onnxlet.function.app import SERVICE
 from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import app_of
+from tests.edge.reload.test_reload import add, lines, look, rewrite_golden
 from tests.function.altered import altered_manifest
-from tests.function.serving.test_reload import add, lines, look, rewrite_golden
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 

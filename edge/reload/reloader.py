@@ -19,12 +19,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from onnxlet.edge.reload.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
 from onnxlet.function.models.catalogue import Catalogue, describe, fits, hash_in
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.function.errors import UnknownModel
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.serving.reload import Reloader
 from tests.function.altered import altered_manifest, put
 from tests.log_lines import without_time
 

@@ -1,0 +1,1 @@
+"""New versions, taken from the models' folder while it is served."""
