@@ -79,10 +79,8 @@ def test_while_an_update_runs_a_zip_fills_no_slot(paths: DevicePaths, archives: 
     before = tree(paths.root)
     done = zip_command(archives(2), paths.root)
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr
-        == f"error: {RUNS}\nhint: Wait for its end; of one cut off: sudo systemctl start onnxlet-settle\n"
-    )
+    hint = "Wait for its end; of one cut off: sudo systemctl start onnxlet-settle"
+    assert done.stderr == f"error: {RUNS}\nhint: {hint}\n"
     assert tree(paths.root) == before
 
 
