@@ -6,7 +6,7 @@ as much as a small model's prediction. When an answer takes long, another thread
 that several answers are computed at once and new requests are seen. A request that arrives while
 too many wait is refused immediately.
 
-Answers that follow one another are held for up to a millisecond and sent together: each one that is
+Answers that follow one another are held for up to two milliseconds and sent together: each one that is
 sent wakes its client, which takes the processor from the next one, and the lines that are logged of
 them are written at once.
 """
@@ -30,7 +30,7 @@ from onnxlet.edge.server.http_response import WSGI, Fail, answer
 from onnxlet.function.errors import CAME, LATER, SHED
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
-HELD_SECONDS = 0.001  # that an answer waits at most for those behind it, where these are quick
+HELD_SECONDS = 0.002  # that an answer waits at most for those behind it, where these are quick
 SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate
 GRACE_SECONDS = 25.0  # to finish requests after a signal; SageMaker kills after 30
 

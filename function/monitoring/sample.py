@@ -7,13 +7,15 @@ import time
 from collections.abc import Sequence
 from math import log, log1p
 
-RATE = 10_000  # rows of one model that are looked at in a second, about
+RATE = 1_000  # rows of one model that are looked at in a second, about, where more come for long
+BURST = 10_000  # rows that are all looked at, where fewer came before
 
 
 class Sample:
     """Chooses among the rows of one model; for one thread at a time.
 
-    From one chosen row to the next is a geometric number of rows (Devroye, "Non-Uniform Random
+    All are chosen as long as a bucket lasts that rows empty and time fills (a token bucket). From
+    one chosen row to the next is then a geometric number of rows (Devroye, "Non-Uniform Random
     Variate Generation", 1986, X.2): what is not looked at costs nothing. The chance is that of the
     second before, or a smaller one as soon as more come in this one.
     """
@@ -21,17 +23,19 @@ class Sample:
     def __init__(self) -> None:
         self._began = time.monotonic()  # when this second did
         self._came = self._before = 0  # rows of this second, and of the one before
+        self._bucket = float(BURST)  # rows, when this second began
         self._skipped = 0  # of the next rows, until one is chosen
 
     def of(self, rows: int) -> Sequence[int] | None:
         """The positions of the chosen ones among the next so many rows; None stands for all."""
         now = time.monotonic()
-        if now - self._began >= 1:
-            self._before = self._came if now - self._began < 2 else 0
+        if (since := now - self._began) >= 1:
+            self._bucket = min(BURST, max(0.0, self._bucket + RATE * since - self._came))
+            self._before = self._came if since < 2 else 0
             self._began, self._came = now, 0
         self._came += rows
-        share = RATE / max(self._came, self._before, 1)
-        if share >= 1:
+        share = RATE / max(self._came, self._before)
+        if share >= 1 or self._came <= self._bucket:
             self._skipped = 0
             return None
         found = []

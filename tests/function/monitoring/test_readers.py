@@ -92,7 +92,7 @@ def test_no_two_reports_differ_by_less_of_others_than_is_promised(
     models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seven clients in any order and size; of each four of them as one who asks and reads."""
-    monkeypatch.setattr(sample, "RATE", 10**9)  # all rows are looked at
+    monkeypatch.setattr(sample, "BURST", 10**9)  # all rows are looked at
     app = app_of(models)
     model = app.extensions[SERVICE].repository.choose("iris")
     watch = Watch(lambda: Layout(model.manifest, model.signature), keys=BLOCK_KEYS)

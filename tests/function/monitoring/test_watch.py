@@ -141,7 +141,7 @@ def test_threads(model: Model, answered: Prediction) -> None:
     watch.figures()
 
     total = watch.figures().total
-    assert total.rows + total.beyond + watch.waiting == 4 * answered.rows
+    assert total.rows + total.beyond + watch.waiting + watch._beyond == 4 * answered.rows
     features = watch.layout.features
     sums = {int(watch.figures().total.counts[feature.bins].sum()) for feature in features}
     assert sums == {watch.figures().total.rows}
@@ -150,14 +150,15 @@ def test_threads(model: Model, answered: Prediction) -> None:
 def test_a_watch_knows_how_many_came(
     model: Model, answered: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sample, "RATE", 400)
-    watch, whole = watch_of(model), watch_of(model)
     parts = list(in_parts(answered, cycle([1, 2, 300])))
-    for part in parts:
-        watch.count(part)
-    monkeypatch.setattr(sample, "RATE", 10**9)
+    whole = watch_of(model)
     for part in parts:
         whole.count(part)
+    monkeypatch.setattr(sample, "BURST", 400)
+    monkeypatch.setattr(sample, "RATE", 400)
+    watch = watch_of(model)
+    for part in parts:
+        watch.count(part)
 
     figures, every = watch.figures(), whole.figures()
     total, of_all = figures.total, every.total
