@@ -150,32 +150,24 @@ class TokenCounts:
         known = [(owners, count) for (owners, _), count in zip(terms, counts, strict=True) if count]
         self._positions = sorted({position for _, count in known for position in count})
         at = {position: number for number, position in enumerate(self._positions)}
-        self._single = np.zeros((len(pieces.parts), len(at)), np.float32)
-        pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-        for members, count in known:
-            for position, value in count.items():
-                if len(members) == 1:
-                    self._single[members[0], at[position]] += value
-                else:
-                    pairs.setdefault(members, []).append((at[position], value))
+        pairs = sorted({members for members, _ in known if len(members) > 1})
         self._ends = np.zeros((len(pieces.parts), len(pairs)), np.float32)
         for number, (first, last) in enumerate(pairs):
             self._ends[first:last, number] = -1
             self._ends[[first, last], number] = 1
-        self._together = np.zeros((len(pairs), len(at)), np.float32)
-        for number, entries in enumerate(pairs.values()):
-            for column, value in entries:
-                self._together[number, column] += value
+        self._counts = np.zeros((len(pieces.parts) + len(pairs), len(at)), np.float32)
+        rows = {members: len(pieces.parts) + number for number, members in enumerate(pairs)}
+        for members, count in known:
+            for position, value in count.items():
+                self._counts[rows.get(members, members[0]), at[position]] += value
         self.width = len(at)
-        self.feasible = self._together.size <= MOST_PAIRS
+        self.feasible = len(pairs) * len(at) <= MOST_PAIRS
 
     def tensors(self, masks: Array) -> dict[str, Array]:
         """Both tensors of the feed, for coalitions of shape (rows, pieces)."""
         there = masks.astype(np.float32)
-        counts = there @ self._single
-        if len(self._together):
-            neighbours = there @ self._ends == 2  # both are there, and none between them
-            counts += neighbours.astype(np.float32) @ self._together
+        neighbours = there @ self._ends == 2  # both are there, and none between them
+        counts = np.concatenate([there, neighbours], axis=1) @ self._counts
         return self._feed.tensors(counts, self._positions)
 
 
