@@ -154,7 +154,7 @@ Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted alread
 Evaluate = Callable[[CheckedBatch, Tensors], Array]  # answers in float64 of shape (rows, outputs)
 Position = tuple[int, int]  # a block, and a column there
 
-CELLS_MASKED_AT_ONCE = 96_000  # of each array that is masked: they stay in the processor's cache
+CELLS_MASKED_AT_ONCE = 96_000  # of each array: both sides of the coalitions are 1.5 MB, as caches are
 ROWS_MASKED_AT_ONCE = 8_000  # rows, whatever their width
 MOST_ALIKE = 32  # players: of more, few coalitions are drawn twice
 NUMBERS_ANSWERED_AT_ONCE = 1_000_000  # that are answered together
@@ -248,9 +248,8 @@ class TableValueFunction:
         Raises InvalidRows where an instance's mix with the background has no answer.
         """
         n, wide, players = masks.shape
-        slots, outputs = self.start.shape
         instances = range(self._instances.rows)
-        self.evaluations += 2 * n * slots * len(instances)
+        self.evaluations += 2 * n * len(self.start) * len(instances)
         # A row in several slots has so many more coalitions; many of a single row's are alike.
         masks = masks.reshape(-1, min(wide, self._rows), players)
         alike = self._rows == 1 and players <= MOST_ALIKE
@@ -258,9 +257,10 @@ class TableValueFunction:
         for part in self._parts:
             part.masker.prepare(masks[:, :, part.first : part.last])
         tensors = {name: both for each in self._tokens for name, both in each.tensors().items()}
-        answers = np.stack([self._answers(tensors, row) for row in instances])
-        both = answers.reshape(len(instances), 2, len(masks), -1)[:, sides, which]
-        both = both.reshape(len(instances), 2, n, -1, outputs)
+        answers = [self._answers(tensors, row) for row in instances]
+        together = np.stack(answers) if len(answers) > 1 else answers[0]  # which copies nothing
+        both = together.reshape(len(instances), 2, len(masks), -1)[:, sides, which]
+        both = both.reshape(len(instances), 2, n, -1, self.start.shape[1])
         return both[:, 0], both[:, 1]
 
     def check(self, values: Array) -> None:
