@@ -13,7 +13,6 @@ from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
 from onnxlet.function.explanation.target import MOST_OUTPUTS, ExplainedOutput, target
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
-from onnxlet.function.inputs.feeds import Feed
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
@@ -178,7 +177,12 @@ def _cut(
     """The texts of one row in pieces, and what these count."""
     from onnxlet.function.explanation.texts import counted, cut  # models without text do without
 
-    read = {position for feed in model.signature.feeds for position in _positions(feed)}
+    read = {
+        (block, position)
+        for feed in model.signature.feeds
+        for block, columns in feed.positions
+        for position in np.r_[columns].tolist()
+    }
     pieces, counts = {}, {}
     for (block, position), settings in texts.items():
         found = cut(str(row.arrays[block][0, position]), settings)
@@ -187,17 +191,6 @@ def _cut(
         if (block, position) not in read and (known := counted(feeds, settings, found)):
             counts[block, position] = known
     return pieces, counts
-
-
-def _positions(feed: Feed) -> list[Position]:
-    """Those of the cells that a feed gathers."""
-    return [
-        (block, position)
-        for block, columns in feed.positions
-        for position in (
-            range(columns.start, columns.stop) if isinstance(columns, slice) else columns
-        )
-    ]
 
 
 def text_positions(model: Model) -> dict[Position, list[Mapping[str, Any]]]:

@@ -144,7 +144,7 @@ def distinct(masks: Array) -> tuple[Array, Any, Any]:
     """
     sides = np.stack([~masks[:, 0, 0], masks[:, 0, 0]])  # the first player is in one of the two
     pairs = masks[:, 0] ^ sides[0][:, None]
-    _, which = np.unique(pairs @ 2.0 ** np.arange(masks.shape[2]), return_inverse=True)
+    _, which = np.unique(pairs @ (1 << np.arange(masks.shape[2])), return_inverse=True)
     last = np.empty(which.max() + 1, np.intp)  # of the pairs that are alike
     last[which] = np.arange(len(which))
     return pairs[last, None], sides.astype(np.intp), which
@@ -154,7 +154,7 @@ Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted alread
 Evaluate = Callable[[CheckedBatch, Tensors], Array]  # answers in float64 of shape (rows, outputs)
 Position = tuple[int, int]  # a block, and a column there
 
-CELLS_MASKED_AT_ONCE = 96_000  # of each array: both sides of the coalitions are 1.5 MB, as caches are
+CELLS_MASKED_AT_ONCE = 96_000  # of each array: both sides of the coalitions take 1.5 MB
 ROWS_MASKED_AT_ONCE = 8_000  # rows, whatever their width
 MOST_ALIKE = 32  # players: of more, few coalitions are drawn twice
 NUMBERS_ANSWERED_AT_ONCE = 1_000_000  # that are answered together
