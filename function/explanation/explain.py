@@ -13,7 +13,6 @@ from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
 from onnxlet.function.explanation.target import MOST_OUTPUTS, ExplainedOutput, target
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
-from onnxlet.function.inputs.feeds import Feed
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
 MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
 NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
-
-
 FREE = shapley.Budget()
 
 
@@ -164,17 +161,13 @@ def _functions(
 
         pixels = pixels_of(model)
     texts = text_positions(model)
-    times = -(-FEWEST_SLOTS // background.rows)
-    arrays = [np.concatenate([array] * times) for array in background.arrays]
-    slots = CheckedBatch(times * background.rows, arrays)
-    starts = np.concatenate([start] * times)
+    starts = np.concatenate([start] * -(-FEWEST_SLOTS // background.rows))
     every = list(range(table.rows))
     for numbers in [[row] for row in every] if texts else [every]:
         part = CheckedBatch(len(numbers), [array[numbers] for array in table.arrays])
         pieces, counts = _cut(model, part, texts) if texts else ({}, {})
-        whole = end[numbers]
         yield TableValueFunction(
-            slots, starts, part, whole, numbers, pieces, counts, evaluate, wide, pixels
+            background, starts, part, end[numbers], numbers, pieces, counts, evaluate, wide, pixels
         )
 
 
@@ -182,12 +175,14 @@ def _cut(
     model: Model, row: CheckedBatch, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
 ) -> tuple[dict[Position, Pieces], dict[Position, list[TokenCounts]]]:
     """The texts of one row in pieces, and what these count."""
-    from onnxlet.function.explanation.texts import (
-        counted,  # models without text do without
-        cut,
-    )
+    from onnxlet.function.explanation.texts import counted, cut  # models without text do without
 
-    read = {position for feed in model.signature.feeds for position in _positions(feed)}
+    read = {
+        (block, position)
+        for feed in model.signature.feeds
+        for block, columns in feed.positions
+        for position in np.r_[columns].tolist()
+    }
     pieces, counts = {}, {}
     for (block, position), settings in texts.items():
         found = cut(str(row.arrays[block][0, position]), settings)
@@ -196,17 +191,6 @@ def _cut(
         if (block, position) not in read and (known := counted(feeds, settings, found)):
             counts[block, position] = known
     return pieces, counts
-
-
-def _positions(feed: Feed) -> list[Position]:
-    """Those of the cells that a feed gathers."""
-    return [
-        (block, position)
-        for block, columns in feed.positions
-        for position in (
-            range(columns.start, columns.stop) if isinstance(columns, slice) else columns
-        )
-    ]
 
 
 def text_positions(model: Model) -> dict[Position, list[Mapping[str, Any]]]:

@@ -38,7 +38,7 @@ class ValueFunction(Protocol):
 
         Who is in the coalition: bool of shape (coalitions, slots or 1, players). Returns the values
         of the coalitions and of their complements, float64, both of shape (instances, coalitions,
-        slots, outputs).
+        slots, outputs); of 1 the slots may be only those whose background rows differ.
         """
 
     def check(self, values: Array) -> None:
@@ -117,15 +117,16 @@ def sampled(
     up to one pair on each background row; the budget is for more than that pair.
     """
     tallies = [Tally(function.spans) for function in functions]
-    randoms = [
-        np.random.default_rng(seed) for _ in functions
-    ]  # the same orders, whatever else is explained with it
+    # The same orders, whatever else is explained with it.
+    randoms = [np.random.default_rng(seed) for _ in functions]
     slots = len(functions[0].start)
     each = sum(2 * len(f.end) * slots * max(f.players - 1, 1) for f in functions)
     rounds = int(max(1, min(-(-permutations // (2 * slots)), budget.evaluations // each)))
     done = 0
     while done < rounds and (not done or budget.in_time()):
-        some = min(rounds, _next_end(done)) - done if done else 1
+        # The time is looked at after the same rounds, whatever the machine's speed.
+        end = (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE if done else 1
+        some = min(rounds, end) - done
         for function, random, tally in zip(functions, randoms, tallies, strict=True):
             most = max(1, MOST_NUMBERS // (len(function.end) * slots * function.players))
             for first in range(0, some, most):
@@ -138,11 +139,6 @@ def sampled(
     ]
 
 
-def _next_end(done: int) -> int:
-    """The round after which the time is looked at next: the same whatever the machine's speed."""
-    return (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE
-
-
 def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -> Array:
     """Each player's mean over a pair of orders.
 
@@ -151,16 +147,15 @@ def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -
     n, slots = function.players, len(function.start)
     ranks = random.random((rounds, slots, n)).argsort(axis=2)
     small = ranks.astype(np.uint8 if n < 256 else np.int32)
-    sizes = np.arange(1, n, dtype=small.dtype)[:, None, None]
     apart = np.empty((len(function.end), rounds, n + 1, slots, function.end.shape[1]))
     apart[:, :, 0] = (function.start[None] - function.end[:, None])[:, None]
     apart[:, :, n] = -apart[:, :, 0]
-    for number in range(rounds):
-        for first in range(0, n - 1, function.at_once):
-            some = sizes[first : first + function.at_once]
-            inside, outside = function.pairs(small[number] < some)
-            span = slice(1 + first, 1 + first + len(some))
-            np.subtract(inside, outside, out=apart[:, number, span])
+    number, size = np.divmod(np.arange(rounds * (n - 1)), max(n - 1, 1))
+    joined = size.astype(small.dtype)[:, None, None]
+    for first in range(0, len(size), function.at_once):
+        some = slice(first, first + function.at_once)
+        inside, outside = function.pairs(small[number[some]] <= joined[some])
+        apart[:, number[some], size[some] + 1] = inside - outside
     steps = np.subtract(apart[:, :, 1:], apart[:, :, :-1])
     steps *= 0.5
     positions = ranks.transpose(0, 2, 1) * slots + np.arange(slots)

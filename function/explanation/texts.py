@@ -6,6 +6,7 @@ And counts the tokens that a coalition of pieces has, without cutting its text a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
@@ -145,38 +146,36 @@ class TokenCounts:
 
     def __init__(self, feed: TokenFeed, pieces: Pieces, low: int, high: int) -> None:
         self._feed, self.name = feed, feed.name
-        terms = list(_terms(pieces.words or [], low, high))
-        counts = [feed.count([text]) for _, text in terms]
-        known = [(owners, count) for (owners, _), count in zip(terms, counts, strict=True) if count]
+        terms = _terms(pieces.words or [], low, high)
+        known = [(owners, count) for owners, text in terms if (count := feed.count([text]))]
         self._positions = sorted({position for _, count in known for position in count})
         at = {position: number for number, position in enumerate(self._positions)}
-        self._single = np.zeros((len(pieces.parts), len(at)), np.float32)
-        pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        pairs = sorted({members for members, _ in known if len(members) > 1})
+        self._first, self._last = np.array(pairs, np.intp).reshape(-1, 2).T
+        numbers = {pair: len(pieces.parts) + number for number, pair in enumerate(pairs)}
+        totals = Counter[tuple[int, int]]()
         for members, count in known:
             for position, value in count.items():
-                if len(members) == 1:
-                    self._single[members[0], at[position]] += value
-                else:
-                    pairs.setdefault(members, []).append((at[position], value))
-        self._ends = np.zeros((len(pieces.parts), len(pairs)), np.float32)
-        for number, (first, last) in enumerate(pairs):
-            self._ends[first:last, number] = -1
-            self._ends[[first, last], number] = 1
-        self._together = np.zeros((len(pairs), len(at)), np.float32)
-        for number, entries in enumerate(pairs.values()):
-            for column, value in entries:
-                self._together[number, column] += value
+                totals[at[position], numbers.get(members, members[0])] += value
+        order = sorted(dict(totals.keys()).items())  # one for each column; most have no other
+        self._counted = np.array([number for _, number in order], np.intp)
+        self._values = np.array([totals[each] for each in order], np.float32)[:, None]
+        self._further = [(*each, np.float32(totals[each])) for each in totals.keys() - order]
         self.width = len(at)
-        self.feasible = self._together.size <= MOST_PAIRS
+        self.feasible = len(pairs) * len(at) <= MOST_PAIRS
 
     def tensors(self, masks: Array) -> dict[str, Array]:
         """Both tensors of the feed, for coalitions of shape (rows, pieces)."""
-        there = masks.astype(np.float32)
-        counts = there @ self._single
-        if len(self._together):
-            neighbours = there @ self._ends == 2  # both are there, and none between them
-            counts += neighbours.astype(np.float32) @ self._together
-        return self._feed.tensors(counts, self._positions)
+        # No product of matrices: its library takes every core, and spins where others use one.
+        there = np.ascontiguousarray(masks.T)
+        so_far = there.cumsum(axis=0, dtype=np.uint8)  # of at most MOST_TOKENS
+        between = so_far[self._last] - so_far[self._first]  # and the last one
+        neighbours = there[self._first] & there[self._last] & (between == 1)
+        inside = np.concatenate([there, neighbours])
+        counts = inside[self._counted] * self._values
+        for column, number, value in self._further:
+            counts[column] += inside[number] * value
+        return self._feed.tensors(np.ascontiguousarray(counts.T), self._positions)
 
 
 def _terms(

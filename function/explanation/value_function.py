@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from onnxlet.function.inputs.validation import CheckedBatch
 if TYPE_CHECKING:
     from onnxlet.function.explanation.texts import Pieces, TokenCounts
 
+FEWEST_BUFFERED = 16  # cells that NumPy takes into a buffer at once: no fewer can be
+EVERY = slice(None)
 EMPTY_TEXT = ""  # the background of all text
 
 
@@ -54,9 +56,11 @@ class BitMasker:
         instance = self._instance
         instance.view(self._type).reshape(self._slots, self._width)[:] = cells
         np.copyto(outside.reshape(n, self._slots, self._width), self._signs)
+        usual = np.setbufsize(FEWEST_BUFFERED)  # or NumPy copies the cells of all coalitions
         np.bitwise_and(outside, self._background ^ instance, out=outside)
         np.bitwise_xor(outside, self._background, out=inside)
         np.bitwise_xor(outside, instance, out=outside)
+        np.setbufsize(usual)
         return self._masked[: 2 * n].view(self._type).reshape(-1, self._width)
 
 
@@ -132,12 +136,27 @@ def side_by_side(parts: Sequence[tuple[list[int], Array]]) -> Array:
     return block
 
 
+def distinct(masks: Array) -> tuple[Array, Any, Any]:
+    """Coalitions that differ, also from the others' complements; of shape (n, 1, players).
+
+    Returns them in the same form; of shape (2, n), whether each of the n and its complement are one
+    of them, 0, or the complement of one, 1; and which, of shape (n,).
+    """
+    sides = np.stack([~masks[:, 0, 0], masks[:, 0, 0]])  # the first player is in one of the two
+    pairs = masks[:, 0] ^ sides[0][:, None]
+    _, which = np.unique(pairs @ (1 << np.arange(masks.shape[2])), return_inverse=True)
+    last = np.empty(which.max() + 1, np.intp)  # of the pairs that are alike
+    last[which] = np.arange(len(which))
+    return pairs[last, None], sides.astype(np.intp), which
+
+
 Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted already
 Evaluate = Callable[[CheckedBatch, Tensors], Array]  # answers in float64 of shape (rows, outputs)
 Position = tuple[int, int]  # a block, and a column there
 
-CELLS_MASKED_AT_ONCE = 48_000  # of each array that is masked: they stay in the processor's cache
+CELLS_MASKED_AT_ONCE = 96_000  # of each array: both sides of the coalitions take 1.5 MB
 ROWS_MASKED_AT_ONCE = 8_000  # rows, whatever their width
+MOST_ALIKE = 32  # players: of more, few coalitions are drawn twice
 NUMBERS_ANSWERED_AT_ONCE = 1_000_000  # that are answered together
 NOT_ANSWERED = (
     "a mix of this row's cells and the background's has no finite answer, or scikit-learn raises "
@@ -153,6 +172,7 @@ class _Part(NamedTuple):
     first: int  # the first of their players
     last: int  # the one behind the last
     masker: Masker  # of their cells
+    cells: Array  # the instances', of shape (instances, columns)
 
 
 class TableValueFunction:
@@ -160,8 +180,8 @@ class TableValueFunction:
 
     def __init__(
         self,
-        background: CheckedBatch,  # its rows, each as often as it has a slot
-        start: Array,  # the answers to these
+        background: CheckedBatch,  # its rows
+        start: Array,  # the answers to these, again and again, for as many slots
         instances: CheckedBatch,  # rows; only one where there are texts
         end: Array,  # the answers to these
         numbers: Sequence[int],  # which rows of the request they are
@@ -174,9 +194,9 @@ class TableValueFunction:
     ) -> None:
         self.start, self.end = start, end
         self.numbers, self.texts = numbers, texts
-        self._instances = instances
+        self._instances, self._rows = instances, background.rows
         self._evaluate = evaluate
-        self.evaluations = 0  # rows that were answered
+        self.evaluations = 0  # rows whose answers were needed; of equal ones each counts
         # The player or span of each required column, by its position.
         self.columns: dict[Position, int] = {}
         width = sum(array.shape[1] for array in background.arrays) + pixels
@@ -186,7 +206,7 @@ class TableValueFunction:
             CELLS_MASKED_AT_ONCE // max(width, 1),
             NUMBERS_ANSWERED_AT_ONCE // wide,
         )
-        self.at_once = max(1, rows // background.rows)
+        self.at_once = max(1, rows // len(start))
         self._parts: list[_Part] = []
         self._first = 0
         for block, array in enumerate(background.arrays):
@@ -214,26 +234,33 @@ class TableValueFunction:
             kind: type[BitMasker] | type[LookupMasker] = (
                 LookupMasker if array.dtype.kind in "bO" else BitMasker
             )
-            self._add(block, positions, len(positions), kind(array[:, positions], self.at_once))
+            most = self.at_once * len(self.start) // len(array)
+            self._add(block, positions, len(positions), kind(array[:, positions], most))
 
     def _add(self, block: int, positions: list[int], players: int, masker: Masker) -> None:
-        self._parts.append(_Part(block, positions, self._first, self._first + players, masker))
-        self._first += players
+        cells, last = self._instances.arrays[block][:, positions], self._first + players
+        self._parts.append(_Part(block, positions, self._first, last, masker, cells))
+        self._first = last
 
     def pairs(self, masks: Array) -> tuple[Array, Array]:
         """The values of coalitions and of their complements, as `ValueFunction.pairs` has them.
 
         Raises InvalidRows where an instance's mix with the background has no answer.
         """
+        n, wide, players = masks.shape
+        instances = range(self._instances.rows)
+        self.evaluations += 2 * n * len(self.start) * len(instances)
+        # A row in several slots has so many more coalitions; many of a single row's are alike.
+        masks = masks.reshape(-1, min(wide, self._rows), players)
+        alike = self._rows == 1 and players <= MOST_ALIKE
+        masks, sides, which = distinct(masks) if alike else (masks, EVERY, EVERY)
         for part in self._parts:
             part.masker.prepare(masks[:, :, part.first : part.last])
-        sides = (2, len(masks), *self.start.shape)
         tensors = {name: both for each in self._tokens for name, both in each.tensors().items()}
-        values = [
-            self._answers(self._masked(row), tensors, row).reshape(sides)
-            for row in range(self._instances.rows)
-        ]
-        both = values[0][None] if len(values) == 1 else np.stack(values)
+        answers = [self._answers(tensors, row) for row in instances]
+        together = np.stack(answers) if len(answers) > 1 else answers[0]  # which copies nothing
+        both = together.reshape(len(instances), 2, len(masks), -1)[:, sides, which]
+        both = both.reshape(len(instances), 2, n, -1, self.start.shape[1])
         return both[:, 0], both[:, 1]
 
     def check(self, values: Array) -> None:
@@ -243,17 +270,12 @@ class TableValueFunction:
             odd = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist()
             raise InvalidRows([Problem(self.numbers[row], None, NOT_ANSWERED) for row in odd])
 
-    def _masked(self, row: int) -> CheckedBatch:
+    def _answers(self, tensors: Tensors, row: int) -> Array:
         blocks: list[list[tuple[list[int], Array]]] = [[] for _ in self._instances.arrays]
         for part in self._parts:
-            cells = self._instances.arrays[part.block][row, part.positions]
-            blocks[part.block].append((part.positions, part.masker.mask(cells)))
+            blocks[part.block].append((part.positions, part.masker.mask(part.cells[row])))
         arrays = [side_by_side(block) for block in blocks]
-        return CheckedBatch(len(arrays[0]), arrays)
-
-    def _answers(self, table: CheckedBatch, tensors: Tensors, row: int) -> Array:
-        self.evaluations += table.rows
         try:
-            return self._evaluate(table, tensors)
+            return self._evaluate(CheckedBatch(len(arrays[0]), arrays), tensors)
         except InvalidRows as error:
             raise InvalidRows([Problem(self.numbers[row], None, NOT_ANSWERED)]) from error

@@ -149,3 +149,12 @@ def mixed() -> Source:
     )
     model = make_pipeline(columns, LogisticRegression())
     return Source(model.fit(frame, np.where(LIKED, "liked", "not")), frame)
+
+
+def read_twice() -> Source:
+    """A column of text that is counted, and is a category, too."""
+    columns = make_column_transformer(
+        (CountVectorizer(), "title"), (OneHotEncoder(handle_unknown="ignore"), ["title"])
+    )
+    frame = pd.DataFrame({"title": TEXTS})
+    return Source(make_pipeline(columns, LogisticRegression()).fit(frame, LIKED), frame)

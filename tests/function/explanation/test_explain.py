@@ -45,7 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = {
         name.replace(" ", "-"): Source(task.estimator, made.X) for name, task in TASKS.items()
     }
-    sources |= {make.__name__: make() for make in (made.with_gaps, made.texts, made.mixed)}
+    makers = made.with_gaps, made.texts, made.mixed, made.read_twice
+    sources |= {make.__name__: make() for make in makers}
     return kept_builds(sources, tmp_path_factory.mktemp("explained"))
 
 
@@ -229,6 +230,20 @@ def test_tokens_of_a_text(ask: Callable[..., Any]) -> None:
     }
     np.testing.assert_allclose(columns_of(explanation)[0], expected.sum(axis=0), atol=1e-6)
     check_sums(answer)
+
+
+def test_tokens_of_a_text_that_is_a_category_too(ask: Callable[..., Any]) -> None:
+    """Without its first word it is a category of the training rows."""
+    estimator, parts = made.read_twice().estimator, ["very ", "bad ", "film"]
+    [explanation] = ask("read_twice", [["very bad film"]])["explanations"]
+
+    def numbers(rows: Any) -> Any:
+        texts = ["".join(compress(parts, row)) for row in rows]
+        return estimator.predict_proba(pd.DataFrame({"title": texts}))
+
+    expected = by_definition(numbers, np.zeros((1, 3)), np.ones(3))
+    told = [token["contribution"] for token in explanation["tokens"]["title"]]
+    np.testing.assert_allclose(told, expected, atol=1e-6)
 
 
 def test_counted_texts_are_run_some_rows_at_a_time(

@@ -19,6 +19,7 @@ from onnxlet.function.explanation.value_function import (
     LookupMasker,
     TableValueFunction,
     TextMasker,
+    distinct,
 )
 from onnxlet.function.inputs.validation import CheckedBatch
 
@@ -57,6 +58,33 @@ def test_cells_inside_are_the_instances_and_those_outside_the_backgrounds(
         ).reshape(-1, background.shape[1])
         assert masked.dtype == background.dtype
         np.testing.assert_array_equal(masked, expected)
+
+
+def test_masking_leaves_numpys_buffers_as_they_were() -> None:
+    """Thousands of cells at once, or casts would take many times as long from then on."""
+    before = np.getbufsize()
+    masker = BitMasker(np.zeros((2, 3)), 1)
+    masker.prepare(np.ones((1, 1, 3), dtype=bool))
+    masker.mask(np.ones(3))
+    assert np.getbufsize() == before >= 1000
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    arrays.arrays(bool, st.tuples(st.integers(1, 40), st.just(1), st.integers(1, 6))),
+    st.integers(0, 26),
+)
+def test_each_coalition_and_its_complement_are_found_among_those_that_differ(
+    masks: Array, further: int
+) -> None:
+    """Some players more are in half of them, so that there are up to 32."""
+    masks = np.concatenate([masks, np.repeat(masks[..., :1], further, axis=2)], axis=2)
+    found, sides, which = distinct(masks)
+
+    both = np.stack([found, ~found])
+    np.testing.assert_array_equal(both[sides, which], np.stack([masks, ~masks]))
+    every = [tuple(mask) for mask in both[..., 0, :].reshape(-1, masks.shape[2]).tolist()]
+    assert len(set(every)) == len(every)
 
 
 def test_texts_are_made_of_the_pieces_that_are_there() -> None:
@@ -128,6 +156,80 @@ def test_a_coalition_is_worth_what_its_masked_rows_are_answered(shared: bool) ->
                 texts = np.array([[text, label]], dtype=object)
                 row = CheckedBatch(1, [numbers[None], texts, flag[None]])
                 assert got[0, number, slot] == lengths(row)[0]
+
+
+WEIGHTS = np.array([[1.0, 0.5], [10.0, 0.0], [100.0, -7.0]])
+
+
+def slotted(rows: int, slots: int, asked: list[Array]) -> TableValueFunction:
+    """Three numbers, two instances, and so many background rows in so many slots."""
+    random = np.random.default_rng(6)
+    background, instances = random.normal(size=(rows, 3)), random.normal(size=(2, 3))
+
+    def evaluate(table: CheckedBatch, tensors: Any = None) -> Array:
+        asked.append(table.arrays[0].copy())
+        answers: Array = table.arrays[0] @ WEIGHTS
+        return answers
+
+    tables = [CheckedBatch(len(each), [each]) for each in (background, instances)]
+    start, end = (evaluate(table) for table in tables)
+    starts = np.concatenate([start] * (slots // rows))
+    function = TableValueFunction(tables[0], starts, tables[1], end, [0, 1], {}, {}, evaluate, 2)
+    asked.clear()
+    return function
+
+
+@pytest.mark.parametrize(("rows", "slots"), [(1, 6), (2, 6), (3, 6), (6, 6), (1, 1)])
+def test_background_rows_in_several_slots_have_coalitions_of_their_own_in_each(
+    rows: int, slots: int
+) -> None:
+    function = slotted(rows, slots, [])
+    most = function.at_once
+    masks = np.random.default_rng(1).random((most, slots, 3)) < 0.5
+    inside, outside = function.pairs(masks)
+
+    cells = np.random.default_rng(6).normal(size=(rows + 2, 3))
+    background, instances = cells[:rows], cells[rows:]
+    wide = np.concatenate([background] * (slots // rows))
+    for got, chosen in ((inside, masks), (outside, ~masks)):
+        mixed = np.where(chosen, instances[:, None, None], wide)
+        expected = mixed @ WEIGHTS
+        assert got.shape == (2, most, slots, 2)
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert function.evaluations == 2 * 2 * most * slots
+
+
+def test_equal_rows_are_asked_for_once() -> None:
+    asked: list[Array] = []
+    slotted(1, 6, asked).pairs(np.random.default_rng(1).random((9, 6, 3)) < 0.5)
+    for rows in asked:  # of each instance
+        assert len(np.unique(rows, axis=0)) == len(rows) == 2**3
+
+
+def test_many_players_are_told_apart() -> None:
+    """Sixty bits have more digits than a float64."""
+
+    def evaluate(table: CheckedBatch, tensors: Any = None) -> Array:
+        answers: Array = table.arrays[0] @ np.arange(60.0)[:, None]
+        return answers
+
+    none, every = (CheckedBatch(1, [np.full((1, 60), number)]) for number in (0.0, 1.0))
+    starts = np.zeros((4, 1))
+    function = TableValueFunction(
+        none, starts, every, evaluate(every), [0], {}, {}, evaluate, wide=1
+    )
+    masks = ~np.eye(60, dtype=bool)[None, 1:5]
+    inside, outside = function.pairs(masks)
+    assert outside.ravel().tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert (inside + outside == evaluate(every)).all()
+
+
+def test_slots_of_the_same_row_are_asked_for_once_where_they_have_the_same_mask() -> None:
+    asked: list[Array] = []
+    masks = np.eye(3, dtype=bool)[:, None]
+    inside, outside = slotted(2, 6, asked).pairs(masks)
+    assert [len(rows) for rows in asked] == [2 * 3 * 2] * 2
+    assert inside.shape == outside.shape == (2, 3, 2, 2)
 
 
 def test_fewer_coalitions_are_asked_for_together_where_their_answers_are_wide() -> None:
