@@ -83,7 +83,7 @@ def test_a_burst_is_looked_at_whole_until_the_allowance_is_used_up(clock: Clock)
     assert len(found) < 2 * RATE
     clock.now += 2  # a second without any
     assert own.of(RATE // 2) is None
-    clock.now += BURST / RATE
+    clock.now += BURST / RATE + 1
     assert own.of(BURST) is None
 
 
