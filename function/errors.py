@@ -30,6 +30,8 @@ from typing import Any, ClassVar, NamedTuple
 SHED = "onnxlet.shed"  # there: too many requests wait for the server already
 # There: a list of what is to be called, by the thread that answers, once the response is sent.
 LATER = "onnxlet.later"
+# There: a dictionary that all requests of one connection share whose heads are the same bytes.
+SAME_HEAD = "onnxlet.same_head"
 CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of time.perf_counter
 
 SHOWN_PROBLEMS = 20

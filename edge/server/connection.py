@@ -32,6 +32,7 @@ from onnxlet.edge.server.http_request import (
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
+from onnxlet.function.errors import SAME_HEAD
 
 Bytes = bytes | memoryview
 
@@ -155,7 +156,8 @@ class Connection:
         if len(self._heads) >= KNOWN_HEADS:
             self._heads.clear()
         held = HEAD_BYTES + HEADER_BYTES * len(self._headers) + self._length
-        self._heads[data[:end]] = KnownHead({**environ, "wsgi.input": None}, self._size, held)
+        known = {**environ, "wsgi.input": None, SAME_HEAD: {}}
+        self._heads[data[:end]] = KnownHead(known, self._size, held)
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; return what follows a request to upgrade to another protocol."""

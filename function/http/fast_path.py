@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline, request_log
-from onnxlet.function.errors import CAME, LATER, SHED, Overloaded, RequestError
+from onnxlet.function.errors import CAME, LATER, SAME_HEAD, SHED, Overloaded, RequestError
 from onnxlet.function.http import sites
 from onnxlet.function.http.keys import Keys
 from onnxlet.function.http.wsgi import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
@@ -178,34 +178,51 @@ class App:
 
     def _answered(self, environ: Environ, notes: dict[str, Any], within: bool) -> Reply | WSGI:
         """The reply to a prediction that is small and right; or the app that answers the rest."""
-        if "HTTP_TRACEPARENT" in environ:
-            notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
-        if self._origins and sites.is_preflight(environ):
-            return sites.preflight
-        path = environ["PATH_INFO"]
-        try:
-            if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
-                sites.check_page(environ, self._origins)
-            if self._hosts is not None and environ.get("HTTP_HOST", "") != self._host:
-                self._host = sites.check_host(environ.get("HTTP_HOST", ""), self._hosts)
-            if not (within and SHED not in environ) and path not in self._never_shed:
-                raise Overloaded("more requests are in flight than are taken at once")
-            if self._keys and path not in self._open_paths and (key := self._keys.name_of(environ)):
-                notes["key"] = key
-        except RequestError as error:
-            refused: WSGI = self._refuse(error, environ)
-            return refused
-        found = None
-        plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
-        if plain and environ["REQUEST_METHOD"] == "POST":
-            found = self._known.get(path) or self._find(path)
-        if found is None:
-            return self.flask().own_way
+        judged = environ.get(SAME_HEAD)
+        if judged and within and SHED not in environ:  # let in before, to be answered here
+            found: Found = judged["found"]
+            notes |= judged["notes"]
+        else:
+            try:
+                let_in = self._let_in(environ, notes, within)
+            except RequestError as error:
+                refused: WSGI = self._refuse(error, environ)
+                return refused
+            if not isinstance(let_in, tuple):
+                return let_in
+            found = let_in
+            if judged is not None:
+                judged["found"] = found
+                judged["notes"] = {k: v for k, v in notes.items() if k != "request_id"}
         predict, variables = found
         reply = predict(environ, **variables)
         if reply.status != 200 or reply.headers or len(reply.body) > LARGE_ANSWER:
             return respond(reply, environ)
         return reply
+
+    def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> Found | WSGI:
+        """What answers a prediction; or the app that answers the rest.
+
+        Raises RequestError where the request is not let in.
+        """
+        if "HTTP_TRACEPARENT" in environ:
+            notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
+        if self._origins and sites.is_preflight(environ):
+            return sites.preflight
+        path = environ["PATH_INFO"]
+        if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
+            sites.check_page(environ, self._origins)
+        if self._hosts is not None and environ.get("HTTP_HOST", "") != self._host:
+            self._host = sites.check_host(environ.get("HTTP_HOST", ""), self._hosts)
+        if not (within and SHED not in environ) and path not in self._never_shed:
+            raise Overloaded("more requests are in flight than are taken at once")
+        if self._keys and path not in self._open_paths and (key := self._keys.name_of(environ)):
+            notes["key"] = key
+        found = None
+        plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
+        if plain and environ["REQUEST_METHOD"] == "POST":
+            found = self._known.get(path) or self._find(path)
+        return found or self.flask().own_way
 
     def _find(self, path: str) -> Found | None:
         try:

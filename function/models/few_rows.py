@@ -58,7 +58,8 @@ class FewRows:
             *[feed.name for feed in signature.step_feeds],
             *[name for feed in signature.token_feeds for name in (feed.name, feed.positions)],
         )
-        self._declare = {output.name: _declaring(output) for output in signature.outputs}
+        pairs = zip(signature.outputs, names, strict=False)
+        self._declare = {o.name: _declaring(o, session.outputs[name]) for o, name in pairs}
         self._runs: dict[int, Runs] = {}  # by the number of rows
 
     def answer(self, blocks: Blocks, rows: int, noted: Noted | None) -> LateOutputs | None:
@@ -165,28 +166,28 @@ def _taker(feed: Feed, widths: Sequence[int], held: Sequence[str]) -> Take:
     return take
 
 
-def _declaring(output: Output) -> Declare:
+def _declaring(output: Output, answered: str) -> Declare:
     """Makes a tensor's cells those of an output: whole-number tensors hold bool and float labels.
 
     A column of one value per row is flat; a missing text is None. It raises ValueError where the
     values do not fill the declared shape.
     """
     inner = output.shape[1:] if output.shape.count(-1) == 1 else None
-    width, wanted = prod(inner or ()), output.type
+    width, wanted, texts = prod(inner or ()), output.type, output.type == "string"
+    change = DECLARED.get((answered, wanted))
 
     def declare(cells: Cells, rows: int) -> Cells:
         values, shape, dtype = cells
-        if wanted == "string":
-            if MISSING_TEXT in values:
-                values = [None if value == MISSING_TEXT else value for value in values]
-        elif dtype != wanted and (change := DECLARED.get((dtype, wanted))) is not None:
+        if texts and MISSING_TEXT in values:
+            values = [None if value == MISSING_TEXT else value for value in values]
+        elif change is not None:
             values, dtype = list(map(change, values)), wanted
-        if inner is not None:
-            if len(values) != rows * width:
-                raise ValueError(f"{len(values)} values do not fill {output.shape}")
-            shape = rows, *inner
-        if values is cells.values and shape == cells.shape:
+        if inner is None:
+            return Cells(values, shape, dtype)
+        if len(values) != rows * width:
+            raise ValueError(f"{len(values)} values do not fill {output.shape}")
+        if values is cells.values and shape == (rows, *inner):  # as most are answered
             return cells
-        return Cells(values, shape, dtype)
+        return Cells(values, (rows, *inner), dtype)
 
     return declare

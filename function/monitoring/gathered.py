@@ -38,7 +38,8 @@ class Gathered:
             noted = {key: [values[row] for row in chosen] for key, values in noted.items()}
         self._parts.append(Part(blocks, named, noted))
         self.rows += prediction.table.rows if chosen is None else len(chosen)
-        self.bytes += sum(map(_bytes_of, (*blocks, *named.values())))
+        for each in (*blocks, *named.values()):
+            self.bytes += _bytes_of(each)
 
     def array(self, key: int | str) -> Array:
         """All rows of a block by its index, or of an output by its name."""
@@ -83,8 +84,8 @@ def _joined(parts: Sequence[Array | Cells]) -> Array:
 
 def _bytes_of(values: Array | Cells) -> int:
     if isinstance(values, Cells):
-        objects = values.values if values.dtype == "string" else ()
-        return _of_objects(objects) if objects else NUMBER_BYTES * len(values.values)
+        of_texts = values.dtype == "string"
+        return _of_objects(values.values) if of_texts else NUMBER_BYTES * len(values.values)
     return int(values.nbytes) + (
         _of_objects(values.ravel().tolist()) if values.dtype.char == "O" else 0
     )

@@ -153,7 +153,7 @@ def test_a_whole_response(serving: Serving) -> None:
 
 def test_dates_are_those_of_email() -> None:
     for second in range(0, 2**31, 9_999_999):
-        assert date_line(second) == f"Date: {formatdate(second, usegmt=True)}\r\n"
+        assert date_line(second) == f"Date: {formatdate(second, usegmt=True)}"
 
 
 CHUNKED = request("/x", "Transfer-Encoding: chunked", method="POST")

@@ -14,7 +14,7 @@ import pytest
 
 from onnxlet.function import deadline
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.errors import CAME, SHED
+from onnxlet.function.errors import CAME, SAME_HEAD, SHED
 from onnxlet.function.settings import Settings
 from tests.conftest import Answer, Client, app_of, client_of
 from tests.function.every_protocol import ERRORS, request
@@ -173,6 +173,34 @@ def test_what_has_waited_for_all_its_time_is_shed(models: Path) -> None:
         answer = client.post("/models/iris/predict", json=[FLOWER], environ_overrides=came)
         assert answer.status_code == status
         assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+def test_a_head_that_came_before_is_let_in_again_and_shed_all_the_same(models: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    keys = {name: hashlib.sha256(name.encode()).digest() for name in ("ada", "bob")}
+    app = create_app(models, settings=Settings(models, api_keys=keys), log=lines.append)
+    client, path = app.test_client(), "/models/iris/predict"
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+
+    def ask(head: dict[str, Any], key: str, **more: Any) -> int:
+        headers = {"X-API-Key": key, "Traceparent": trace}
+        same = {SAME_HEAD: head, **more}
+        return client.post(path, json=[FLOWER], headers=headers, environ_overrides=same).status_code
+
+    ada, bob, nobody = (dict[str, Any]() for _ in range(3))
+    assert [ask(ada, "ada") for _ in range(3)] == [200] * 3
+    assert [ask(bob, "bob") for _ in range(2)] == [200] * 2
+    assert [ask(nobody, "eve") for _ in range(2)] == [401] * 2
+    assert nobody == {}
+    assert ask(ada, "ada", **{SHED: True}) == 503
+    assert ask(ada, "ada", **{CAME: time.perf_counter() - 1e6}) == 503
+    assert ask(ada, "ada") == 200
+
+    answered = [line for line in lines if line["status"] == 200]
+    assert [line["key"] for line in answered] == ["ada"] * 3 + ["bob"] * 2 + ["ada"]
+    assert {line["trace_id"] for line in answered} == {"a" * 32}
+    assert len({line["request_id"] for line in answered}) == len(answered)
+    assert {line["model"] for line in answered} == {"iris"}
 
 
 def test_the_bound_of_requests_in_flight(models: Path) -> None:

@@ -189,11 +189,11 @@ def test_rows_that_the_model_raises_for_are_named_alike(own: Path) -> None:
 )
 def test_labels_are_of_their_own_type(answered: Cells, output: Output, declared: Any) -> None:
     rows = len(declared) // (output.shape[1:] or (1,))[0]
-    found = _declaring(output)(answered, rows)
+    found = _declaring(output, answered.dtype)(answered, rows)
     assert repr(found.values) == repr(declared)
     assert found.shape == (rows, *output.shape[1:])
     with pytest.raises(ValueError, match="do not fill"):
-        _declaring(output)(answered, rows + 1)
+        _declaring(output, answered.dtype)(answered, rows + 1)
 
 
 # ---- digits
