@@ -70,7 +70,8 @@ class Server:
         self._vacant = True  # nobody leads
         self._deputy = threading.Lock()  # its holder watches the leader
         self._alarm = make_alarm()  # wakes the deputy
-        self._set = False  # the alarm will ring
+        # What begins after this, by time.perf_counter, sets the alarm; 0.0 where it is not set.
+        self._set_until = 0.0
         # Answers that the leader sends together, since when, and what is left to do of each.
         self._held: list[tuple[Connection, bytes, list[Callable[[], object]]]] = []
         self._held_since = 0.0
@@ -124,9 +125,8 @@ class Server:
                 late = time.perf_counter() - self._since > HANDOVER_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
-                self._set = False  # before the look: whoever begins to answer now sees it
+                self._set_until = 0.0  # before the look: whoever begins to answer now sees it
                 if self._offer and not self._ended:  # the leader answers
-                    self._set = True
                     self._alarm.set(HANDOVER_SECONDS)
         return False
 
@@ -141,7 +141,7 @@ class Server:
             except IndexError:
                 return False  # it has just answered
             self._answering += 1
-            self._set = False
+            self._set_until = 0.0
         return True
 
     def _lead(self) -> None:
@@ -156,10 +156,9 @@ class Server:
             if self._held and (not self._waiting or now - self._held_since > HELD_SECONDS):
                 self._send_held()
             if not (has_free and self._waiting):
-                if self._set and waited > HANDOVER_SECONDS:
-                    # Nobody is woken for answers that are few and short. Where one follows another,
-                    # the alarm is left as it is: it rings a few times a second for many.
-                    self._set = False
+                if self._set_until and waited > HANDOVER_SECONDS:
+                    # Nobody is woken for answers that are few and short.
+                    self._set_until = 0.0
                     self._alarm.clear()
                 self._poll(wait=True)
                 polled = time.perf_counter()
@@ -186,8 +185,9 @@ class Server:
         offer.append(connection)
         if self._expects_long():
             self._alarm.set(SHORTEST_SECONDS)
-        elif not self._set:
-            self._set = True
+        elif start > self._set_until:
+            # Nor where one follows another: it is set anew before it rings for an earlier one.
+            self._set_until = start + HANDOVER_SECONDS / 2
             self._alarm.set(HANDOVER_SECONDS)
         data, later = self._respond(connection)
         took = time.perf_counter() - start

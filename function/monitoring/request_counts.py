@@ -21,7 +21,7 @@ STAGES = {
 BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 WHOLE = "total"  # stands for all stages together
 OTHER = "ServerError"  # stands for errors that are no client's mistake; the log has their message
-BLOCK = 400  # requests that are counted together: one in so many answers waits for that
+BLOCK = 32  # requests that are counted together, which takes as long as half a request
 
 Entry = Mapping[str, Any]  # a request's line in the log
 

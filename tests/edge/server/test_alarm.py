@@ -123,6 +123,21 @@ def test_nobody_wakes_for_short_answers(serving: Serving, monkeypatch: pytest.Mo
     assert len(rang) < 5  # each of them, where the machine has time for nobody
 
 
+def test_nobody_wakes_for_short_answers_that_follow_one_another(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HANDOVER_SECONDS", 0.05)
+    alarm, rang = serving.server._alarm, list[None]()
+    wait = alarm.wait
+    alarm.wait = lambda: rang.append(wait())  # type: ignore[method-assign] # counts
+    with serving.connect() as connection:
+        end = time.monotonic() + 20 * server.HANDOVER_SECONDS
+        while time.monotonic() < end:
+            connection.sendall(test_server.request())
+            test_server.answer(connection)
+    assert len(rang) < 5  # twenty where it is left as an earlier answer has set it
+
+
 def test_a_leader_with_a_long_answer_after_short_ones_is_replaced(serving: Serving) -> None:
     """Its alarm was set for an answer before it: requests came one upon the other since."""
     with serving.connect() as connection, serving.connect() as other:
