@@ -9,12 +9,12 @@ link of the operator's. Nobody can put a link there between the look and the ope
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from pathlib import Path
 
 from onnxlet.function.errors import ModelError
+from onnxlet.function.hashes import sha256
 
 AGAIN = "Copy the version again, or build it again."
 NO_FILE = "it is no regular file"
@@ -24,7 +24,7 @@ COPY = "Put the file itself there: cp -L copies what links lead to."
 
 def check_hash(content: bytes, expected: str | None, label: str) -> None:
     """Raise ModelError where a file is not the one that the manifest has the SHA-256 of."""
-    got = hashlib.sha256(content).hexdigest()
+    got = sha256(content).hexdigest()
     if got != expected:
         raise ModelError(f"{label} was altered: expected sha256 {expected}, got {got}", AGAIN)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import Forbidden, Unauthorized
+from onnxlet.function.hashes import sha256
 from onnxlet.function.http import sites
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def key_name(authorization: str, api_key: str, names: Mapping[bytes, str]) -> st
     if not key:
         raise Unauthorized("this endpoint needs an API key", HINT)
     for sent in _as_sent(key):
-        if (name := names.get(hashlib.sha256(sent).digest())) is not None:
+        if (name := names.get(sha256(sent).digest())) is not None:
             return name
     raise Unauthorized("the API key is not known here", HINT)
 

@@ -6,13 +6,13 @@ hash of its manifest, which has the hashes of all its other files.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError
+from onnxlet.function.hashes import sha256
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import Aliases
 from onnxlet.function.models.model import MANIFEST, Model
@@ -37,7 +37,7 @@ Hash = Callable[[str, int], str]  # of a version's manifest; empty where it can'
 
 def hash_of(manifest: Any) -> str:
     """The hash of a manifest, however its file is formatted."""
-    return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def hash_in(directory: Path) -> str:
