@@ -144,8 +144,8 @@ def distinct(masks: Array) -> tuple[Array, Any, Any]:
     """
     sides = np.stack([~masks[:, 0, 0], masks[:, 0, 0]])  # the first player is in one of the two
     pairs = masks[:, 0] ^ sides[0][:, None]
-    _, which = np.unique(pairs @ (1 << np.arange(masks.shape[2])), return_inverse=True)
-    last = np.empty(which.max() + 1, np.intp)  # of the pairs that are alike
+    alike, which = np.unique(pairs @ (1 << np.arange(masks.shape[2])), return_inverse=True)
+    last = np.empty(len(alike), np.intp)  # of the pairs that are alike
     last[which] = np.arange(len(which))
     return pairs[last, None], sides.astype(np.intp), which
 

@@ -15,6 +15,7 @@ import pytest
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function.app import SERVICE
+from onnxlet.function.monitoring import sample
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.edge.aggregation.links import Links, LocalLink
@@ -269,6 +270,7 @@ def test_the_history_of_estimates_is_in_order_of_time(
 ) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr("onnxlet.function.monitoring.watch.time.time", lambda: clock[0])
+    monkeypatch.setattr(sample, "BURST", 10**9)  # all rows are looked at
     workers = Workers(models)
     for _ in range(16 * 4):
         for worker in workers.all:
