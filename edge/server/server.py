@@ -155,6 +155,7 @@ class Server:
             now = time.perf_counter()
             if self._held and (not self._waiting or now - self._held_since > HELD_SECONDS):
                 self._send_held()
+                continue  # the last connection may have ended: nothing would wake this thread
             if not (has_free and self._waiting):
                 if self._set_until and waited > HANDOVER_SECONDS:
                     # Nobody is woken for answers that are few and short.

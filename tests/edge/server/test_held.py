@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -107,3 +108,23 @@ def test_none_waits_for_a_slow_one_behind_it(serving: Serving) -> None:
         assert echoed(quick)["path"] == "/x"  # although nothing lets the slow one go
         serving.echo.go.set()
         assert echoed(slow)["path"] == echoed(first)["path"] == "/wait"
+
+
+def test_it_ends_although_the_clients_of_its_last_answers_are_gone(serving: Serving) -> None:
+    server = serving.server
+    client = serving.connect()
+    client.sendall(request())
+    echoed(client)
+
+    def last(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # by reset
+        client.close()
+        server.stop()
+        server._connections._wake()  # as a look at the connections does that comes between
+        start_response("200 OK", [])
+        return [b""]
+
+    server._app = last
+    client.sendall(request())
+    serving.thread.join(SECONDS)
+    assert not serving.thread.is_alive()
