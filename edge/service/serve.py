@@ -44,6 +44,7 @@ IDLE_SECONDS = 1.0  # after a start, until all is imported that predictions do w
 # Objects, and collections of younger ones, after which the collector looks for cycles: a request
 # makes none, and looking through what waits to be counted took a twentieth of its time.
 COLLECT_AFTER = 20_000, 20, 20
+SOON_COUNTED = 100  # answered rows; of 250 columns and answers are counted, by NumPy
 THREADS = 4  # answers that are computed at the same time
 
 
@@ -195,13 +196,13 @@ def serve_on(
 def _wait(ending: socket.socket, app: App) -> None:
     """Wait for the end; meanwhile import what a start leaves out.
 
-    NumPy only once there are requests: of few rows most need none, but they are counted by it.
+    NumPy only once rows are answered: of few most need none, but they are counted by it.
     """
     from onnxlet.function.app import SERVICE
 
     counts = app.extensions[SERVICE].counts
     ending.settimeout(IDLE_SECONDS)
-    while not any(counts.names()):
+    while sum(each["rows"] for each in counts.state()) < SOON_COUNTED:
         with suppress(TimeoutError):
             ending.recv(1)
             return

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.service.serve import SOON_COUNTED
 from tests.conftest import (
     ROOT,
     Client,
@@ -50,6 +51,22 @@ def test_a_signal_ends_it_cleanly(server: Server, tmp_path: Path, name: signal.S
 
     assert server.process.returncode == 0
     assert "Traceback" not in out + (tmp_path / "log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what is in memory from /proc")
+def test_numpy_is_imported_once_rows_are_soon_counted_by_it(server: Server) -> None:
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    client = Client(through_socket(server.port))
+    assert client.post("/models/shop/predict", {"instances": [SHOP]}).status == 200
+    wait_until(lambda: "markupsafe" in maps.read_text())  # with Flask, once it is idle
+    assert "numpy" not in maps.read_text()
+
+    for _ in range(SOON_COUNTED):
+        assert client.post("/models/shop/predict", {"instances": [SHOP]}).status == 200
+    wait_until(lambda: "numpy" in maps.read_text())
+
+    server.process.terminate()
+    server.process.communicate(timeout=20)
 
 
 def test_what_is_in_flight_is_finished(server: Server) -> None:
