@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import finalize
 
-import numpy as np
-
 from onnxlet.function import json_text, request_log
+from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime import sessions
 
 if TYPE_CHECKING:
