@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, cycle, starmap
 from math import isfinite, nan
+from operator import getitem
 from typing import Any, NamedTuple
 
 from onnxlet.function import deadline
@@ -353,10 +354,11 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
 def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
     """Whether some 0 or 1 was a boolean, which `struct` packs like a number."""
     if len(packed) > FEW_CELLS:
-        suspects = np.flatnonzero((packed == 0) | (packed == 1)).tolist()
+        suspects = np.flatnonzero((packed == 0) | (packed == 1))
         if len(suspects) < len(packed) // 8:
-            keys = cells.keys
-            return any(type(rows[s // len(keys)][keys[s % len(keys)]]) is bool for s in suspects)
+            row, key = (each.tolist() for each in np.divmod(suspects, len(cells.keys)))
+            found = map(getitem, map(rows.__getitem__, row), map(cells.keys.__getitem__, key))
+            return bool in set(map(type, found))
     return bool in set(map(type, chain.from_iterable(cells.of(rows))))
 
 
