@@ -1,4 +1,4 @@
-"""SHA-256 of a few bytes without OpenSSL, which takes a thirtieth of a start to load."""
+"""SHA-256 of a few bytes without OpenSSL, which takes a fifteenth of a start to load."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from hashlib import sha256 as _sha256
-elif sys.version_info >= (3, 12):  # Python's own module has another name there
-    from _sha2 import sha256 as _sha256
 else:
-    from _sha256 import sha256 as _sha256
+    try:
+        if sys.version_info >= (3, 12):  # Python's own module has another name there
+            from _sha2 import sha256 as _sha256
+        else:
+            from _sha256 import sha256 as _sha256
+    except ImportError:  # Python was built without it
+        from hashlib import sha256 as _sha256
 
 MANY_BYTES = 2**18  # from which on OpenSSL is faster: processors have instructions for it
 

@@ -41,7 +41,7 @@ class SharedRequestCounts(RequestCounts):
         super().__init__(unseen)
         self._counts = counts
 
-    def of(self, name: str, version: int | None = None) -> Count:
+    def of(self, name: str, version: int) -> Count:
         """What was counted of a model so far."""
         return summed(self._counts.collect()).of(name, version)
 

@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from onnxlet.edge.server.http_request import (
     END,
+    KNOWN_HEADERS,
     KNOWN_HEADS,
     LONGEST_HEAD,
     LONGEST_KNOWN_HEAD,
@@ -102,6 +103,7 @@ class Connection:
         self._data = b""  # being parsed
         self._at = 0  # index in it, behind the latest request line
         self._here = False  # the request that is being read began in it
+        self._starts = False  # that request is the first in it, from its first byte on
         self._heads: dict[bytes, KnownHead] = {}  # that this client has sent before
 
     @property
@@ -151,7 +153,8 @@ class Connection:
         """Know this request's head again, where it came with its whole body and nothing else."""
         data, environ = self._data, self._environ
         end = data.find(END, 0, LONGEST_KNOWN_HEAD) + len(END)
-        if len(data) != end + self._size or not environ.keys().isdisjoint(ODD_HEADERS):
+        whole = len(data) == end + self._size and len(self._headers) <= KNOWN_HEADERS
+        if not whole or not environ.keys().isdisjoint(ODD_HEADERS):
             return
         if len(self._heads) >= KNOWN_HEADS:
             self._heads.clear()
@@ -308,6 +311,7 @@ class Connection:
         fault = fault_of(headers, line.method, self._url, version, self._length, self._lines)
         if self._here and not fault:
             self._at = self._data.find(whole, self._at) + len(whole)
+            self._starts = self._at == len(whole)
             fault = "" if self._at >= len(whole) else "400 Bad Request"
         if fault:
             self._reject(fault)
@@ -340,7 +344,7 @@ class Connection:
         if not self._handed:
             self._finish_body()
             keep = self._parser.should_keep_alive()
-            if keep and self._here:
+            if keep and self._here and self._starts:
                 self._remember_head()
             self._hand_on(keep)
         self.partial = False
@@ -365,6 +369,8 @@ class Connection:
     def close(self) -> None:
         """Close the socket and free memory now: parser and connection refer to each other."""
         self.socket.close()
+        self.__dict__.pop("_parser", None)
+        self._heads.clear()
         self.requests.clear()
         self.outgoing = self.due = b""
         self._environ, self._body = NOTHING, EMPTY

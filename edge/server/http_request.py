@@ -21,7 +21,9 @@ HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 KNOWN_LINES, LONGEST_KNOWN_URL = 500, 200  # request lines that are remembered, bytes of their URL
 END = b"\r\n\r\n"  # of a head
-KNOWN_HEADS, LONGEST_KNOWN_HEAD = 8, 2_000  # of one connection that are remembered, bytes of each
+# Heads of one connection that are remembered; bytes and headers of each. 512 connections have at
+# most 20 MB of them.
+KNOWN_HEADS, LONGEST_KNOWN_HEAD, KNOWN_HEADERS = 4, 2_000, 32
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 

@@ -153,10 +153,12 @@ class Server:
             if self._peers is not None:  # its waiting ones include the one that it answers next
                 self._peers.carry(len(self._waiting) + self._answering)
             now = time.perf_counter()
-            if self._held and (not self._waiting or now - self._held_since > HELD_SECONDS):
+            answers = has_free and self._waiting
+            polls = not answers or now - polled > HANDOVER_SECONDS
+            if self._held and (polls or now - self._held_since > HELD_SECONDS):
                 self._send_held()
                 continue  # the last connection may have ended: nothing would wake this thread
-            if not (has_free and self._waiting):
+            if not answers:
                 if self._set_until and waited > HANDOVER_SECONDS:
                     # Nobody is woken for answers that are few and short.
                     self._set_until = 0.0
@@ -164,7 +166,7 @@ class Server:
                 self._poll(wait=True)
                 polled = time.perf_counter()
                 waited = polled - now
-            elif now - polled > HANDOVER_SECONDS:
+            elif polls:
                 self._poll(wait=False)
                 polled = now
             if has_free and self._waiting:
@@ -294,6 +296,8 @@ class Server:
             self._connections.close_listener()
         self._connections.close_idle()
         late = time.monotonic() - since > GRACE_SECONDS
+        if late:
+            self._send_held()
         if late or not len(self._connections):
             self._ended = True
             self._connections.close()

@@ -29,7 +29,9 @@ class LogWriter:
         self.lost = 0  # dropped lines; logged once there is room again
         self._file = file
         self._write = nonblocking_writer(file)
-        self._gathered: list[bytes] | None = None  # lines that are written together, or None
+        # Lines that are written together, of this thread; None where none are.
+        self._gathered: list[bytes] | None = None
+        self._thread_of_them = 0
         self._late: deque[bytes] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -39,7 +41,7 @@ class LogWriter:
     def put(self, line: bytes) -> None:
         """Write a line, now or later; OSError is raised where the log is closed."""
         with self._lock:
-            if self._gathered is not None:
+            if self._gathered is not None and threading.get_ident() == self._thread_of_them:
                 self._gathered.append(line)
                 return
             if not self._bytes:
@@ -50,9 +52,9 @@ class LogWriter:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write the lines of this block, and of other threads meanwhile, at its end."""
+        """Write the lines of this thread in this block at its end; one thread at a time."""
         with self._lock:
-            self._gathered = []
+            self._gathered, self._thread_of_them = [], threading.get_ident()
         try:
             yield
         finally:

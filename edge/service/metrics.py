@@ -146,7 +146,7 @@ def request_metrics(counts: RequestCounts) -> Iterator[Metric]:
         "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]
     )
     bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
-    found = {name: counts.of(name) for name in counts.names()}
+    found = counts.by_name()
     rows = [([name], each.rows) for name, each in found.items() if each.answered]
     requests, errors = list[tuple[list[str], int]](), list[tuple[list[str], int]]()
     for name, count in found.items():

@@ -216,8 +216,8 @@ class App:
             self._host = sites.check_host(environ.get("HTTP_HOST", ""), self._hosts)
         if not (within and SHED not in environ) and path not in self._never_shed:
             raise Overloaded("more requests are in flight than are taken at once")
-        if self._keys and path not in self._open_paths and (key := self._keys.name_of(environ)):
-            notes["key"] = key
+        if self._keys and path not in self._open_paths:
+            self._keys.let_in(environ, notes)
         found = None
         plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
         if plain and environ["REQUEST_METHOD"] == "POST":

@@ -30,20 +30,20 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._names)
 
-    def name_of(self, environ: Mapping[str, Any]) -> str:
-        """The name of the key that a request has; empty where it has none and needs none.
+    def let_in(self, environ: Mapping[str, Any], notes: dict[str, Any]) -> None:
+        """Note the name of the key that a request has, as `key`, where it has one.
 
         Raises Unauthorized where it needs one that is known here, Forbidden where that only reads.
         """
         sent = environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_X_API_KEY", "")
         if not self._needed:
             with suppress(Unauthorized):
-                return key_name(*sent, self._names) if any(sent) else ""
-            return ""
-        name = key_name(*sent, self._names)
+                if any(sent):
+                    notes["key"] = key_name(*sent, self._names)
+            return
+        name = notes["key"] = key_name(*sent, self._names)
         if name in self._only_read and environ["REQUEST_METHOD"] not in sites.READS:
             raise Forbidden(f"key '{name}' only reads", "Send one of ONNXLET_API_KEYS.")
-        return name
 
 
 def key_name(authorization: str, api_key: str, names: Mapping[bytes, str]) -> str:

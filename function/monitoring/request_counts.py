@@ -146,17 +146,21 @@ class RequestCounts:
         for key, entries in found.items():
             self._by_model[key].count(entries)
 
-    def of(self, name: str, version: int | None = None) -> Count:
-        """What was counted of a model so far: of all its versions, or of one."""
+    def of(self, name: str, version: int) -> Count:
+        """What was counted of a version so far."""
         total = Count()
-        for state in self.state():
-            if state["name"] == name and version in (None, state["version"]):
-                total.add(state)
+        with self._lock:
+            self._count_waiting()
+            if (name, version) in self._by_model:
+                total.add(self._by_model[name, version].state())
         return total
 
-    def names(self) -> list[str]:
-        """The models of which something was counted; "" where it meant none."""
-        return list(dict.fromkeys(state["name"] for state in self.state()))
+    def by_name(self) -> dict[str, Count]:
+        """What was counted of each model at one moment; "" stands for what meant none."""
+        found = defaultdict[str, Count](Count)
+        for state in self.state():
+            found[state["name"]].add(state)
+        return found
 
     def state(self) -> list[dict[str, Any]]:
         """All counts, for JSON."""

@@ -1,4 +1,4 @@
-"""Which rows are counted where more come than are looked at: each by the same chance."""
+"""Which rows are counted where more come than are looked at: all of a burst, then a sample."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ BURST = 10_000  # rows that are all looked at, where fewer came before
 class Sample:
     """Chooses among the rows of one model; for one thread at a time.
 
-    All are chosen as long as a bucket lasts that rows empty and time fills (a token bucket). From
-    one chosen row to the next is then a geometric number of rows (Devroye, "Non-Uniform Random
+    All are chosen as long as a bucket lasts that rows empty and time fills (a token bucket); those
+    that come then by chance, in each second the same one, about. From one chosen row to the next is
+    a geometric number of rows (Devroye, "Non-Uniform Random
     Variate Generation", 1986, X.2): what is not looked at costs nothing. The chance is that of the
     second before, or a smaller one as soon as more come in this one.
     """
@@ -24,7 +25,7 @@ class Sample:
         self._began = time.monotonic()  # when this second did
         self._came = self._before = 0  # rows of this second, and of the one before
         self._bucket = float(BURST)  # rows, when this second began
-        self._skipped = 0  # of the next rows, until one is chosen
+        self._skipped: int | None = None  # of the next rows, until one is chosen; to be drawn
 
     def of(self, rows: int) -> Sequence[int] | None:
         """The positions of the chosen ones among the next so many rows; None stands for all."""
@@ -33,16 +34,18 @@ class Sample:
             self._bucket = min(BURST, max(0.0, self._bucket + RATE * since - self._came))
             self._before = self._came if since < 2 else 0
             self._began, self._came = now, 0
+            self._skipped = None  # the chance is another now
         self._came += rows
         share = RATE / max(self._came, self._before)
         if share >= 1 or self._came <= self._bucket:
-            self._skipped = 0
+            self._skipped = None
             return None
         found = []
-        while self._skipped < rows:
-            found.append(self._skipped)
-            self._skipped += 1 + _gap(share)
-        self._skipped -= rows
+        at = _gap(share) if self._skipped is None else self._skipped
+        while at < rows:
+            found.append(at)
+            at += 1 + _gap(share)
+        self._skipped = at - rows
         return found
 
 

@@ -204,8 +204,8 @@ class Watch:
         many.add(prediction, chosen)
         seen = self._seen(many)  # others go on meanwhile
         with self._lock:
-            self._ask(key, looked_at)
             self._count_gathered()  # those that are too few to be shown come with these
+            self._ask(key, looked_at)  # not before: what was gathered is of those who asked for it
             self._add(seen)
 
     def _ask(self, key: str, rows: int) -> None:
@@ -248,6 +248,7 @@ class Watch:
         These are BLOCK_ROWS at least.
         """
         with self._lock:
+            self._count_gathered()  # so that who asked is who asked for the rows of the block
             self._add(seen, at)
 
     def _add(self, seen: BinCounts, at: float | None = None) -> None:

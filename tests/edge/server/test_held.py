@@ -94,20 +94,25 @@ def test_they_are_sent_and_logged_in_one_turn(
         assert together > 2
 
 
-def test_none_waits_for_a_slow_one_behind_it(serving: Serving) -> None:
+@pytest.mark.parametrize("expects_long", [False, True])
+def test_none_waits_for_slow_ones_behind_it(serving: Serving, expects_long: bool) -> None:
+    """Nor where another thread leads at once, all threads answer, and more requests wait."""
     with ExitStack() as stack:
-        quick, slow = at_once(serving, stack, "/x", "/y")
-        for client in (quick, slow):
+        quick, *slow = at_once(serving, stack, "/x", "/y", "/y", "/y")
+        for client in (quick, *slow):
             echoed(client)
         serving.echo.go.clear()
         first = stack.enter_context(serving.connect())
         first.sendall(request("/wait"))
         assert serving.echo.waiting.acquire(timeout=SECONDS)
-        for client, path in ((quick, "/x"), (slow, "/wait")):
+        for client, path in ((quick, "/x"), *((each, "/wait") for each in slow)):
             client.sendall(request(path))
-        assert echoed(quick)["path"] == "/x"  # although nothing lets the slow one go
+        if expects_long:
+            serving.server._usual = 1.0
+        quick.settimeout(0.5)  # the longest that the server looks at no held answer is a second
+        assert echoed(quick)["path"] == "/x"  # although nothing lets the slow ones go
         serving.echo.go.set()
-        assert echoed(slow)["path"] == echoed(first)["path"] == "/wait"
+        assert [echoed(each)["path"] for each in (*slow, first)] == ["/wait"] * 4
 
 
 def test_it_ends_although_the_clients_of_its_last_answers_are_gone(serving: Serving) -> None:

@@ -11,10 +11,12 @@ from contextlib import suppress
 from email.utils import formatdate
 from select import select
 from typing import Any
+from weakref import ref
 
 import pytest
 
-from onnxlet.edge.server.connection import MOST_PIPELINED
+from onnxlet.edge.server.connection import MOST_PIPELINED, Connection
+from onnxlet.edge.server.http_request import KNOWN_HEADERS, KNOWN_HEADS, LONGEST_KNOWN_HEAD
 from onnxlet.edge.server.http_response import date_line
 from onnxlet.edge.server.server import Server
 
@@ -188,6 +190,52 @@ def test_a_head_that_came_before_has_each_time_its_own_body(serving: Serving) ->
         connection.sendall(request("/first") + request("/second"))
         connection.sendall(request("/first"))
         assert [echoed(connection)["path"] for _ in range(3)] == ["/first", "/second", "/first"]
+
+
+def test_few_heads_are_remembered_and_with_a_connection_they_go() -> None:
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours, {}, LIMIT)
+
+    def remembered(connection: Connection, *headers: str) -> int:
+        theirs.sendall(request("/x", *headers))
+        assert connection.receive()
+        connection.requests.clear()
+        return len(connection._heads)
+
+    assert remembered(connection, *[f"X-{number}: y" for number in range(KNOWN_HEADERS)]) == 0
+    assert remembered(connection, "X: " + "y" * LONGEST_KNOWN_HEAD) == 0
+    assert [remembered(connection, f"X: {number}") for number in range(3)] == [1, 2, 3]
+    assert all(remembered(connection, f"X: {number}") <= KNOWN_HEADS for number in range(20))
+
+    gone = ref(connection)
+    connection.close()
+    del connection
+    assert gone() is None  # without a look for cycles
+    theirs.close()
+
+
+def test_no_head_is_remembered_together_with_the_end_of_a_body(serving: Serving) -> None:
+    """That end may be the beginning of a request: its head would be taken for another's."""
+    end = b"POST /real HTTP/1.1\r\nContent-Length: 9\r\nX-End: "
+    behind = request("/other").replace(b"Host: x", b"Host: y")
+    with serving.connect() as connection:
+        connection.sendall(request(method="POST", body=b"12345678" + end).removesuffix(end))
+        time.sleep(0.05)  # so that the rest comes by itself
+        connection.sendall(end + behind)
+        assert [echoed(connection)["path"] for _ in range(2)] == ["/x", "/other"]
+
+        connection.sendall(end + behind.removesuffix(b"\r\n") + b"Host: x\r\n\r\n" + b"123456789")
+        assert answer(connection)[0] == 400  # two hosts
+    with serving.connect() as connection:
+        connection.sendall(request(method="POST", body=b"12345678" + end).removesuffix(end))
+        time.sleep(0.05)
+        connection.sendall(end + behind)
+        assert [echoed(connection)["path"] for _ in range(2)] == ["/x", "/other"]
+        connection.sendall(end + behind)
+        time.sleep(0.05)
+        connection.sendall(b"123456789")
+        form = echoed(connection)
+        assert (form["path"], form["body"]) == ("/real", "123456789")
 
 
 def test_what_is_no_request_is_refused_after_the_answers_before_it(serving: Serving) -> None:

@@ -107,6 +107,21 @@ def test_lines_of_one_turn_are_written_together_and_whole(monkeypatch: pytest.Mo
     os.close(write)
 
 
+def test_lines_of_another_thread_do_not_wait_for_a_turn() -> None:
+    read, write = os.pipe()
+    out = LogWriter(write)
+    os.set_blocking(read, False)
+    with out.together():
+        out.put(b"of the turn\n")
+        other = threading.Thread(target=out.put, args=(b"of another\n",))
+        other.start()
+        other.join(20)
+        assert os.read(read, 100) == b"of another\n"
+    assert os.read(read, 100) == b"of the turn\n"
+    os.close(read)
+    os.close(write)
+
+
 def test_of_lines_of_one_turn_that_are_dropped_each_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
