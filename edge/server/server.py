@@ -6,9 +6,9 @@ as much as a small model's prediction. When an answer takes long, another thread
 that several answers are computed at once and new requests are seen. A request that arrives while
 too many wait is refused immediately.
 
-Answers that follow one another are held for up to two milliseconds and sent together: each one that
-is sent wakes its client, which takes the processor from the next one, and the lines that are logged
-of them are written at once.
+Answers that follow one another are held for up to two milliseconds (or until another thread takes
+the lead from a long one) and sent together: each one that is sent wakes its client, which takes the
+processor from the next one, and the lines that are logged of them are written at once.
 """
 
 from __future__ import annotations

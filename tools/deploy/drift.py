@@ -168,9 +168,11 @@ def figures_of(those: Sequence[Delta], layout: Layout, since: float) -> Figures:
 
 def in_words(report: Mapping[str, Any]) -> Iterator[str]:
     """A report as lines to read: alarms, then what has moved most, then the estimate."""
-    reference = report["reference"]
+    reference, came = report["reference"], report["came"]
+    some = f" of {came:,} that came" if came > report["rows"] else ""
     yield (
-        f"{report['model']}/{report['version']}: {report['rows']:,} rows since {report['since']}; "
+        f"{report['model']}/{report['version']}: {report['rows']:,} rows{some} since "
+        f"{report['since']}; "
         f"the newest {report['window']:,} against {reference['rows']:,} of {reference['source']}"
     )
     yield f"  alarms: {len(report['alarms']) or 'none'}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
 from tests.function.serving.test_predict import SHOP
 
 KEYS = {
@@ -54,6 +57,17 @@ def test_each_way_of_sending_a_key(flask_client: Any, headers: dict[str, str]) -
     client = flask_client(api_keys=KEYS)
 
     assert client.post(PATH, {"instances": [SHOP]}, headers).status == 200
+
+
+def test_the_log_names_the_key_of_who_may_not_predict(models: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    settings = Settings(models, api_keys=KEYS, reader_keys={"reader": hashlib.sha256(b"reads").digest()})
+    client = create_app(models, settings=settings, log=lines.append).test_client()
+
+    answer = client.post(PATH, json={"instances": [SHOP]}, headers={"X-API-Key": "reads"})
+
+    assert answer.status_code == 403
+    assert [(line["status"], line["key"]) for line in lines] == [(403, "reader")]
 
 
 def test_health_is_open(flask_client: Any) -> None:

@@ -51,6 +51,35 @@ def test_all_rows_of_a_block_but_one_give_nothing_of_that_one(flask_client: Make
     assert read(client)["waiting"] is None
 
 
+def test_what_was_gathered_is_no_block_because_of_who_asks_for_many_rows_next(models: Any) -> None:
+    """The keys of those rows would count before the rows do."""
+    model = app_of(models).extensions[SERVICE].repository.choose("iris")
+    watch = Watch(lambda: Layout(model.manifest, model.signature), keys=2)
+    watch.count(predict(model, PredictRequest([OWN] * 99)), "ada")
+    watch.count(predict(model, PredictRequest([VICTIMS])), "eve")
+    watch.count(predict(model, PredictRequest([OWN] * 250)), "bob")
+
+    assert watch.figures().total.rows == 350
+
+
+def test_what_another_process_has_counted_closes_no_block_by_keys_of_rows_that_wait(
+    models: Any,
+) -> None:
+    model = app_of(models).extensions[SERVICE].repository.choose("iris")
+    watches = [Watch(lambda: Layout(model.manifest, model.signature), keys=2) for _ in range(2)]
+    for key in ("ada", "bob"):
+        watches[0].count(predict(model, PredictRequest([OWN] * 60)), key)
+    shown = watches[0].figures().total
+    assert shown.rows == 120
+    watches[1].count(predict(model, PredictRequest([VICTIMS])), "eve")
+    watches[1].pieces()  # which counts what waits
+    for key in ("ada", "bob"):
+        watches[1].count(predict(model, PredictRequest([OWN] * 20)), key)
+    watches[1].add(shown, 0.0)
+
+    assert watches[1].figures().total.rows == shown.rows + 41  # eve's with theirs, not by itself
+
+
 @pytest.mark.parametrize("at_once", [1, 20, 300])
 def test_four_keys_learn_of_no_less_than_what_a_fifth_needs(
     flask_client: Make, at_once: int
