@@ -61,7 +61,8 @@ def test_each_way_of_sending_a_key(flask_client: Any, headers: dict[str, str]) -
 
 def test_the_log_names_the_key_of_who_may_not_predict(models: Path) -> None:
     lines: list[dict[str, Any]] = []
-    settings = Settings(models, api_keys=KEYS, reader_keys={"reader": hashlib.sha256(b"reads").digest()})
+    reader = {"reader": hashlib.sha256(b"reads").digest()}
+    settings = Settings(models, api_keys=KEYS, reader_keys=reader)
     client = create_app(models, settings=settings, log=lines.append).test_client()
 
     answer = client.post(PATH, json={"instances": [SHOP]}, headers={"X-API-Key": "reads"})
