@@ -133,6 +133,8 @@ def test_of_lines_of_one_turn_that_are_dropped_each_is_counted(
             for _ in range(100):
                 out.put(b"%99d\n" % 1)
     assert out.lost > 800
+    while out._bytes:  # else its thread would write into whatever is opened next
+        os.read(read, 65536)
     os.close(read)
     os.close(write)
 
