@@ -133,8 +133,14 @@ def test_of_lines_of_one_turn_that_are_dropped_each_is_counted(
             for _ in range(100):
                 out.put(b"%99d\n" % 1)
     assert out.lost > 800
-    while out._bytes:  # else its thread would write into whatever is opened next
-        os.read(read, 65536)
+    os.set_blocking(read, False)
+
+    def is_taken() -> bool:
+        with suppress(BlockingIOError):
+            os.read(read, 65536)
+        return not out._bytes
+
+    wait_until(is_taken)  # else its thread would write into whatever is opened next
     os.close(read)
     os.close(write)
 
