@@ -54,7 +54,9 @@ def test_a_signal_ends_it_cleanly(server: Server, tmp_path: Path, name: signal.S
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what is in memory from /proc")
-def test_numpy_is_imported_once_rows_are_soon_counted_by_it(server: Server) -> None:
+def test_numpy_is_imported_once_rows_are_soon_counted_by_it(models: Path, tmp_path: Path) -> None:
+    """Of one process: several hand on what they have counted, by NumPy, each second."""
+    server = start_server(models, {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}, tmp_path / "log")
     maps = Path(f"/proc/{server.process.pid}/maps")
     client = Client(through_socket(server.port))
     assert client.post("/models/shop/predict", {"instances": [SHOP]}).status == 200
