@@ -158,9 +158,8 @@ class Connection:
             return
         if len(self._heads) >= KNOWN_HEADS:
             self._heads.clear()
-        held = HEAD_BYTES + HEADER_BYTES * len(self._headers) + self._length
         known = {**environ, "wsgi.input": None, SAME_HEAD: {}}
-        self._heads[data[:end]] = KnownHead(known, self._size, held)
+        self._heads[data[:end]] = KnownHead(known, self._size, self._head_bytes)
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; return what follows a request to upgrade to another protocol."""
@@ -307,7 +306,8 @@ class Connection:
         line = request_line(parser.get_method(), self._url, version)
         whole, environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"] = line[:3]
         environ["PATH_INFO"], environ["QUERY_STRING"] = line.path, line.query
-        self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
+        self._head_bytes = HEAD_BYTES + HEADER_BYTES * len(headers) + self._length  # of memory
+        self.held += self._head_bytes
         fault = fault_of(headers, line.method, self._url, version, self._length, self._lines)
         if self._here and not fault:
             self._at = self._data.find(whole, self._at) + len(whole)

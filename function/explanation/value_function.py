@@ -57,10 +57,12 @@ class BitMasker:
         instance.view(self._type).reshape(self._slots, self._width)[:] = cells
         np.copyto(outside.reshape(n, self._slots, self._width), self._signs)
         usual = np.setbufsize(FEWEST_BUFFERED)  # or NumPy copies the cells of all coalitions
-        np.bitwise_and(outside, self._background ^ instance, out=outside)
-        np.bitwise_xor(outside, self._background, out=inside)
-        np.bitwise_xor(outside, instance, out=outside)
-        np.setbufsize(usual)
+        try:
+            np.bitwise_and(outside, self._background ^ instance, out=outside)
+            np.bitwise_xor(outside, self._background, out=inside)
+            np.bitwise_xor(outside, instance, out=outside)
+        finally:
+            np.setbufsize(usual)
         return self._masked[: 2 * n].view(self._type).reshape(-1, self._width)
 
 

@@ -20,6 +20,7 @@ from onnxlet.function import deadline, request_log
 from onnxlet.function.errors import CAME, LATER, SAME_HEAD, SHED, Overloaded, RequestError
 from onnxlet.function.http import sites
 from onnxlet.function.http.keys import Keys
+from onnxlet.function.http.sites import Headers
 from onnxlet.function.http.wsgi import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 from onnxlet.function.serving.service import Service
@@ -125,12 +126,9 @@ class App:
             found = self._answered(environ, notes, within)
             if type(found) is Reply:
                 status = RIGHT
-                headers = [("Content-Type", found.media_type), FRESH, *HEADERS]
-                headers.append(("Content-Length", str(len(found.body))))
-                headers.append(("X-Request-Id", request_id))
-                if self._origins:
-                    sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
-                start_response(status, headers)
+                length = str(len(found.body))
+                headers = [("Content-Type", found.media_type), ("Content-Length", length), FRESH]
+                start_response(status, self._with_ours(headers, environ, request_id))
                 body: Iterable[bytes] = (found.body,)
             else:
                 status, body = self._passed_on(found, environ, start_response, request_id)
@@ -150,19 +148,23 @@ class App:
         """The status and the body that another WSGI app answers, with our headers."""
         status = ""
 
-        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        def started(line: str, headers: Headers, *more: Any) -> Any:
             nonlocal status
             status = line
             if all(name != FRESH[0] for name, _ in headers):
                 headers.append(FRESH)
-            headers += HEADERS
-            headers.append(("X-Request-Id", request_id))
-            if self._origins:
-                sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
-            return start_response(line, headers, *more)
+            return start_response(line, self._with_ours(headers, environ, request_id), *more)
 
         body = app(environ, started)
         return status, body
+
+    def _with_ours(self, headers: Headers, environ: Environ, request_id: str) -> Headers:
+        """An answer's headers, with those that every answer has."""
+        headers += HEADERS
+        headers.append(("X-Request-Id", request_id))
+        if self._origins:
+            sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+        return headers
 
     def _note(self, environ: Environ, status: str, ms: float) -> None:
         """Write a request's line, and count it."""

@@ -290,6 +290,6 @@ def _no_models(folder: Path) -> ModelError:
         return ModelError(f"no models in {folder}: there is no such folder", build)
     is_version = (folder / "manifest.json").exists()
     if is_version or versions_in(folder):
-        up = folder.resolve().parents[is_version]  # of "." too
+        up = folder.resolve().parents[1 if is_version else 0]  # of "." too
         return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
     return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)

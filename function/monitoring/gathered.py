@@ -38,8 +38,7 @@ class Gathered:
             noted = {key: [values[row] for row in chosen] for key, values in noted.items()}
         self._parts.append(Part(blocks, named, noted))
         self.rows += prediction.table.rows if chosen is None else len(chosen)
-        for each in (*blocks, *named.values()):
-            self.bytes += _bytes_of(each)
+        self.bytes += sum(map(_bytes_of, (*blocks, *named.values())))
 
     def array(self, key: int | str) -> Array:
         """All rows of a block by its index, or of an output by its name."""

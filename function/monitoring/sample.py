@@ -16,9 +16,9 @@ class Sample:
 
     All are chosen as long as a bucket lasts that rows empty and time fills (a token bucket); those
     that come then by chance, in each second the same one, about. From one chosen row to the next is
-    a geometric number of rows (Devroye, "Non-Uniform Random
-    Variate Generation", 1986, X.2): what is not looked at costs nothing. The chance is that of the
-    second before, or a smaller one as soon as more come in this one.
+    a geometric number of rows (Devroye, "Non-Uniform Random Variate Generation", 1986, X.2): what
+    is not looked at costs nothing. The chance is that of the second before, or a smaller one as
+    soon as more come in this one.
     """
 
     def __init__(self) -> None:

@@ -111,13 +111,13 @@ class Service(NamedTuple):
                 key = entry.get("key", "")
                 self.observe(prediction._replace(key=key) if key else prediction)
             entry["rows"] = prediction.rows
-            entry["stages"] = durations(marks)
         except Exception as error:  # of every class: a request's failure is only its own
-            entry["stages"] = durations(marks)
             if "model" in entry:
                 self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
+        finally:
+            entry["stages"] = durations(marks)
         if later is None:
             self._count_answered(prediction, entry)
         else:

@@ -64,7 +64,7 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     form |= outputs
     if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
         form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
-    return form | unanswered(prediction) if prediction.problems else form
+    return form | unanswered(prediction)
 
 
 def written(outputs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import formatdate
@@ -168,74 +167,84 @@ def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> No
         assert [echoed(connection)["path"] for _ in range(51)] == [*paths, "/live"]
 
 
-def test_a_head_that_came_before_has_each_time_its_own_body(serving: Serving) -> None:
+class Reading:
+    """A connection that is read by hand, a part at a time."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair()
+        self.connection = Connection(ours, {}, LIMIT)
+
+    def __call__(self, *parts: bytes) -> list[tuple[str, str]]:
+        """Path and body of the requests that these parts complete; each part is read by itself."""
+        found = []
+        for part in parts:
+            self._theirs.sendall(part)
+            assert self.connection.receive()
+            while self.connection.requests:
+                environ = self.connection.requests.popleft().environ
+                found.append((environ["PATH_INFO"], environ["wsgi.input"].read().decode()))
+        return found
+
+    def close(self) -> None:
+        self.connection.close()
+        self._theirs.close()
+
+
+@pytest.fixture
+def reading() -> Iterator[Reading]:
+    reading = Reading()
+    yield reading
+    reading.close()
+
+
+def test_a_head_that_came_before_has_each_time_its_own_body(reading: Reading) -> None:
     head = request(method="POST", body=b"1234").removesuffix(b"1234")
     known = head + b"1234"
-    with serving.connect() as connection:
-        for sent, bodies in (
-            ([known], ["1234"]),
-            ([head + b"5678"], ["5678"]),
-            ([head + b"90", b"12"], ["9012"]),
-            ([head, b"3456"], ["3456"]),
-            ([head + b"7890" + head + b"1357"], ["7890", "1357"]),
-            ([head + b"2468"], ["2468"]),
-            ([request(method="POST", body=b"x" * n) for n in range(1, 3)], ["x", "xx"]),
-            ([head + b"3579"], ["3579"]),
-            ([request(method="POST", body=known).removesuffix(known), known], [known.decode()]),
-        ):
-            for part in sent:
-                connection.sendall(part)
-                time.sleep(0.01)  # so that it is a part of its own, most often
-            assert [echoed(connection)["body"] for _ in bodies] == bodies
-        connection.sendall(request("/first") + request("/second"))
-        connection.sendall(request("/first"))
-        assert [echoed(connection)["path"] for _ in range(3)] == ["/first", "/second", "/first"]
+    for sent, bodies in (
+        ([known], ["1234"]),
+        ([head + b"5678"], ["5678"]),
+        ([head + b"90", b"12"], ["9012"]),
+        ([head, b"3456"], ["3456"]),
+        ([head + b"7890" + head + b"1357"], ["7890", "1357"]),
+        ([head + b"2468"], ["2468"]),
+        ([request(method="POST", body=b"x" * n) for n in range(1, 3)], ["x", "xx"]),
+        ([head + b"3579"], ["3579"]),
+        ([request(method="POST", body=known).removesuffix(known), known], [known.decode()]),
+    ):
+        assert [body for _, body in reading(*sent)] == bodies
+    asked = reading(request("/first") + request("/second"), request("/first"))
+    assert [path for path, _ in asked] == ["/first", "/second", "/first"]
 
 
 def test_few_heads_are_remembered_and_with_a_connection_they_go() -> None:
-    ours, theirs = socket.socketpair()
-    connection = Connection(ours, {}, LIMIT)
+    reading = Reading()
 
-    def remembered(connection: Connection, *headers: str) -> int:
-        theirs.sendall(request("/x", *headers))
-        assert connection.receive()
-        connection.requests.clear()
-        return len(connection._heads)
+    def remembered(*headers: str) -> int:
+        reading(request("/x", *headers))
+        return len(reading.connection._heads)
 
-    assert remembered(connection, *[f"X-{number}: y" for number in range(KNOWN_HEADERS)]) == 0
-    assert remembered(connection, "X: " + "y" * LONGEST_KNOWN_HEAD) == 0
-    assert [remembered(connection, f"X: {number}") for number in range(3)] == [1, 2, 3]
-    assert all(remembered(connection, f"X: {number}") <= KNOWN_HEADS for number in range(20))
+    assert remembered(*[f"X-{number}: y" for number in range(KNOWN_HEADERS)]) == 0
+    assert remembered("X: " + "y" * LONGEST_KNOWN_HEAD) == 0
+    assert [remembered(f"X: {number}") for number in range(3)] == [1, 2, 3]
+    assert all(remembered(f"X: {number}") <= KNOWN_HEADS for number in range(20))
 
-    gone = ref(connection)
-    connection.close()
-    del connection
+    gone = ref(reading.connection)
+    reading.close()
+    del reading.connection
     assert gone() is None  # without a look for cycles
-    theirs.close()
 
 
-def test_no_head_is_remembered_together_with_the_end_of_a_body(serving: Serving) -> None:
+def test_no_head_is_remembered_together_with_the_end_of_a_body(reading: Reading) -> None:
     """That end may be the beginning of a request: its head would be taken for another's."""
     end = b"POST /real HTTP/1.1\r\nContent-Length: 9\r\nX-End: "
     behind = request("/other").replace(b"Host: x", b"Host: y")
-    with serving.connect() as connection:
-        connection.sendall(request(method="POST", body=b"12345678" + end).removesuffix(end))
-        time.sleep(0.05)  # so that the rest comes by itself
-        connection.sendall(end + behind)
-        assert [echoed(connection)["path"] for _ in range(2)] == ["/x", "/other"]
+    begun = request(method="POST", body=b"12345678" + end).removesuffix(end)
+    assert [path for path, _ in reading(begun, end + behind)] == ["/x", "/other"]
+    assert reading(end + behind, b"123456789") == [("/real", "123456789")]
 
-        connection.sendall(end + behind.removesuffix(b"\r\n") + b"Host: x\r\n\r\n" + b"123456789")
-        assert answer(connection)[0] == 400  # two hosts
-    with serving.connect() as connection:
-        connection.sendall(request(method="POST", body=b"12345678" + end).removesuffix(end))
-        time.sleep(0.05)
-        connection.sendall(end + behind)
-        assert [echoed(connection)["path"] for _ in range(2)] == ["/x", "/other"]
-        connection.sendall(end + behind)
-        time.sleep(0.05)
-        connection.sendall(b"123456789")
-        form = echoed(connection)
-        assert (form["path"], form["body"]) == ("/real", "123456789")
+    two_hosts = end + behind.removesuffix(b"\r\n") + b"Host: x\r\n\r\n" + b"123456789"
+    assert reading(two_hosts) == []
+    assert b" 400 " in reading.connection.due
 
 
 def test_what_is_no_request_is_refused_after_the_answers_before_it(serving: Serving) -> None:
