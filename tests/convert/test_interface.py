@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.function.errors import InvalidRows, ModelError, WrongUse
 from tests.conftest import quiet
 
@@ -188,5 +188,5 @@ def test_a_refusal_reads_well() -> None:
     assert "far inside" in shown  # of the message
     assert "Traceback" in shown
     assert shown.count("Traceback") == 1  # none of what led there
-    assert [frame.name for frame in traceback.extract_tb(caught.tb)][1:] == ["build"]
+    assert [frame.name for frame in traceback.extract_tb(caught.tb)][1:] == ["called"]
     assert caught.value._render_traceback_() == [f"Refusal: {caught.value}"]

@@ -58,6 +58,12 @@ def test_importing_onnxlet_loads_none_of_what_it_offers() -> None:
     assert not modules & {"numpy", "click", "flask", "sklearn", "onnxruntime"}
 
 
+def test_what_a_notebook_imports_first_is_light() -> None:
+    modules = loaded("from onnxlet import build, score, train, verify; help(build); dir()")
+    assert not modules & {"numpy", "pandas", "sklearn", "onnx", "onnxruntime", "pyarrow", "click"}
+    assert len({name for name in modules if name.startswith("onnxlet")}) < 15
+
+
 def test_help_loads_neither_side() -> None:
     modules = loaded("from onnxlet.command_line import group; group(['-h'], standalone_mode=False)")
     assert "onnxlet.command_line" in modules

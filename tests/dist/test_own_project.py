@@ -146,7 +146,7 @@ def test_types_are_seen(project: Path) -> None:
     told = run(*command, "--cache-dir", "mypy", "typed.py", cwd=project, code=1).stdout
 
     assert re.findall('Revealed type is "(.*)"', told)[1:2] == [
-        "onnxlet.convert.interface.ProvenModel"
+        "onnxlet.convert.proven_model.ProvenModel"
     ]
     assert 'note: Revealed type is "def (*kinds: type)' in told.replace("builtins.type", "type")
     assert re.findall("error: (.*)", told) == [
