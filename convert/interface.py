@@ -6,38 +6,15 @@ What does the work is imported once one of them is called: a notebook's first ce
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
-from onnxlet.function.errors import OnnxletError
-from onnxlet.function.not_set_up import explained
 
 if TYPE_CHECKING:
     from onnxlet.convert.proven_model import ProvenModel
-
-Given = ParamSpec("Given")
-Done = TypeVar("Done")
-
-
-def in_python(function: Callable[Given, Done]) -> Callable[Given, Done]:
-    """Have a function raise its errors as notebooks show them: without what led there.
-
-    Where a package is missing, the error has the command that installs it.
-    """
-
-    @wraps(function)
-    def called(*args: Given.args, **kwargs: Given.kwargs) -> Done:
-        try:
-            return function(*args, **kwargs)
-        except OnnxletError as error:
-            raise error.with_traceback(None) from None
-        except ModuleNotFoundError as error:
-            raise explained(error) from None
-
-    return called
 
 
 @in_python

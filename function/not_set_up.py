@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet.folders import CHECKOUT, ROOT, VERSION
+from onnxlet.folders import CHECKOUT, PYTHON, ROOT, VERSION, in_root
 
 OURS = ("onnxlet", "tests", "tools")
 # What the wheel's extras bring beside [convert], as it is imported. What else a program needs is in
@@ -18,6 +18,9 @@ EXTRAS = {
     ),
     "boosters": ("catboost", "lightgbm", "xgboost"),
     "engines": ("dask", "distributed", "duckdb"),
+}  # fmt: skip
+BESIDE = {
+    "train": "convert,train", "boosters": "convert,boosters", "engines": "convert,train,engines",
 }  # fmt: skip
 CONVERT = (
     "PIL", "cyclonedx", "joblib", "onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops",
@@ -50,7 +53,7 @@ def explained(error: ModuleNotFoundError, program: str | None = None) -> ModuleN
         return error
     version = ".".join(map(str, sys.version_info[:3]))
     message = f"{sys.executable} (Python {version}) has no '{package}'"
-    way = _way_out(extra, f" -m {program}" if program else "", package)
+    way = _way_out(extra, program, package)
     return ModuleNotFoundError(f"{message}\nhint: {way}", name=error.name)
 
 
@@ -65,7 +68,7 @@ def to_install(extra: str, otherwise: str) -> str:
     """How to install an extra of the wheel's; `otherwise` where this runs from no wheel."""
     if not (ROOT / f"onnxlet-{VERSION}.dist-info").is_dir():
         return otherwise
-    extras = extra if extra in ("convert", "edge") else f"convert,{extra}"
+    extras = BESIDE.get(extra, extra)
     wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
     return (
         f"Install onnxlet[{extras}], from the wheel's file: "
@@ -73,15 +76,15 @@ def to_install(extra: str, otherwise: str) -> str:
     )
 
 
-def _way_out(extra: str, started: str, package: str) -> str:
+def _way_out(extra: str, program: str | None, package: str) -> str:
     if found := to_install(extra, ""):
         return found
     if not CHECKOUT:
         return f"Install {package}."
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.executable) == python:
+    if Path(sys.executable) == PYTHON:
         return "make setup brings every package that is missing."
-    shown = python.relative_to(ROOT) if Path.cwd() == ROOT else python
+    module = program and (f" -m {program}" if in_root() else " -m onnxlet")
+    shown = f"{PYTHON.relative_to(ROOT) if in_root() else PYTHON}{module or ''}"
     if (ROOT / ".venv" / "ready").exists():
-        return f"Use the Python that has the packages: {shown}{started}"
-    return f"make setup, in {ROOT}, brings the packages; then {shown}{started}"
+        return f"Use the Python that has the packages: {shown}"
+    return f"make setup, in {ROOT}, brings the packages; then {shown}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from onnxlet.convert.interface import in_python
+from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
 from onnxlet.convert.score import OnError
 from onnxlet.function.errors import WrongUse

@@ -142,6 +142,18 @@ def bare_texts(node: ast.AST) -> Iterator[ast.Constant]:
         yield from bare_texts(child)
 
 
+def test_a_command_is_named_as_it_is_found_from_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert folders.typed("edge", "serve") == ".venv/bin/python -m edge serve"
+    monkeypatch.chdir(tmp_path)  # where -m finds no `edge`, or somebody else's
+    assert folders.typed("edge", "serve") == "python -m onnxlet serve"
+    tmp_path.rmdir()
+    assert folders.typed("edge", "serve") == "python -m onnxlet serve"
+    monkeypatch.setattr(folders, "CHECKOUT", False)
+    assert folders.typed("edge", "serve") == "onnxlet serve"
+
+
 def test_nothing_else_is_there_to_import() -> None:
     assert {"build", "converts", "verify"} <= set(dir(onnxlet))
     with pytest.raises(AttributeError, match="has no attribute 'train_all'"):

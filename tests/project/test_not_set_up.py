@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from onnxlet.folders import VERSION
 from onnxlet.function import not_set_up
 from onnxlet.function.command_line import Command
 from onnxlet.function.not_set_up import CONVERT, EXTRAS, check_installed, explained
@@ -154,15 +155,15 @@ def test_what_the_extras_bring_is_known_by_what_is_imported() -> None:
         ("sklearn.linear_model", "convert"),
         ("pyarrow.csv", "convert,train"),
         ("lightgbm", "convert,boosters"),
-        ("dask", "convert,engines"),
+        ("dask", "convert,train,engines"),
     ],
 )
 def test_in_python_the_command_brings_the_extra_that_is_missing(
     package: str, extras: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / f"onnxlet-{not_set_up.VERSION}.dist-info").mkdir()
+    (tmp_path / f"onnxlet-{VERSION}.dist-info").mkdir()
     monkeypatch.setattr(not_set_up, "ROOT", tmp_path)
-    wheel = f"onnxlet-{not_set_up.VERSION}-py3-none-any.whl[{extras}]"
+    wheel = f"onnxlet-{VERSION}-py3-none-any.whl[{extras}]"
 
     said = str(explained(ModuleNotFoundError("no", name=package)))
 
