@@ -10,6 +10,7 @@ from typing import NoReturn
 from onnxlet.folders import CHECKOUT, PYTHON, ROOT, VERSION, in_root
 
 OURS = ("onnxlet", "tests", "tools")
+ROOMS = ("convert", "edge", "function")  # of a checkout; elsewhere a package of the name is another
 # What the wheel's extras bring beside [convert], as it is imported. What else a program needs is in
 # the extra that bears its name.
 EXTRAS = {
@@ -53,8 +54,22 @@ def explained(error: ModuleNotFoundError, program: str | None = None) -> ModuleN
         return error
     version = ".".join(map(str, sys.version_info[:3]))
     message = f"{sys.executable} (Python {version}) has no '{package}'"
-    way = _way_out(extra, program, package)
+    way = how_to_get(error.name or "", "") or _way_out(extra, program, package)
     return ModuleNotFoundError(f"{message}\nhint: {way}", name=error.name)
+
+
+def how_to_get(module: str, otherwise: str) -> str:
+    """What to do where a user's code asks for a module that is not there.
+
+    A package that has a name of a folder here is a stranger's: nothing has it installed.
+    """
+    package = module.partition(".")[0]
+    if package not in ROOMS:
+        return otherwise
+    return (
+        f"If onnxlet's is meant, import onnxlet.{module}; if it is your own, put its folder into "
+        "PYTHONPATH. A package of that name to install is neither."
+    )
 
 
 def check_installed(*packages: str) -> None:

@@ -13,11 +13,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.source import load_source
 from onnxlet.folders import VERSION
 from onnxlet.function import not_set_up
 from onnxlet.function.command_line import Command
 from onnxlet.function.not_set_up import CONVERT, EXTRAS, check_installed, explained
-from tests.conftest import ROOT, ran
+from tests.conftest import ROOT, quiet, ran
 
 
 def started(checkout: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -182,3 +185,24 @@ def test_what_is_needed_at_the_end_is_asked_for_at_the_start() -> None:
     with pytest.raises(ModuleNotFoundError) as missing:
         check_installed("json", "no_such_package_of_ours")
     assert missing.value.name == "no_such_package_of_ours"
+
+
+@pytest.mark.parametrize("room", ["convert", "edge", "function"])
+def test_nobody_is_told_to_install_what_has_the_name_of_a_folder_here(
+    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text(f"import {room}.steps\ndef build(): ...\n")
+    (tmp_path / "m.pkl").write_bytes(f"c{room}.steps\nStep\n.".encode())
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p and Path(p).resolve() != ROOT])
+    hints = [str(explained(ModuleNotFoundError("no", name=f"{room}.steps"), "convert"))]
+    with pytest.raises(SourceFailed) as failed:
+        load_source(f"{tmp_path}/m.py:build", None, None, (), quiet)
+    hints.append(failed.value.hint)
+    with pytest.raises(SourceFailed) as failed:
+        load_saved(tmp_path / "m.pkl", (), quiet, None)
+    hints.append(failed.value.hint)
+
+    for hint in hints:
+        assert f"import onnxlet.{room}.steps" in hint
+        assert "nstall it" not in hint
+        assert f"nstall {room}" not in hint
