@@ -30,6 +30,7 @@ PREDICT: Sequence[str] = (
     "/models/<name>/predict",
     "/models/<name>/versions/<version>/predict",
 )
+OPTIONS = request_options.QUERY
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model", *request_options.NAMES)
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
@@ -204,7 +205,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
 
 ROUTES: Sequence[Route] = (
     Route("GET", "/models", _models),
-    Route("GET", "/models/<name>", _model),
+    Route("GET", "/models/<name>", _model, options=("version",)),
 )
 
 TITLES = {

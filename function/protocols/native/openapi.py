@@ -40,7 +40,7 @@ def _request(model: Model, endpoint: Endpoint) -> Schema:
 
 def _model(endpoint: Endpoint) -> Operation:
     answer = forms.answered("The model.", forms.ref("model"))
-    return Operation("Describe a model", answer, None, [forms.versions(endpoint)], [404])
+    return Operation("Describe a model", answer, None, [forms.versions(endpoint)], [400, 404])
 
 
 IGNORED = "columns that its table had at build: rows by column name may have them"
