@@ -30,6 +30,8 @@ FORWARD_URL = "|".join((
 TOPIC = r"[^#+\s$][^#+]*"
 FILTER = r"(#|(?!\$)([^#+,/]*|\+)(/([^#+,/]*|\+))*(/#)?)"
 
+KEYS = ".keys"  # in a folder of models, what `onnxlet key` writes; no model has such a name
+
 
 class Variable(NamedTuple):
     """How a variable is read."""

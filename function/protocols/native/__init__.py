@@ -30,7 +30,7 @@ PREDICT: Sequence[str] = (
     "/models/<name>/predict",
     "/models/<name>/versions/<version>/predict",
 )
-OPTIONS = request_options.QUERY
+OPTIONS: Sequence[str] = request_options.QUERY
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model", *request_options.NAMES)
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are

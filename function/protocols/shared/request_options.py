@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.messages import PredictRequest
 
 # Compiled when they are first needed: most requests have no options.
@@ -63,22 +64,17 @@ TEXTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 }
 NAMES = tuple(READ)  # of options that may be members of a body, too
 KNOWN = frozenset(NAMES)
-QUERY = ("on_error", *NAMES)
+QUERY: Sequence[str] = ("on_error", *NAMES)
 
 
 def check_names(query: Mapping[str, str], known: Sequence[str]) -> None:
     """Raise MalformedRequest where a query has parameters that are not among the known ones."""
     unknown = [name for name in query if name not in known]
-    if not unknown:
-        return
-    from difflib import get_close_matches  # slow to import, and seldom needed
-
-    close = get_close_matches(unknown[0][:100], known, 1)
-    meant = f"Did you mean '{close[0]}'? " if close else ""
-    raise MalformedRequest(
-        f"unknown query parameter {', '.join(quoted(name) for name in unknown[:8])}",
-        f"{meant}The query takes {', '.join(known)}.",
-    )
+    if unknown:
+        guesses = Guesses(known)
+        named = (f"{quoted(name)}{name and guesses[name]}" for name in unknown[:8])
+        message = f"unknown query parameter {', '.join(named)}"
+        raise MalformedRequest(message, f"The query takes {', '.join(known)}.")
 
 
 def in_members(members: Mapping[str, Any]) -> dict[str, Any]:
