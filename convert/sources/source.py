@@ -61,6 +61,13 @@ class Source:
     positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
 
+    @property
+    def targets(self) -> list[str]:
+        """The names of what is predicted, one for each output; none where it has no names."""
+        several = None if self.target else getattr(self.y_test, "columns", None)
+        named = [self.target or getattr(self.y_test, "name", None)] if several is None else several
+        return [name for name in named if isinstance(name, str)]
+
 
 def load_source(
     text: str,
