@@ -40,7 +40,7 @@ WORDS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         ("--report", "with_report=True"),
         ("--breaking", "breaking=True"),
         (r"--no-refit", "refit=False"),
-        (rf"(?<!\w)--([a-z]+(?:-[a-z]+)*)(?: (\d+|{VALUES})\b)?", _argument),
+        (rf"(?<![\w'])--([a-z]+(?:-[a-z]+)*)(?: (\d+|{VALUES})\b)?", _argument),
     )
 )
 

@@ -11,17 +11,15 @@ from onnxlet.folders import CHECKOUT, PYTHON, ROOT, VERSION, in_root
 
 OURS = ("onnxlet", "tests", "tools")
 ROOMS = ("convert", "edge", "function")  # of a checkout; elsewhere a package of the name is another
-# What the wheel's extras bring beside [convert], as it is imported. What else a program needs is in
-# the extra that bears its name.
+# What the wheel's extras bring beside [convert], as it is imported, and which to install for it.
+# What else a program needs is in the extra that bears its name.
+BOOSTERS, ENGINES = "convert,train,boosters", "convert,train,engines"
 EXTRAS = {
-    "train": (
+    "convert,train": (
         "cloudpickle", "fairlearn", "fsspec", "matplotlib", "optuna", "pyarrow", "python_calamine",
     ),
-    "boosters": ("catboost", "lightgbm", "xgboost"),
-    "engines": ("dask", "distributed", "duckdb"),
-}  # fmt: skip
-BESIDE = {
-    "train": "convert,train", "boosters": "convert,boosters", "engines": "convert,train,engines",
+    BOOSTERS: ("catboost", "lightgbm", "xgboost"),
+    ENGINES: ("dask", "distributed", "duckdb"),
 }  # fmt: skip
 CONVERT = (
     "PIL", "cyclonedx", "joblib", "onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops",
@@ -79,11 +77,10 @@ def check_installed(*packages: str) -> None:
             raise ModuleNotFoundError(f"No module named '{package}'", name=package)
 
 
-def to_install(extra: str, otherwise: str) -> str:
-    """How to install an extra of the wheel's; `otherwise` where this runs from no wheel."""
+def to_install(extras: str, otherwise: str) -> str:
+    """How to install extras of the wheel's; `otherwise` where this runs from no wheel."""
     if not (ROOT / f"onnxlet-{VERSION}.dist-info").is_dir():
         return otherwise
-    extras = BESIDE.get(extra, extra)
     wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
     return (
         f"Install onnxlet[{extras}], from the wheel's file: "

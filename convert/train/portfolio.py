@@ -25,7 +25,7 @@ from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.pipelines import MetaFeatures, width_of
 from onnxlet.convert.train.trials import Candidate, Parameters
 from onnxlet.function.arrays import Array
-from onnxlet.function.not_set_up import to_install
+from onnxlet.function.not_set_up import BOOSTERS, to_install
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 LATE, LATEST = 0.1, 0.02  # of all rows: a row weighs twice as much as one so many before it
@@ -97,7 +97,7 @@ def portfolio(
         listed = [each for one in listed for each in _with_and_without(meta, one)]
     absent = [name for name in ABSENT if not find_spec(name)]
     kept = [one for one in listed if LIBRARIES.get(one.family) not in absent]
-    way = [to_install("boosters", "make train brings it.")] if absent else []
+    way = [to_install(BOOSTERS, "make train brings it.")] if absent else []
     return kept, [*(ABSENT[name] for name in absent), *way]
 
 

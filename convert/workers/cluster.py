@@ -20,7 +20,7 @@ from onnxlet.convert.workers import sent
 from onnxlet.convert.workers.contract import A, OutOfTime, Result, Tick, Work
 from onnxlet.convert.workers.sent import NotHere, OtherVersions, different
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.not_set_up import to_install
+from onnxlet.function.not_set_up import ENGINES, to_install
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -275,7 +275,7 @@ def _imported() -> Any:
     except ModuleNotFoundError as error:
         raise WrongUse(
             f"--scheduler: expected Dask, got no '{error.name}'",
-            to_install("engines", "make setup brings it."),
+            to_install(ENGINES, "make setup brings it."),
         ) from error
     return Client
 
