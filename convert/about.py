@@ -14,7 +14,7 @@ from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.metrics.manifest import score
+from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.metrics.positive import named as named_label
 from onnxlet.convert.metrics.positive import positive_of
 from onnxlet.convert.reference.answers import Answers, Task
@@ -62,7 +62,8 @@ def with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> di
     targets = source.targets
     target = targets[0] if len(targets) == 1 else None
     shapes = {each["name"]: each["shape"] for each in manifest["signature"]["outputs"]}
-    if target is None and shapes["prediction"][1:] == [len(targets)]:
+    scored = manifest["task"] in SCORED
+    if scored and target is None and shapes["prediction"][1:] == [len(targets)]:
         manifest = {**manifest, "targets": targets}
     known = {column.name for column in inputs.columns}
     named = [n for n in dict.fromkeys([*source.left_out, *targets]) if n not in known]

@@ -41,10 +41,11 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
             f"NAME: expected letters, digits, '.', '_' and '-', 100 at most, got {name[:40]!r}",
             "It is shown in the log, so name who sends the key: onnxlet key kitchen-display.",
         )
-    file = file.resolve()  # where it is a link, what it leads to is written
     if not file.parent.is_dir():
         hint = "Name the folder of models: --models DIR."
         raise WrongUse(f"there is no folder '{file.parent}'", hint)
+    if file.is_symlink():  # in somebody else's folder it may lead anywhere
+        raise WrongUse(f"{file}: expected a file, got a link", "Put the file itself there.")
     alone = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:  # of two keys that are made at once, both are kept
         fcntl.flock(alone, fcntl.LOCK_EX)
@@ -59,7 +60,9 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
         others = [one for one in kept[variable].split(",") if not one.startswith(f"{name}:")]
         value = ",".join([*filter(None, others), text_of(name, key)])
         mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
-        write_durably(file, _with_line(content, variable, value, file), mode)
+        of = (file if file.exists() else file.parent).stat()  # by root for whoever serves
+        owner = (of.st_uid, of.st_gid) if os.geteuid() == 0 else None
+        write_durably(file, _with_line(content, variable, value, file), mode, owner)
     finally:
         os.close(alone)
     return key

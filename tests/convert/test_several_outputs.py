@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 
 import onnxlet
 from onnxlet.convert.sources.source import Source
@@ -76,3 +77,10 @@ def test_the_names_of_a_source() -> None:
     assert Source(None, X, Y).targets == ["price", "Tage"]
     assert Source(None, X, Y, target="price").targets == ["price"]
     assert Source(None, X).targets == []
+
+
+def test_what_is_transformed_has_no_names_of_answers(tmp_path: Path) -> None:
+    scaled = StandardScaler().fit(X[["a", "b"]])
+    manifest = built(tmp_path, Y, scaled, X[["a", "b"]])
+    assert manifest["signature"]["outputs"][0]["shape"] == [-1, 2]
+    assert "targets" not in manifest

@@ -144,12 +144,25 @@ def test_a_file_that_cannot_be_used_is_left_as_it_is(file: Path, before: str) ->
     assert file.read_text() == before
 
 
-def test_a_link_stays_one(tmp_path: Path, file: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    file.symlink_to(tmp_path / "elsewhere" / "keys")
+def test_a_link_is_not_followed(tmp_path: Path, file: Path) -> None:
+    """By root in somebody else's folder it would write wherever that leads."""
+    other = tmp_path / "elsewhere"
+    other.write_text("theirs\n")
+    file.symlink_to(other)
+    with pytest.raises(WrongUse, match="expected a file, got a link"):
+        make_key("me", file)
+    assert (file.is_symlink(), other.read_text()) == (True, "theirs\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_writes_is_the_folder_s_owner_s_or_the_file_s(file: Path) -> None:
+    os.chown(file.parent, 1234, 2345)
     make_key("me", file)
-    assert file.is_symlink()
-    assert (tmp_path / "elsewhere" / "keys").is_file()
+    assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
+    os.chown(file, 4321, 5432)
+    make_key("other", file)
+    assert (file.stat().st_uid, file.stat().st_gid) == (4321, 5432)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_of_keys_that_are_made_at_once_none_is_lost(file: Path) -> None:
