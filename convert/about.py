@@ -64,7 +64,7 @@ def with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> di
     shapes = {each["name"]: each["shape"] for each in manifest["signature"]["outputs"]}
     scored = manifest["task"] in SCORED
     if scored and target is None and shapes["prediction"][1:] == [len(targets)]:
-        manifest = {**manifest, "targets": targets}
+        manifest = {**manifest, "output_names": targets}
     known = {column.name for column in inputs.columns}
     named = [n for n in dict.fromkeys([*source.left_out, *targets]) if n not in known]
     if not inputs.frame or not named:

@@ -32,11 +32,11 @@ def built(tmp_path: Path, y: Any, model: Any = None, rows: Any = X, **options: A
 def test_the_manifest_and_the_server_name_them(tmp_path: Path, rows: Any) -> None:
     manifest = built(tmp_path, Y, rows=rows)
 
-    assert manifest["targets"] == ["price", "Tage"]
+    assert manifest["output_names"] == ["price", "Tage"]
     assert "target" not in manifest
     client = client_of(create_app(tmp_path))
     about = client.get("/models/two").json()
-    assert about["targets"] == ["price", "Tage"]
+    assert about["output_names"] == ["price", "Tage"]
     answer = client.post("/models/two/predict", {"instances": [[1, 2, 3]]}).json()
     (value,) = answer.pop("prediction")
     assert value == pytest.approx([2, 1])
@@ -50,7 +50,7 @@ def test_the_manifest_and_the_server_name_them(tmp_path: Path, rows: Any) -> Non
 def test_so_do_classifiers_and_reports(tmp_path: Path) -> None:
     labels = pd.DataFrame({"kind": np.where(X["a"] > 0, "x", "y"), "wet": X["b"] > 0})
     model = KNeighborsClassifier(3).fit(X, labels.astype(str))
-    assert built(tmp_path, labels.astype(str), model)["targets"] == ["kind", "wet"]
+    assert built(tmp_path, labels.astype(str), model)["output_names"] == ["kind", "wet"]
     built(tmp_path, Y, with_report=True, breaking=True)
     assert "price, Tage" in (tmp_path / "two" / "2" / "report.md").read_text()
 
@@ -70,7 +70,7 @@ def test_what_has_one_name_or_none(tmp_path: Path, y: Any, target: str | None) -
     fitted = np.asarray(y).ravel() if np.shape(y)[1:] == (1,) else np.asarray(y)
     manifest = built(tmp_path, y, LinearRegression().fit(X, fitted))
     assert manifest.get("target") == target
-    assert "targets" not in manifest
+    assert "output_names" not in manifest
 
 
 def test_the_names_of_a_source() -> None:
@@ -83,4 +83,4 @@ def test_what_is_transformed_has_no_names_of_answers(tmp_path: Path) -> None:
     scaled = StandardScaler().fit(X[["a", "b"]])
     manifest = built(tmp_path, Y, scaled, X[["a", "b"]])
     assert manifest["signature"]["outputs"][0]["shape"] == [-1, 2]
-    assert "targets" not in manifest
+    assert "output_names" not in manifest

@@ -282,35 +282,3 @@ def test_units_and_descriptions_stand_beside_fields_and_answers(open_page: Open,
     assert "What it was sold for" in page.inner_text("#reply")
     assert page.inner_text(".band b").endswith("14\u202f000\u00a0EUR")
     assert violations(page) == []
-
-
-@pytest.mark.parametrize("targets", [["price", MARKED], None], ids=["named", "numbered"])
-def test_several_outputs_are_called_as_the_table_calls_them(
-    open_page: Open, site: str, targets: list[str] | None
-) -> None:
-    row = {"name": "Area", "type": "float64", "shape": [-1, 1], "nullable": False}
-    output = {"name": "prediction", "type": "float64", "shape": [-1, 2]}
-    model = {"task": "regression", "signature": {"inputs": [row], "outputs": [output]}}
-    answer = {"prediction": [[1.5, 2.5]], "interval": [[[1, 2], [2, 3]]]}
-    contributions = {"Area": [0.5, -0.5]}
-    why = {
-        "output": "prediction",
-        "base_value": [1.0, 3.0],
-        "explanations": [{"answer": [1.5, 2.5], "contributions": contributions}],
-    }
-    typical = {"Area": {"values": [1.0]}}
-    named = {"targets": targets} if targets else {}
-    page, _ = opened(open_page, site, {**model, **named, "typical": typical}, answer, why)
-    page.fill("#field-0", "3")
-    predict(page)
-    page.wait_for_selector("#why select")
-
-    first, second = targets or ["output 1", "output 2"]
-    assert page.eval_on_selector_all("#why option", "all => all.map(o => o.text)") == [
-        first,
-        second,
-    ]
-    bands = page.eval_on_selector_all(".band p", "all => all.map(p => p.textContent)")
-    assert [each.partition(":")[0].partition(", ")[2] for each in bands] == [first, second]
-    shown = page.inner_text("#prediction")
-    assert shown == (f"price 1.5, {MARKED} 2.5" if targets else "1.5, 2.5")

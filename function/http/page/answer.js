@@ -45,7 +45,7 @@ function headline(model, answer) {
     return [String(value[0] ?? "nothing"), "", count > 1 ? `first of ${count}` : ""];
   }
   if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
-  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each, index) => `${model.targets ? `${outputName(index)} ` : ""}${short(each)}`).join(", "), "", ""];
+  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
   if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
   if (model.task === "clustering" || model.classes) {
     const index = (answer.classes || []).indexOf(value);
@@ -59,16 +59,13 @@ function headline(model, answer) {
   return [text, spread, signed(String(value)) === short(value) ? "" : `exactly ${value}`];
 }
 
-/** What one of several outputs is called: as at build, else by its number. */
-const outputName = (index) => (state.model.targets || [])[index] ?? `output ${index + 1}`;
-
 /** Of nested lists, the outermost first. */
 const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
 
 function probabilities(answer) {
   const row = answer.probabilities && answer.probabilities[0];
   if (!row) return [];
-  if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], outputName(index)));
+  if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], `Output ${index + 1}`));
   return [shareBars(row, answer.classes && !Array.isArray(answer.prediction[0]) ? answer.classes : row.map((_, index) => index), answer.prediction[0], "Probabilities",
     (answer.set && answer.set[0]) || [])];
 }
@@ -95,5 +92,5 @@ function values(value) {
   const flat = Array.isArray(value) ? value.flat(Infinity) : [];
   if (flat.length <= 3) return null;
   return el("ol", { class: "values", tabindex: "0", "aria-label": "Values" }, flat.slice(0, MOST_VALUES).map((each, index) =>
-    el("li", {}, el("span", {}, state.model.targets ? outputName(index) : String(index)), el("span", { title: each }, short(each, 5)))));
+    el("li", {}, el("span", {}, String(index)), el("span", { title: each }, short(each, 5)))));
 }

@@ -34,7 +34,7 @@ function regions(answer) {
   if (!answer.interval || !answer.interval[0]) return [];
   const value = answer.prediction[0], [first] = answer.interval;
   if (!Array.isArray(value)) return [band(first, value, `${share} interval`)];
-  return first.slice(0, MOST_BARS).map((ends, index) => band(ends, value[index], `${share} interval, ${outputName(index)}`, false));
+  return first.slice(0, MOST_BARS).map((ends, index) => band(ends, value[index], `${share} interval, output ${index + 1}`, false));
 }
 
 /** An interval as a band on a scale, with the prediction on it; the words say the same. */

@@ -27,7 +27,7 @@ function noExplanation(error) {
 function showExplanation(reply, answer) {
   const first = reply.explanations[0];
   const names = explained(reply, isNearest(state.model) ? answer.prediction[0] : []);
-  let index = Math.max(names.indexOf(reply.classes && Array.isArray(reply.classes[0]) ? `${answer.prediction[0][0]} (${outputName(0)})` : answer.prediction[0]), 0);
+  let index = Math.max(names.indexOf(reply.classes && Array.isArray(reply.classes[0]) ? `${answer.prediction[0][0]} (output 1)` : answer.prediction[0]), 0);
   const pick = names.length > 1 ? el("label", {}, "for", el("select", { onchange: (event) => { index = Number(event.target.value); draw(); } },
     names.map((name, number) => el("option", { value: number, selected: number === index }, String(name))))) : null;
   byId("why").replaceChildren(el("header", {}, el("h3", {}, "Why"), pick),
@@ -38,8 +38,8 @@ function showExplanation(reply, answer) {
 
 /** What the numbers of a contribution are of: classes, those of several outputs, items, or positions. */
 function explained({ classes, explanations: [{ answer }], base_value: base = answer }, items) {
-  if (!classes) return Array.isArray(base) ? base.map((_, index) => index in items ? `${index + 1}. ${items[index]}` : outputName(index)) : [];
-  return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (${outputName(index)})`) : [known]);
+  if (!classes) return Array.isArray(base) ? base.map((_, index) => index in items ? `${index + 1}. ${items[index]}` : `output ${index + 1}`) : [];
+  return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (output ${index + 1})`) : [known]);
 }
 
 function drawPushes(reply, first, at) {

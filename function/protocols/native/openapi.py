@@ -57,7 +57,7 @@ MODEL: Schema = forms.record(
         },
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "target": {**forms.TEXT, "description": "the column that it predicts; it is ignored"},
-        "targets": {**forms.listed(forms.TEXT, 2), "description": "the outputs' names, in order"},
+        "output_names": {**forms.listed(forms.TEXT, 2), "description": "of several, in order"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
         "coverage": {
