@@ -35,7 +35,7 @@ def document(judged: Sequence[Judged], of: int) -> str:
 
 
 def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
-    yield "# Models that others wrote\n"
+    yield "# scikit-learn's example gallery: what is served\n"
     yield f"{summary(judged)}.\n"
     yield (
         "`make harvest` writes this page. It runs the example gallery of scikit-learn "

@@ -72,7 +72,7 @@ def _summary(tables: Mapping[str, Table]) -> Iterator[str]:
 
 
 def _header(tables: Mapping[str, Table]) -> Iterator[str]:
-    yield "# Coverage\n"
+    yield "# Every estimator: exact or refused\n"
     yield "Every public estimator of scikit-learn, and of libraries that plug into it:\n"
     yield from _summary(tables)
     yield "`make coverage` writes this page. It fits each estimator on real data, builds it as"
