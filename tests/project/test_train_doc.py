@@ -91,7 +91,12 @@ def test_options_that_are_written_are_those_that_there_are() -> None:
     params = convert.commands["train"].params
     known = {option for param in params for option in param.opts if option.startswith("--")}
     other = {"--report", "--port", "--data", "--decimal"}  # of build, serve and score
-    written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "".join([TUTORIAL, HOW_TO, *(page.read_text() for page in BESIDE)])))
+    written = set(
+        re.findall(
+            r"(?<![\w-])--[a-z][a-z-]*",
+            "".join([TUTORIAL, HOW_TO, *(page.read_text() for page in BESIDE)]),
+        )
+    )
     assert written <= known | other
     assert known - written == {"--debug"}
 
