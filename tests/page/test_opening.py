@@ -14,7 +14,7 @@ from tests.page.test_page import NARROW, ask, until, wait_until
 pytestmark = pytest.mark.page
 
 PHONE = {"viewport": {"width": 375, "height": 812}, "has_touch": True, "is_mobile": True}
-NAMED = {"targets": ["<b>width</b>", "\u05d0\u05d5\u05e8\u05da"]}  # one from right to left
+NAMED = {"output_names": ["<b>width</b>", "\u05d0\u05d5\u05e8\u05da"]}  # one from right to left
 # Numbers that stand on two lines, of all texts that are seen.
 BROKEN = """() => {
     const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
@@ -250,7 +250,7 @@ def test_several_outputs_have_their_names(open_page: Open, site: str, task: str)
     page.wait_for_selector("#pushes li")
     keep_screenshot(page, f"named-outputs-{task}")
 
-    first, second = NAMED["targets"]
+    first, second = NAMED["output_names"]
     options = page.eval_on_selector_all("#why option", "all => all.map(o => o.text)")
     lines = page.eval_on_selector_all(".each", "all => all.map(e => e.innerText)")
     if task == "regression":

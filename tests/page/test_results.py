@@ -106,7 +106,7 @@ def test_how_good_labels_were_and_which_were_taken_for_which(open_page: Open, si
 
 def test_each_of_several_outputs_is_measured(open_page: Open, site: str) -> None:
     answers = [[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]]
-    page = made(open_page, site, answers, target=None, targets=["u", "v"])
+    page = made(open_page, site, answers, target=None, output_names=["u", "v"])
     lines = rows_of(answered(page, text_of([["a", "v", "u"], [1, 10, 1], [2, 20, 3], [3, 30, 5]])))
 
     assert lines[0][3:] == ["prediction u", "prediction v"]

@@ -46,7 +46,7 @@ function headline(model, answer) {
     return [String(value[0] ?? "nothing"), "", count > 1 ? `first of ${count}` : ""];
   }
   if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
-  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each, index) => `${model.targets ? `${outputName(index)} ` : ""}${short(each)}`).join(", "), "", ""];
+  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each, index) => `${model.output_names ? `${outputName(index)} ` : ""}${short(each)}`).join(", "), "", ""];
   if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
   if (model.task === "clustering" || model.classes) {
     const index = (answer.classes || []).indexOf(value);
@@ -63,14 +63,14 @@ function headline(model, answer) {
 /** The headline as it stands there: of several named outputs each with its name, of a number with its unit. */
 function shown(model, { prediction: [value] }, text) {
   const said = (one, words) => typeof one === "number" && !model.classes && model.task !== "outlier" ? inUnit(words) : unbroken(words);
-  if (model.targets && Array.isArray(value) && value.length <= 3) {
+  if (model.output_names && Array.isArray(value) && value.length <= 3) {
     return value.map((each, index) => [index ? ", " : "", el("span", { class: "each" }, el("small", {}, el("bdi", {}, outputName(index))), " ", said(each, short(each)))]);
   }
   return said(value, text);
 }
 
 /** What one of several outputs is called: as at build, else by its number. */
-const outputName = (index) => (state.model.targets || [])[index] ?? `output ${index + 1}`;
+const outputName = (index) => (state.model.output_names || [])[index] ?? `output ${index + 1}`;
 
 /** Of nested lists, the outermost first. */
 const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
@@ -105,5 +105,5 @@ function values(value) {
   const flat = Array.isArray(value) ? value.flat(Infinity) : [];
   if (flat.length <= 3) return null;
   return el("ol", { class: "values", tabindex: "0", "aria-label": "Values" }, flat.slice(0, MOST_VALUES).map((each, index) =>
-    el("li", {}, el("span", {}, state.model.targets ? outputName(index) : String(index)), el("span", { class: "number", title: each }, short(each, 5)))));
+    el("li", {}, el("span", {}, state.model.output_names ? outputName(index) : String(index)), el("span", { class: "number", title: each }, short(each, 5)))));
 }

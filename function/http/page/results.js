@@ -39,7 +39,7 @@ function unlikeRows({ rows }) {
 }
 
 /** The columns that the model predicts: the target, or of several outputs each. */
-const targetsOf = (model) => model.targets || [model.target || ""];
+const targetsOf = (model) => model.output_names || [model.target || ""];
 const placesIn = ({ head }, names) => names.map((name) => name ? head.cells.findIndex((cell) => normal(cell) === normal(name)) : -1);
 
 /** How good the answers were, where the file has what is right: the manifest's own measures, with their values at build. */

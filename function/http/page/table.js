@@ -200,7 +200,7 @@ function outputsOf({ rows, classes }) {
   const answered = rows.filter((row) => row.answer && row.answer.prediction !== null);
   const sample = answered.find(({ answer }) => !answer.unusual) || answered[0]; // an unusual one has no interval
   if (!sample) return [["prediction", () => null]];
-  const names = state.model.targets || [];
+  const names = state.model.output_names || [];
   return Object.entries(sample.answer).flatMap(([name, value]) => {
     const of = (row) => row.answer ? row.answer[name] : null, at = (index) => (row) => (of(row) || [])[index];
     const flat = Array.isArray(value) && value.length <= MOST_COLUMNS && value.every((each) => each === null || typeof each !== "object");
