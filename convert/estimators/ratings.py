@@ -19,11 +19,12 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Recommendations by factorised ratings, learned by alternating least squares with biases.
 
     A rating is the mean, and a bias of the item, and a bias of the user, and the product of the
-    user's factors and the item's. After the fit items are fixed; a user is known by their ratings
-    only, from which a ridge regression finds their bias and factors. So users need not have been
-    there at the fit, and the model keeps no user. Sources: Y. Koren, R. Bell, C. Volinsky, "Matrix
-    Factorization Techniques for Recommender Systems", 2009; of the steps in turn, Y. Zhou et al.,
-    "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008.
+    user's factors and the item's; what is beyond the ratings of the fit counts as the nearest of
+    these. After the fit items are fixed; a user is known by their ratings only, from which a ridge
+    regression finds their bias and factors. So users need not have been there at the fit, and the
+    model keeps no user. Sources: Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques
+    for Recommender Systems", 2009; of the steps in turn, Y. Zhou et al., "Large-scale Parallel
+    Collaborative Filtering for the Netflix Prize", 2008.
 
     Args:
         n_factors: numbers that describe an item, and a user.
@@ -93,9 +94,15 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
             ValueError: a rating is lower than any of the fit, or higher.
 
         Returns:
-            Indices of columns, int64, best first, and their predicted ratings, float64; both of
-            shape (users, n_items). -1 and NaN where no more items are left.
+            Indices of columns, int64, best first, and their predicted ratings, float64, within
+            those of the fit; both of shape (users, n_items). -1 and NaN where no more items are
+            left.
         """
+        items, scores = self.rank(X, n_items)
+        return items, scores.clip(self.lowest_, self.highest_)
+
+    def rank(self, X: Any, n_items: int | None = None) -> tuple[Array, Array]:
+        """What `recommend` returns, with the scores that give the order: beyond the fit's, too."""
         check_is_fitted(self)
         ratings = self._checked(X)
         count = min(n_items or self.n_items, ratings.shape[1])
@@ -106,13 +113,13 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return np.where(left, best, -1), np.where(left, found, np.nan)
 
     def predict_ratings(self, X: Any) -> Array:
-        """What each user would rate every item, float64 of shape (users, items).
+        """What each user would rate every item, float64 of shape (users, items), within the fit's.
 
         Args:
             X: ratings, of shape (users, items); NaN where there is none.
         """
         check_is_fitted(self)
-        return self._predicted(self._checked(X))
+        return self._predicted(self._checked(X)).clip(self.lowest_, self.highest_)
 
     def _predicted(self, ratings: Array) -> Array:
         rated = ~np.isnan(ratings)

@@ -31,7 +31,7 @@ NEAREST: dict[str, Callable[[Any, Data, int | None], Array]] = {
     "recommend": lambda fitted, X, k: np.asarray(fitted.recommend(X, k)[0]),
     "scores": _scores,
     "lead": lambda fitted, X, k: (
-        -_scores(fitted, X, min((k or fitted.n_items) + 1, fitted.n_features_in_))
+        -np.asarray(fitted.rank(X, min((k or fitted.n_items) + 1, fitted.n_features_in_))[1])
     ),
 }
 

@@ -112,7 +112,10 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Open]:
-    """Opens pages, and holds each to its word: no error, and no request to anybody else."""
+    """Opens pages, and holds each to its word: no error, and no request to anybody else.
+
+    What a page predicts when it opens is there once it is given.
+    """
     contexts, complaints = [], []
 
     def opened(address: str, model: str = "", refused: bool = False, **options: Any) -> Any:
@@ -136,6 +139,7 @@ def open_page(browser: Any) -> Iterator[Open]:
         page.on("request", on_request)
         page.goto(f"{address}#{model}" if model else address)
         page.wait_for_selector("main:not([aria-busy]) .card")
+        page.wait_for_selector("#answer[aria-busy]", state="detached")
         return page
 
     yield opened

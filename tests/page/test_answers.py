@@ -43,6 +43,7 @@ def opened(
     return page, asked
 
 
+TARGET = "\u05de\u05d7\u05d9\u05e8 <b>" + "x" * 70  # long, and from right to left
 LINES = "all => all.map(li => [...li.children].map(c => c.textContent))"
 
 
@@ -187,7 +188,7 @@ def test_a_text_is_answered_with_a_text(open_page: Open, answering_site: str) ->
     assert answered(page) == told["prediction"][0] == translators.decoded("gfe")[0]
     score = page.inner_text(".exact").replace("\u2212", "-").removeprefix("score ")
     assert float(score) == pytest.approx(told["score"][0], rel=1e-3)
-    assert page.inner_text("#reply .kicker") == "Text"
+    assert page.inner_text("#answer .kicker") == "Text"
     page.wait_for_selector("#why .sum")
     assert "there is no number to explain" in page.inner_text("#why .sum")
 
@@ -269,16 +270,19 @@ def test_units_and_descriptions_stand_beside_fields_and_answers(open_page: Open,
     said = {"unit": "EUR", "description": "What it was sold for"}
     output = {"name": "prediction", "type": "float64", "shape": [-1], **said}
     signature = {"inputs": [area], "outputs": [output]}
-    model = {"task": "regression", "signature": signature, "coverage": 0.95}
+    model = {"task": "regression", "signature": signature, "coverage": 0.95, "target": TARGET}
     typical = {"Area": {"median": 80.0, "quantiles": [20.0, 80.0, 200.0]}}
     answer = {"prediction": [12500.5], "interval": [[11000, 14000]]}
     page, _ = opened(open_page, site, {**model, "typical": typical}, answer)
     predict(page)
     keep_screenshot(page, "units")
 
-    assert page.inner_text("label[for=field-0]").split() == ["Area", "in", "m\u00b2", "optional"]
-    assert page.inner_text("#hint-0") == f"Living area {MARKED} \u00b7 mostly 20 to 200"
-    assert page.inner_text("#prediction").endswith("\u00a0EUR")
+    assert page.inner_text("label[for=field-0]").split() == ["Area", "in", "m\u00b2"]
+    usual = "mostly 20 to 200, may\u00a0be\u00a0empty"
+    assert page.inner_text("#hint-0") == f"Living area {MARKED} \u00b7 {usual}"
+    assert page.inner_text("#answer .kicker") == f"Predicted {TARGET}"
+    assert page.query_selector("#answer .kicker b") is None
+    assert page.inner_text("#prediction") == "12\u202f500.5 EUR"
     assert "What it was sold for" in page.inner_text("#reply")
-    assert page.inner_text(".band b").endswith("14\u202f000\u00a0EUR")
+    assert page.inner_text(".band b").endswith("14\u202f000 EUR")
     assert violations(page) == []

@@ -424,7 +424,7 @@ def test_an_older_version_is_asked_by_its_own_path(open_page: Open, site: str) -
 
     page.select_option("select[aria-label=Version]", "1")
     page.wait_for_selector("option[value='1']:checked", state="attached")
-    until(page, "location.hash === '#wide/1' && !document.getElementById('prediction')")
+    until(page, "location.hash === '#wide/1' && state.model.version === 1 && state.answer")
 
     assert predict(page) != newest
     assert "/models/wide/versions/1/predict" in page.inner_text("#snippet")

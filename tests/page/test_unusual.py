@@ -24,7 +24,7 @@ def ask_about(open_page: Open, site: str, area: str, **more: Any) -> Any:
     assert page.query_selector(".unlike") is None
     assert page.query_selector(".band") is not None
     page.get_by_label("Gr_Liv_Area").fill(area)
-    page.get_by_label("Neighborhoodoptional").select_option("other")
+    page.get_by_label("Neighborhood", exact=True).select_option("other")
     page.get_by_label("Neighborhood: another value").fill("Mars")
     page.click("button.main")
     until(page, "document.querySelector('.unlike')")
@@ -44,7 +44,16 @@ def test_what_is_unusual_is_shown(open_page: Open, site: str, size: Any, scheme:
     assert page.query_selector(".band") is None
     assert page.inner_text(".title .proof") == "proven, but the row is unusual"
     assert "none" in page.get_attribute(".title .proof", "class")
-    assert page.inner_text(".hint.odd >> nth=0").startswith("Below the training rows")
+    marked = page.eval_on_selector_all(".field.odd", "all => all.map(f => f.innerText.trim())")
+    assert [text.split()[0] for text in marked] == ["Gr_Liv_Area", "Neighborhood"]
+    assert "Unusual: below the training rows; nine of ten have" in marked[0]
+    assert "Unusual: in no training row; frequent are North_Ames" in marked[1]
+    edges = "all => all.map(e => getComputedStyle(e).borderTopColor)"
+    odd, usual = (
+        set(page.eval_on_selector_all(f"{field} > :is(input:not(.slide), select)", edges))
+        for field in (".field.odd", ".field:not(.odd)")
+    )
+    assert not odd & usual
     assert page.query_selector("[aria-invalid=true]") is None  # it was answered
     assert "unusual=true" in page.inner_text("#snippet")
     width = "narrow" if size else "wide"
@@ -56,11 +65,11 @@ def test_what_is_unusual_is_shown(open_page: Open, site: str, size: Any, scheme:
 def test_an_ordinary_row_after_it_is_ordinary_again(open_page: Open, site: str) -> None:
     page = ask_about(open_page, site, "99999999")
     page.get_by_label("Gr_Liv_Area").fill("1500")
-    page.get_by_label("Neighborhoodoptional").select_option(index=0)
+    page.get_by_label("Neighborhood", exact=True).select_option(index=0)
     page.click("button.main")
     until(page, "!document.querySelector('.unlike') && document.querySelector('.band')")
     assert page.inner_text(".title .proof") == "✓ proven"
-    assert page.query_selector(".hint.odd") is None
+    assert page.query_selector(".odd") is None
 
 
 def test_a_file_says_which_rows(open_page: Open, site: str, tmp_path: Path) -> None:

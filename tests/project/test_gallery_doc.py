@@ -43,6 +43,19 @@ def test_the_pictures_are_those_that_are_shown_and_small() -> None:
             assert picture.format == "PNG"
 
 
+def test_it_begins_with_a_picture_of_each_that_leads_to_its_section() -> None:
+    begin, _, _ = TEXT.partition("\n</table>\n")
+    assert begin.startswith('# The gallery\n\n<table class="pictures">\n')
+    picture = r'<img src="images/gallery/(\w+)\.png" alt="" width="240">'
+    cells = re.findall(rf'<td><a href="#([\w-]+)">{picture}<br>(.+)</a></td>', begin)
+    found = sections()
+    assert [(name, title) for _, name, title in cells] == [
+        (name, section.title) for name, section in found.items()
+    ]
+    links = re.findall(r"^\| \[.*\]\(#([\w-]+)\)", TEXT, re.MULTILINE)  # those that MkDocs checks
+    assert [anchor for anchor, _, _ in cells] == links
+
+
 def test_the_allowance_is_the_one_of_the_tests() -> None:
     least = NEAR_ZERO / OFF
     assert (

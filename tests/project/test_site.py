@@ -53,6 +53,31 @@ def test_every_page_is_built_and_in_the_navigation(page: Path) -> None:
     assert f'href="/{page.with_suffix(".html")}"' in navigation or page.name == "index.md"
 
 
+def test_it_wears_the_colours_and_the_mark_of_the_page_at_the_root() -> None:
+    page = ROOT / "function" / "http" / "page"
+    style, shell = (page / "style.css").read_text(), (page / "index.html").read_text()
+    light, dark = re.findall(r":root \{(.*?)\n\s*\}", style, re.DOTALL)
+    own = text(Path("stylesheets/page.css"))
+    schemes = re.findall(r"^\[data-md-color-scheme=\"\w+\"\] \{(.*?)\n\}", own, re.S | re.M)
+    pattern = r"--\w+: #[0-9a-f]{6};"
+    for colours, known in zip(schemes, (light, dark), strict=True):
+        found = re.findall(pattern, colours)
+        assert len(found) == 8
+        assert set(found) <= set(re.findall(pattern, known))
+    [mark] = re.findall(r"<rect.*(?=</svg>)", text(Path("images/mark.svg")))
+    assert mark in shell
+    html = (SITE / "gallery.html").read_text()
+    assert 'href="stylesheets/page.css"' in html
+    assert html.count("images/mark.svg") >= 2  # the icon, and in the header
+
+
+def test_the_navigation_folds() -> None:
+    html = (SITE / "index.html").read_text()
+    folds = re.findall(r'<input class="md-nav__toggle[^"]*" type="checkbox" id="__nav_\d+"', html)
+    assert len(folds) == 4  # tutorials, how-to, reference, explanation
+    assert "md-nav__item--section" not in html
+
+
 def test_nothing_is_fetched_from_another_host() -> None:
     assert list(SITE.rglob("*.html"))
     assert list(fetched_elsewhere(SITE)) == []

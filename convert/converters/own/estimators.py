@@ -115,10 +115,10 @@ def ratings(graph: Graph, fitted: Ratings, table: Table) -> Outputs:
     known = np.column_stack([np.ones(items), fitted.factors_])
     scores = _users(x, gaps, base, known, fitted.regularisation) @ known.T + base
     ordered, indices = gaps.where(-scores, np.inf).smallest(default, size)
-    left = ordered < np.inf
+    left, within = ordered < np.inf, (-ordered).maximum(fitted.lowest_).minimum(fitted.highest_)
     return {
         "recommend": left.where(indices, graph.constant([[-1]], "int64")),
-        "scores": left.where(-ordered, np.nan).cast(graph.precision),
+        "scores": left.where(within, np.nan).cast(graph.precision),
     }
 
 

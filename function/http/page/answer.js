@@ -1,13 +1,15 @@
-// ---------------------------------------------------------------- the answer
+// -------- the answer
 
 function emptyAnswer() {
-  return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
-    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? state.fields.length === 1 ? "Give it a picture: the answer follows." : "Give it a picture, and press Predict."
-      : state.model.task === "recommendation" ? "A few items have made-up ratings. Rate what you like, leave the others empty, and press Predict."
-      : "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
+  const wants = state.fields.some(({ take }) => take) ? "picture" : state.fields.every(({ column }) => saysSomething(column)) ? "row" : "text";
+  return el("div", { class: "body" }, el("p", { class: "quiet" },
+    wants === "picture" && state.fields.length === 1 ? "Give it a picture: the answer follows." : `Give it a ${wants}, and press Predict.`));
 }
 
 const KICKERS = { clustering: "Cluster", transformation: "Transformed", neighbours: "Nearest", recommendation: "Recommended", summary: "Summary" };
+
+/** What the answer is: of a target, its name. */
+const kicker = (model) => KICKERS[model.task] || (writes(model) ? "Text" : typeof model.target === "string" ? ["Predicted ", el("bdi", {}, model.target)] : "Prediction");
 
 function showAnswer(model, answer) {
   const [text, more, exact] = headline(model, answer), found = answer.unusual && answer.unusual[0];
@@ -15,13 +17,12 @@ function showAnswer(model, answer) {
   const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
-    el("h2", { class: "kicker" }, KICKERS[model.task] || (writes(model) ? "Text" : "Prediction")),
-    el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
-    exact ? el("p", { class: "exact" }, exact) : null,
+    el("p", { class: size, id: "prediction" }, shown(model, answer, text), more ? [" ", el("span", { class: "with" }, more)] : null),
+    exact ? el("p", { class: "exact" }, unbroken(exact)) : null,
     answerOf(model).description ? el("p", { class: "quiet" }, answerOf(model).description) : null, unlike(found), inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
   reserve(model);
-  say(`${model.name}: ${text} ${more}${found ? ". The row is unlike those that the model learned from" : ""}`);
+  say(`${model.name}: ${byId("prediction").textContent}${found ? ". The row is unlike those that the model learned from" : ""}`);
 }
 
 /** All that an answer has beside its headline. */
@@ -45,7 +46,7 @@ function headline(model, answer) {
     return [String(value[0] ?? "nothing"), "", count > 1 ? `first of ${count}` : ""];
   }
   if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
-  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
+  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each, index) => `${model.output_names ? `${outputName(index)} ` : ""}${short(each)}`).join(", "), "", ""];
   if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
   if (model.task === "clustering" || model.classes) {
     const index = (answer.classes || []).indexOf(value);
@@ -54,10 +55,22 @@ function headline(model, answer) {
     return [String(value), typeof share === "number" ? percent(share) : "", score];
   }
   if (typeof value === "string") return [value, "", answer.score ? `score ${short(answer.score[0], 4)}` : ""];
-  const text = inUnit(short(value));
+  const text = short(value);
   const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
   return [text, spread, signed(String(value)) === short(value) ? "" : `exactly ${value}`];
 }
+
+/** The headline as it stands there: of several named outputs each with its name, of a number with its unit. */
+function shown(model, { prediction: [value] }, text) {
+  const said = (one, words) => typeof one === "number" && !model.classes && model.task !== "outlier" ? inUnit(words) : unbroken(words);
+  if (model.output_names && Array.isArray(value) && value.length <= 3) {
+    return value.map((each, index) => [index ? ", " : "", el("span", { class: "each" }, el("small", {}, el("bdi", {}, outputName(index))), " ", said(each, short(each)))]);
+  }
+  return said(value, text);
+}
+
+/** What one of several outputs is called: as at build, else by its number. */
+const outputName = (index) => (state.model.output_names || [])[index] ?? `output ${index + 1}`;
 
 /** Of nested lists, the outermost first. */
 const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
@@ -65,7 +78,7 @@ const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(valu
 function probabilities(answer) {
   const row = answer.probabilities && answer.probabilities[0];
   if (!row) return [];
-  if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], `Output ${index + 1}`));
+  if (Array.isArray(row[0])) return row.map((part, index) => [el("h3", { class: "label" }, el("bdi", {}, outputName(index))), shareBars(part, answer.classes[index], answer.prediction[0][index], outputName(index))]);
   return [shareBars(row, answer.classes && !Array.isArray(answer.prediction[0]) ? answer.classes : row.map((_, index) => index), answer.prediction[0], "Probabilities",
     (answer.set && answer.set[0]) || [])];
 }
@@ -92,5 +105,5 @@ function values(value) {
   const flat = Array.isArray(value) ? value.flat(Infinity) : [];
   if (flat.length <= 3) return null;
   return el("ol", { class: "values", tabindex: "0", "aria-label": "Values" }, flat.slice(0, MOST_VALUES).map((each, index) =>
-    el("li", {}, el("span", {}, String(index)), el("span", { title: each }, short(each, 5)))));
+    el("li", {}, el("span", {}, state.model.output_names ? outputName(index) : String(index)), el("span", { class: "number", title: each }, short(each, 5)))));
 }

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- asking the server
+// -------- asking the server
 
 class Trouble extends Error {
   constructor(status, problem, retry) { super(problem.detail || "no answer"); Object.assign(this, { status, problem, retry }); }

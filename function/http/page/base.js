@@ -9,7 +9,7 @@ const WIDE = 24; // columns, beyond which the form is a compact table
 const MOST_BARS = 12;
 const MOST_CLASSES = 10; // where there are more than MOST_BARS
 const PLACEHOLDER = "$API_KEY"; // what snippets say instead of a key
-const state = { models: [], model: null, asked: 0, answer: null, example: 0, fields: [], language: "curl", search: "", ending: [], limits: {}, coverage: 0.9, span: null, k: null };
+const state = { models: [], model: null, asked: 0, answer: null, fields: [], language: "curl", search: "", ending: [], limits: {}, coverage: 0.9, span: null, k: null };
 
 const byId = (id) => document.getElementById(id);
 

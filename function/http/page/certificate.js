@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- the certificate
+// -------- the certificate
 
 const isProven = (model) => Boolean(model.parity && model.parity.state !== "unverified");
 

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- drift: then and now
+// -------- drift: then and now
 
 const OPEN_AT_FIRST = 6; // features with an alarm
 const LEAST_ROWS = 100; // of which figures are shown
@@ -102,7 +102,7 @@ function alarms(found, folds) {
     lines.length > MOST_BARS ? fold("alarms", `${lines.length - MOST_BARS} more`, listed(lines.slice(MOST_BARS))) : null];
 }
 
-const word = (name) => name.replaceAll("_", " ").replace("roc auc", "ROC AUC").replace("f1", "F1");
+const word = (name) => name.replaceAll("_", " ").replace("roc auc", "ROC AUC").replace("f1", "F1").replace("r2", "R\u00b2");
 const figure = (value, name = "error") => typeof value !== "number" ? "\u2013" : name.endsWith("error") ? short(value, 4) : value.toFixed(3);
 
 /** Performance as two saw it, or two times. */

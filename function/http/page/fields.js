@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- fields
+// -------- fields
 
 /** A field: `read` gives its cell as JSON text, `write` takes a cell. */
 function makeField(column, index) {
@@ -6,14 +6,16 @@ function makeField(column, index) {
   const shared = { id, "aria-describedby": hint, autocomplete: "off", spellcheck: "false" };
   const kind = KINDS.find(([fits]) => fits(column))[1];
   const made = kind(column, shared);
-  const usual = [column.description, usualText(column)].filter(Boolean).join(" \u00b7 ");
-  const note = el("p", { class: "hint", id: hint }, usual);
+  const empty = column.nullable && state.model.task !== "recommendation" ? "may\u00a0be\u00a0empty" : "";
+  const usual = [column.description, [usualText(column), empty].filter(Boolean).join(", ")].filter(Boolean).join(" \u00b7 ");
+  const note = el("p", { class: "hint", id: hint }, unbroken(usual));
   const box = el("div", { class: made.broad ? "field broad" : "field" },
-    el("label", { for: id }, column.name, column.unit ? [" ", el("small", {}, `in ${column.unit}`), " "] : null, column.nullable ? el("small", {}, "optional") : null), made.parts, note);
+    el("label", { for: id }, column.name, column.unit ? [" ", el("small", {}, `in ${column.unit}`)] : null), made.parts, note);
   const mark = (text, odd = false) => {
     made.control.setAttribute("aria-invalid", text && !odd ? "true" : "false");
     note.className = text ? odd ? "hint odd" : "hint wrong" : "hint";
-    note.textContent = text || usual;
+    box.classList.toggle("odd", odd);
+    note.replaceChildren(...unbroken(text || usual));
     if (text) box.hidden = false;
   };
   box.addEventListener("input", () => { mark(""); stale(); });
@@ -128,11 +130,20 @@ function slider(column, control) {
   const { quantiles } = column.about;
   if (!quantiles || !(quantiles[quantiles.length - 1] > quantiles[0]) || columnsOf(state.model).length > WIDE) return null;
   const [low, high] = [quantiles[0], quantiles[quantiles.length - 1]];
-  const made = el("input", { class: "slide", type: "range", min: low, max: high, tabindex: "-1", "aria-hidden": "true",
+  const [least, most] = [reach(low, low - (high - low) / 2, column), reach(high, high + (high - low) / 2, column)];
+  const made = el("input", { class: "slide", type: "range", min: least, max: most, tabindex: "-1", "aria-hidden": "true",
     step: column.type === "int64" ? 1 : stepOf(high - low) });
+  made.style.setProperty("--from", (low - least) / (most - least));
+  made.style.setProperty("--to", (high - least) / (most - least));
   made.addEventListener("input", () => { control.value = tidy(Number(made.value), column, high - low); live(); });
   control.addEventListener("input", () => { made.value = control.value; });
   return made;
+}
+
+/** How far a slider goes beyond an end of what is usual: as far as the column does, and not over 0. */
+function reach(end, beyond, column) {
+  const bound = within(column, end < 0 ? Math.min(beyond, 0) : Math.max(beyond, 0));
+  return column.type === "int64" ? Math[beyond < end ? "floor" : "ceil"](bound) : bound;
 }
 
 const stepOf = (span) => 10 ** Math.floor(Math.log10(span) - 2);
@@ -140,6 +151,6 @@ const stepOf = (span) => 10 ** Math.floor(Math.log10(span) - 2);
 /** A value with no more digits than its column's spread gives a meaning to. */
 function tidy(value, column, span) {
   if (column.type === "int64") return String(Math.round(value));
-  const places = Math.min(Math.max(Math.ceil(2 - Math.log10(span)), 0), 12);
-  return String(Number(value.toFixed(places)));
+  const places = Math.max(Math.ceil(2 - Math.log10(span)), 0);
+  return String(Number(places > 12 || Math.abs(value) >= 1e15 ? value.toPrecision(3) : value.toFixed(places)));
 }

@@ -1,12 +1,11 @@
-// ---------------------------------------------------------------- the gallery: every model, a card each
+// -------- the gallery: every model, a card each
 
 const SEARCHED_FROM = 12; // models, from which on there is a box to search them
 
 /** The landing view where several models are served. */
 function showGallery() {
   const came = state.model && state.model.name;
-  abandon();
-  state.model = null; state.answer = null; state.asked += 1;
+  leave();
   document.title = "onnxlet";
   dress();
   const cards = state.models.map(cardOf);

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- one model
+// -------- one model
 
 /** The columns that a request needs, each with what is typical of it. */
 function columnsOf(model) {
@@ -10,18 +10,23 @@ function columnsOf(model) {
 
 /** What is said of the answer: its unit and description, where the model's builder gave some. */
 const answerOf = (model) => model.signature.outputs.find(({ name }) => name === "prediction") || {};
-const inUnit = (text) => [text, answerOf(state.model).unit].filter(Boolean).join("\u00a0");
+const inUnit = (text) => [unbroken(text), answerOf(state.model).unit ? [" ", el("span", { class: "unit" }, answerOf(state.model).unit)] : null];
+
+/** Whether a made-up row says something: of a text, and of a picture, none does. */
+const saysSomething = (column) => varies(column) || (column.type === "string" && column.about.example !== undefined);
 
 function showModel() {
   const model = state.model;
   const columns = columnsOf(model);
   state.fields = columns.map(makeField);
   state.span = null; state.k = null;
+  const ready = columns.every(saysSomething);
   const wide = columns.length > WIDE, pictured = columns.some(({ type }) => type === "image");
   const keys = columns.every(varies) ? "Enter" : "Control+Enter";
   const fields = el("fieldset", { class: "fields" }, el("legend", { class: "sr" }, "Columns"), state.fields.map((field) => field.box));
   const form = el("form", { class: "card first-in-line", "aria-label": "A row to predict", novalidate: true, onsubmit: submitted },
     el("h2", {}, model.task === "recommendation" ? `Ratings of ${columns.length} items` : wide ? `A row of ${columns.length} columns` : pictured && columns.length === 1 ? "A picture" : "A row"),
+    ready ? el("p", { class: "hint made-up" }, model.task === "recommendation" ? "A few have made-up ratings. Rate what you like, and leave the others empty." : "Made up, of medians and frequent values. Change what you like.") : null,
     wide ? [finder(), el("div", { class: columns.some(({ name }) => name.length > 5) ? "wide named" : "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields)] : fields,
     el("div", { class: "actions" },
       el("button", { class: "main", type: "submit", "aria-keyshortcuts": keys }, "Predict", el("kbd", { "aria-hidden": "true" }, keys.replace("Control+", "Ctrl "))),
@@ -33,12 +38,15 @@ function showModel() {
   byId("content").replaceChildren(
     titleOf(model, columns),
     el("div", { class: "work" },
-      el("div", { class: "column" }, form, pictured ? null : tableBox(model), certificate(model)),
+      el("div", { class: "column" }, form, certificate(model)),
       el("div", { class: "column beside" },
-        el("section", { class: "card answer", id: "answer", "aria-label": "Answer" }, wishes(model), el("div", { id: "reply" }, emptyAnswer())),
+        el("section", { class: "card answer", id: "answer", "aria-label": "Answer" },
+          el("header", {}, el("h2", { class: "kicker" }, kicker(model)), wishes(model)),
+          el("div", { id: "reply" }, ready ? el("div", { class: "wait" }) : emptyAnswer())),
         calls())),
-    driftPanel(model));
+    pictured ? "" : tableBox(model), driftPanel(model));
   fill(madeUp(columns, typicalCell));
+  if (ready) { reserve(model); predictAtOnce(); }
 }
 
 /** Of many fields, show those whose names hold a text. */

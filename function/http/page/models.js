@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- start, key, list of models
+// -------- start, key, list of models
 
 async function start() {
   try {
@@ -16,8 +16,7 @@ async function start() {
 function showTrouble(error) {
   if (!(error instanceof Trouble)) throw error;
   if (error.status === 401) { showGate(error); return; }
-  abandon();
-  state.model = null;
+  leave();
   byId("content").replaceChildren(el("div", { class: "card" }, trouble(error, "h2")));
 }
 
@@ -33,8 +32,8 @@ function showGate(error) {
   const tried = sessionStorage.getItem(KEY);
   sessionStorage.removeItem(KEY);
   byId("models").replaceChildren();
-  abandon();
-  state.models = []; state.model = null;
+  leave();
+  state.models = [];
   dress();
   const box = el("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true,
     "aria-describedby": "key-hint", "aria-invalid": tried ? "true" : null });
@@ -73,9 +72,8 @@ async function choose() {
   const model = number === found.version ? found : await ask(`models/${found.name}?version=${number}`);
   if (location.hash !== hash) return; // another was chosen meanwhile
   const fresh = !state.model && byId("content").contains(document.activeElement); // a card was chosen
-  abandon();
+  leave();
   state.model = { ...model, newest: found.version };
-  state.answer = null; state.example = 0; state.asked += 1;
   document.title = `${model.name} · onnxlet`;
   dress();
   for (const link of byId("models").querySelectorAll("a")) {
@@ -89,6 +87,12 @@ async function choose() {
 }
 
 /** What runs for the model that is left ends with it. */
+function leave() {
+  abandon();
+  stopAsking();
+  state.model = null; state.answer = null;
+}
+
 function abandon() {
   for (const end of state.ending.splice(0)) end();
 }

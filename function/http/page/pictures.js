@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- pictures: chosen, dropped, pasted, drawn, taken
+// -------- pictures: chosen, dropped, pasted, drawn, taken
 
 const SIDE = 280; // pixels of a drawing's longer side
 const PREVIEW = 1200; // pixels of a preview's longer side, at most

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- predicting
+// -------- predicting
 
 /** What a row has to have: of an object's members, missing ones that it may leave out are. */
 const fieldsSent = () => state.fields.filter(({ column, read }) => !column.absent || read() !== "null");
@@ -15,13 +15,26 @@ const pathOf = (model, verb) => model.version === model.newest
 
 function submitted(event) { event.preventDefault(); predict(true); }
 
-let waiting = 0;
-/** A choice was made: once there is an answer, it follows; where all is said, the first one does. */
+let waiting = 0, underway = null;
+/** A choice was made: once there is an answer, or will be, it follows; where all is said, the first one does. */
 function live(first = false) {
   showCalls();
-  if (!state.answer && !first) return;
+  if (!state.answer && !first && !document.querySelector("#answer[aria-busy]")) return;
   clearTimeout(waiting);
-  waiting = setTimeout(predict, 120);
+  waiting = setTimeout(() => predict(), 120);
+}
+
+/** The row that is made up, once the page has opened; if the server refuses it, nobody has sent anything wrong. */
+function predictAtOnce() {
+  byId("answer").setAttribute("aria-busy", "true");
+  waiting = setTimeout(() => predict(false, true), 120);
+}
+
+/** What was asked is no longer waited for. */
+function stopAsking() {
+  clearTimeout(waiting);
+  state.asked += 1;
+  if (underway) underway.abort();
 }
 
 function stale() {
@@ -29,22 +42,25 @@ function stale() {
   if (answer && state.answer) answer.classList.add("stale");
 }
 
-async function predict(focusing = false) {
-  clearTimeout(waiting);
+async function predict(focusing = false, madeUp = false) {
+  stopAsking();
   showCalls();
-  const asked = ++state.asked, model = state.model, body = bodyText();
+  const { asked, model } = state, body = bodyText(), { signal } = underway = new AbortController();
   state.fields.forEach((field) => field.mark(""));
   byId("answer").setAttribute("aria-busy", "true");
   try {
-    const answer = await ask(pathOf(model, "predict") + queryOf(model), body);
+    const answer = await ask(pathOf(model, "predict") + queryOf(model), body, { signal });
     if (asked !== state.asked) return;
     state.answer = answer;
     showAnswer(model, answer);
+    if (body !== bodyText()) stale();
     if (focusing) bringIntoView(byId("answer"));
-    await explain(model, body, answer, asked);
+    await explain(model, body, answer, asked, signal);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    if (asked === state.asked) refused(error, focusing);
+    if (asked !== state.asked) return;
+    if (madeUp && [400, 409, 422].includes(error.status)) byId("reply").replaceChildren(emptyAnswer());
+    else refused(error, focusing);
   } finally {
     if (asked === state.asked && byId("answer")) byId("answer").removeAttribute("aria-busy");
   }

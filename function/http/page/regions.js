@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- intervals and sets
+// -------- intervals and sets
 
 const COVERAGES = [0.5, 0.8, 0.9, 0.95];
 
@@ -34,13 +34,13 @@ function regions(answer) {
   if (!answer.interval || !answer.interval[0]) return [];
   const value = answer.prediction[0], [first] = answer.interval;
   if (!Array.isArray(value)) return [band(first, value, `${share} interval`)];
-  return first.slice(0, MOST_BARS).map((ends, index) => band(ends, value[index], `${share} interval, output ${index + 1}`, false));
+  return first.slice(0, MOST_BARS).map((ends, index) => band(ends, value[index], [`${share} interval, `, el("bdi", {}, outputName(index))], false));
 }
 
 /** An interval as a band on a scale, with the prediction on it; the words say the same. */
 function band([low, high], value, name, keeps = true) {
   const ends = (end, sign) => typeof end === "number" ? short(end) : `${sign}\u221e`;
-  const words = el("p", {}, `${name}: `, el("b", {}, inUnit(`${ends(low, "\u2212")} to ${ends(high, "")}`)));
+  const words = el("p", {}, name, ": ", el("b", {}, inUnit(`${ends(low, "\u2212")} to ${ends(high, "")}`)));
   if (![low, high, value].every((each) => typeof each === "number") || !(high > low)) return el("figure", { class: "band" }, words);
   const [from, to] = spanOf(low, high, keeps);
   const at = (number) => 100 * (number - from) / (to - from);

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- examples and pasted rows
+// -------- examples and pasted rows
 
 const RATED = 4; // items, of a user who is made up
 

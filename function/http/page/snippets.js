@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- the same request elsewhere
+// -------- the same request elsewhere
 
 function calls() {
   const tab = (language) => el("button", { type: "button", role: "tab", id: `tab-${language}`, "aria-controls": "code", "data-language": language,

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- the whole page
+// -------- the whole page
 
 /** Where a file goes that is dropped or pasted: a picture to its field, a CSV file to the model. */
 function receive(files, target) {

@@ -1,9 +1,9 @@
-// ---------------------------------------------------------------- a whole file: CSV in, CSV with answers out
+// -------- a whole file: CSV in, CSV with answers out
 
 const FIRST_PIECE = 200; // rows of the first request; the next ones are as long as they stay quick
 const QUICK = 400, SLOW = 2000; // milliseconds
 const TRIES = 6; // of one piece
-const LISTED = 100; // problems
+const LISTED = 100; // problems, of all rows that have one
 const MOST_COLUMNS = 20; // that one output becomes
 const SEPARATORS = [",", ";", "\t", "|"];
 const ABOVE = 20; // records that are looked at for the header
@@ -16,7 +16,7 @@ function tableBox(model) {
   const box = el("div", { id: "whole" });
   const chooser = el("input", { id: "file", type: "file", accept: ".csv,.tsv,.txt,text/csv", "aria-describedby": "file-hint",
     onchange: () => { if (chooser.files[0]) answerFile(chooser.files[0], model); chooser.value = ""; } });
-  return el("section", { class: "card certificate whole", "aria-labelledby": "whole-title" }, el("h2", { id: "whole-title" }, "A whole file"),
+  return el("section", { class: "card whole", "aria-labelledby": "whole-title" }, el("h2", { id: "whole-title" }, "A whole file"),
     el("p", { class: "quiet", id: "file-hint" }, "Drop a CSV file on this page, or choose one, as your spreadsheet saves it. It is sent in pieces, and comes back with the answers beside its rows."),
     el("div", { class: "tools" }, el("label", { class: "sr", for: "file" }, "A CSV file"), chooser), box);
 }
@@ -31,6 +31,7 @@ async function answerFile(file, model) {
     const bar = el("progress", { max: table.rows.length, value: 0, "aria-label": `Rows of ${file.name}` });
     const count = el("p", { class: "hint" }, `0 of ${plural(table.rows.length, "row")}`);
     box.replaceChildren(bar, count, el("div", { class: "actions" }, el("button", { type: "button", id: "cancel", onclick: () => control.abort() }, "Cancel")));
+    box.scrollIntoView({ block: "nearest" });
     say(`${file.name}: ${plural(table.rows.length, "row")}`);
     await answerPieces(table, model, control.signal, (done) => {
       bar.value = done;
@@ -62,9 +63,11 @@ async function readTable(file, columns) {
   const rows = every.slice(at + 1).filter(({ cells }) => cells.length < 2 || JSON.stringify(cells) !== again);
   if (!rows.length) throw unread("The file has no rows", "Expected at least one below the header");
   const taken = head.cells.flatMap((name, index) => known.has(normal(name)) ? [{ index, ...known.get(normal(name)) }] : []);
+  const lacking = columns.filter(({ name, absent }) => !absent && !taken.some((one) => one.name === name)).map(({ name }) => name);
+  if (lacking.length) throw unread(`The file lacks ${lacking.length === 1 ? "the column" : plural(lacking.length, "column")} ${some(lacking, 8)}`, `Its columns are ${some(head.cells, 12)}. Name the missing ones in the header; where values may be empty, leave the cells empty`);
   return { separator, head, rows, taken, decimal: decimalOf(rows, taken, separator), first: at + 2, above: every.slice(0, at),
     marked: Boolean(wide) || (bytes[0] === 0xef && bytes[1] === 0xbb),
-    ignored: head.cells.filter((name) => !known.has(normal(name))), problems: [], count: 0, done: 0 };
+    ignored: head.cells.filter((name) => !known.has(normal(name))), problems: new Map(), count: 0, done: 0, places: new Map(rows.map((row, index) => [row, index])) };
 }
 
 /** Text in UTF-8 or UTF-16, else in Windows' Western letters, unless it is UTF-8 but for a few bytes. */
@@ -136,7 +139,6 @@ async function answerPieces(table, model, signal, progress) {
     note(table, index, null, `expected ${plural(table.head.cells.length, "field")}, got ${row.cells.length}`);
     return false;
   });
-  const places = new Map(table.rows.map((row, index) => [row, index]));
   let size = FIRST_PIECE, tries = 0;
   for (let done = 0; done < fits.length && !signal.aborted;) {
     const piece = fits.slice(done, done + Math.min(size, state.limits.rows));
@@ -155,12 +157,12 @@ async function answerPieces(table, model, signal, progress) {
     }
     const outputs = Object.entries(answer).filter(([name, all]) => Array.isArray(all) && name !== "errors" && name !== "classes");
     piece.forEach((row, index) => { row.answer = Object.fromEntries(outputs.map(([name, all]) => [name, all[index]])); });
-    for (const { row, column, detail } of answer.errors || []) note(table, places.get(piece[row]), column, detail);
+    for (const { row, column, detail } of answer.errors || []) note(table, table.places.get(piece[row]), column, detail);
     table.classes = answer.classes;
     done += piece.length; tries = 0;
     const took = performance.now() - start;
     size = took < QUICK ? 2 * piece.length : took > SLOW ? Math.ceil(piece.length / 2) : piece.length;
-    table.done = done === fits.length ? table.rows.length : places.get(piece[piece.length - 1]) + 1;
+    table.done = done === fits.length ? table.rows.length : table.places.get(piece[piece.length - 1]) + 1;
     progress(table.done);
   }
   if (!fits.length) table.done = table.rows.length;
@@ -170,53 +172,14 @@ function note(table, index, column, detail) {
   table.count += 1;
   const row = table.rows[index];
   row.problem = [row.problem, column === null ? detail : `${column}: ${detail}`].filter(Boolean).join("; ");
-  if (table.problems.length < LISTED) table.problems.push([index, `Row ${index + table.first}${column === null ? "" : `, ${column}`}: ${detail}`]);
-}
-
-/** What was answered, as a file that is saved at once, and what was not, by row. */
-function showTable(box, table, name, model) {
-  const whole = table.done === table.rows.length;
-  const answered = table.rows.filter((row) => row.answer && row.answer.prediction !== null && !row.problem).length;
-  const file = URL.createObjectURL(new Blob(written(table), { type: "text/csv" }));
-  state.ending.push(() => URL.revokeObjectURL(file));
-  const link = el("a", { id: "save", href: file, download: `${name.replace(/\.\w+$/, "")}-answers.csv` }, "Save the file");
-  const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
-  const left = table.rows.length - answered;
-  box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
-    el("p", { id: "how-good" }, howGood(table, model)), unlikeRows(table),
-    table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
-    table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
-      el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
-      el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row ${table.first - 1} is the header.`)) : "");
-  say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
-  if (whole) link.click();
-}
-
-/** How many rows are unlike the training rows. */
-function unlikeRows({ rows }) {
-  const found = rows.filter(({ answer }) => answer && answer.unusual).length;
-  return found ? el("p", { id: "unlike" }, el("b", {}, `${plural(found, "row")} unlike those that it learned from.`), ' The column "unusual" of the file says why; these have no interval or set.') : "";
-}
-
-/** How good the answers were, where the file has what is right: the manifest's own measure, with its value at build. */
-function howGood({ rows, head, decimal }, { target, task, metrics }) {
-  const at = head.cells.findIndex((name) => normal(name) === normal(target || ""));
-  const pairs = at < 0 ? [] : rows.filter(({ answer, cells }) => answer && answer.prediction !== null && (cells[at] || "").trim() !== "")
-    .map(({ answer, cells }) => [answer.prediction, cells[at].trim()]);
-  if (!pairs.length || typeof pairs[0][0] === "object") return "";
-  const number = (text) => Number(decimal === "," ? text.replaceAll(".", "").replace(",", ".") : text);
-  const regression = task === "regression", measure = regression ? "mean_absolute_error" : "accuracy";
-  const values = pairs.map(([got, right]) => regression ? Math.abs(got - number(right)) :
-    Number(typeof got === "number" ? got === number(right) : typeof got === "boolean" ? String(got) === right.toLowerCase() : got === right)).filter(Number.isFinite);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length, show = regression ? short : percent;
-  const built = metrics && metrics[measure] ? ` (${show(metrics[measure].model)} at build)` : "";
-  return values.length ? `${regression ? "Mean absolute error" : "Accuracy"}: ${show(mean)}${built}, on ${plural(values.length, "row")} with ${target}` : "";
+  const kind = `${column}\n${detail.replace(/, got .*|^'.*?' is/s, "")}`, known = table.problems.get(kind) || { rows: [], column, detail, same: true };
+  known.rows.push(index); known.same = known.same && known.detail === detail;
+  table.problems.set(kind, known);
 }
 
 /** The lines of the file: each row as it stood, and its answer. What is not ASCII begins with a mark, for Excel. */
-function written(table) {
-  const { separator, head, rows } = table, outputs = outputsOf(table), done = rows.slice(0, table.done);
-  if (table.count) outputs.push(["problem", (row) => row.problem]);
+function written(table, rows) {
+  const { separator, head } = table, outputs = answerColumns(table);
   const names = outputs.map(([name]) => {
     let free = name;
     for (let number = 2; head.cells.includes(free); number += 1) free = `${name}_${number}`;
@@ -225,15 +188,19 @@ function written(table) {
   const text = (value) => typeof value === "number" && table.decimal === "," ? String(value).replace(".", ",") : String(value);
   const cell = (value) => quoted(value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : text(value), separator);
   const line = ({ raw, cells }, more) => raw + separator.repeat(Math.max(head.cells.length - cells.length, 0)) + more.map((each) => separator + cell(each)).join("") + (head.end || "\n");
-  const lines = [...table.above.map(({ raw, end }) => raw + end), line(head, names), ...done.map((row) => line(row, outputs.map(([, of]) => of(row))))];
+  const lines = [...table.above.map(({ raw, end }) => raw + end), line(head, names), ...rows.map((row) => line(row, outputs.map(([, of]) => of(row))))];
   return [table.marked || lines.some((each) => /[^\x00-\x7f]/.test(each)) ? "\ufeff" : "", ...lines];
 }
 
-/** The columns that are appended, by what the first answered row has. */
+/** The columns that are appended, and why a row has no answer. */
+const answerColumns = (table) => [...outputsOf(table), ...(table.count ? [["problem", (row) => row.problem]] : [])];
+
+/** Those of answers, by what the first answered row has. */
 function outputsOf({ rows, classes }) {
   const answered = rows.filter((row) => row.answer && row.answer.prediction !== null);
   const sample = answered.find(({ answer }) => !answer.unusual) || answered[0]; // an unusual one has no interval
   if (!sample) return [["prediction", () => null]];
+  const names = state.model.output_names || [];
   return Object.entries(sample.answer).flatMap(([name, value]) => {
     const of = (row) => row.answer ? row.answer[name] : null, at = (index) => (row) => (of(row) || [])[index];
     const flat = Array.isArray(value) && value.length <= MOST_COLUMNS && value.every((each) => each === null || typeof each !== "object");
@@ -242,6 +209,6 @@ function outputsOf({ rows, classes }) {
     if (name === "set" && flat) return [["set", (row) => of(row) && of(row).join("; ")]];
     if (name === "probabilities" && flat && classes && classes.length === value.length) return classes.map((label, index) => [`probability ${label}`, at(index)]);
     if (name === "probabilities" && classes && !Array.isArray(value[0])) return [["probability", (row) => of(row) && Math.max(...of(row))]];
-    return flat && name !== "positions" && typeof value[0] === "number" ? value.map((_, index) => [`${name}_${index + 1}`, at(index)]) : [[name, of]];
+    return flat && name !== "positions" && typeof value[0] === "number" ? value.map((_, index) => [names.length === value.length ? `${name} ${names[index]}` : `${name}_${index + 1}`, at(index)]) : [[name, of]];
   });
 }

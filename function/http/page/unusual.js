@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- rows unlike the training rows
+// -------- rows unlike the training rows
 
 const OUTSIDE = { above: "above the training rows", below: "below the training rows", unseen: "in no training row", missing: "missing, as in no training row" };
 
@@ -30,7 +30,7 @@ function unlike(found) {
 function markUnlike(model, found) {
   for (const field of state.fields) {
     const about = found && found.columns[field.column.name];
-    if (about) field.mark(sentence(outsideText(about)), true);
+    if (about) field.mark(`Unusual: ${outsideText(about)}.`, true);
   }
   const proof = document.querySelector(".title .proof");
   if (!proof || !isProven(model)) return;

@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- answers that are no number and no label
+// -------- answers that are no number and no label
 
 const isBoxes = (model, value) => Array.isArray(value) && (typeOf(model).type === "boxes" || (value.length > 0 && value.every((box) => box && typeof box === "object" && "width" in box)));
 
@@ -64,7 +64,7 @@ function sentencesInText(sentences) {
   return parts.length ? el("div", { class: "tokens" }, el("h3", { class: "label" }, "Where they stand"), el("p", { class: "text" }, parts, whole.slice(done))) : null;
 }
 
-// ---------------------------------------------------------------- heat: what each part of a picture adds
+// -------- heat: what each part of a picture adds
 
 /** The contributions of a picture's tiles, rows of them; null where there are none. */
 function tilesOf(first, name) {

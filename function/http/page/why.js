@@ -1,15 +1,16 @@
-// ---------------------------------------------------------------- why: contributions
+// -------- why: contributions
 
-/** Keep the height that the bars will take, so that nothing moves when they come. */
+/** Keep the height that the answer, or its bars, will take, so that nothing moves when they come. */
 function reserve(model) {
-  const rows = Math.min(columnsOf(model).length, MOST_BARS);
-  byId("why").style.minHeight = `${90 + 26 * rows}px`;
+  const why = 90 + 26 * Math.min(columnsOf(model).length, MOST_BARS), classes = Math.min((model.classes || []).length, MOST_CLASSES);
+  if (byId("why")) byId("why").style.minHeight = `${why}px`;
+  else byId("reply").style.minHeight = `${100 + why + (classes ? 18 + 28 * classes : 0) + (coverageOf(model) ? classes ? 37 : 98 : 0)}px`;
 }
 
-async function explain(model, body, answer, asked) {
+async function explain(model, body, answer, asked, signal) {
   let reply;
   try {
-    reply = await ask(pathOf(model, "explain"), body);
+    reply = await ask(pathOf(model, "explain"), body, { signal });
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (asked === state.asked && byId("why")) noExplanation(error);
@@ -27,7 +28,7 @@ function noExplanation(error) {
 function showExplanation(reply, answer) {
   const first = reply.explanations[0];
   const names = explained(reply, isNearest(state.model) ? answer.prediction[0] : []);
-  let index = Math.max(names.indexOf(reply.classes && Array.isArray(reply.classes[0]) ? `${answer.prediction[0][0]} (output 1)` : answer.prediction[0]), 0);
+  let index = Math.max(names.indexOf(reply.classes && Array.isArray(reply.classes[0]) ? `${answer.prediction[0][0]} (${outputName(0)})` : answer.prediction[0]), 0);
   const pick = names.length > 1 ? el("label", {}, "for", el("select", { onchange: (event) => { index = Number(event.target.value); draw(); } },
     names.map((name, number) => el("option", { value: number, selected: number === index }, String(name))))) : null;
   byId("why").replaceChildren(el("header", {}, el("h3", {}, "Why"), pick),
@@ -38,8 +39,8 @@ function showExplanation(reply, answer) {
 
 /** What the numbers of a contribution are of: classes, those of several outputs, items, or positions. */
 function explained({ classes, explanations: [{ answer }], base_value: base = answer }, items) {
-  if (!classes) return Array.isArray(base) ? base.map((_, index) => index in items ? `${index + 1}. ${items[index]}` : `output ${index + 1}`) : [];
-  return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (output ${index + 1})`) : [known]);
+  if (!classes) return Array.isArray(base) ? base.map((_, index) => index in items ? `${index + 1}. ${items[index]}` : outputName(index)) : [];
+  return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (${outputName(index)})`) : [known]);
 }
 
 function drawPushes(reply, first, at) {
@@ -54,7 +55,7 @@ function drawPushes(reply, first, at) {
   const bars = textAlone ? byToken(tokens[0][1], at) : pushes;
   const words = wording(reply.output === "probabilities", [base, end, ...bars.map(([, value]) => value)]);
   const tiled = wording(reply.output === "probabilities", heats.flatMap(([, tiles]) => tiles.flat().map(at)));
-  byId("sum").replaceChildren(...(based ? ["On average ", el("b", {}, words.plain(base)), ", here ", el("b", {}, words.plain(end)), ". "] : []),
+  byId("sum").replaceChildren(...(based ? ["On average ", el("b", { class: "number" }, words.plain(base)), ", here ", el("b", { class: "number" }, words.plain(end)), ". "] : []),
     heatAlone ? "What each part of the picture adds:" : textAlone ? "What the words add:" : "What each column adds:");
   byId("pushes").hidden = heatAlone;
   byId("pushes").replaceChildren(...pushBars(bars, words.plus, textAlone ? 8 : MOST_BARS));

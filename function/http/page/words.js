@@ -1,4 +1,4 @@
-// ---------------------------------------------------------------- numbers and words
+// -------- numbers and words
 
 /** A number as people read it, in no country's way: 157 295.9, 0.000 012 as 1.2e-5. */
 function short(value, digits = 6) {
@@ -17,6 +17,8 @@ function grouped(text) {
   return (text.startsWith("-") ? "\u2212" : "") + spaced + (part ? "." + part : "");
 }
 
-const signed = (text) => text.replace("-", "\u2212").replace("e+", "e");
+const signed = (text) => text.replaceAll("-", "\u2212").replace("e+", "e");
 const percent = (share) => `${grouped((100 * share).toFixed(Math.abs(share) > 0.9995 && share !== 1 ? 2 : 1))}\u202f%`;
+/** A text, no number of which is broken at the end of a line. */
+const unbroken = (text) => text.split(/((?:[+\u2212-]|\b)\d[\d\u202f.,]*(?:e[+\u2212-]?\d+)?(?:\u202f%)?)/).map((part, index) => index % 2 ? el("span", { class: "number" }, part) : part);
 const plural = (count, word) => `${grouped(String(count))} ${word}${count === 1 ? "" : "s"}`;

@@ -68,18 +68,42 @@ def test_a_user_is_known_by_a_ridge_regression() -> None:
     for ratings, got in zip(GIVEN.to_numpy(), predicted, strict=True):
         there = ~np.isnan(ratings)
         fitted = Ridge(2.0, fit_intercept=False).fit(known[there], (ratings - base)[there])
-        np.testing.assert_allclose(got, base + known @ fitted.coef_, rtol=1e-9)
+        wanted = (base + known @ fitted.coef_).clip(0.5, 5.0)
+        np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
 def test_the_best_that_are_not_rated() -> None:
     model = Ratings(n_factors=5, n_items=6).fit(TRAINED)
     items, scores = model.recommend(GIVEN)
+    ranked, beyond = model.rank(GIVEN, 30)
+    assert items.tolist() == ranked[:, :6].tolist()
     predicted = model.predict_ratings(GIVEN)
     for ratings, row, found, every in zip(GIVEN.to_numpy(), items, scores, predicted, strict=True):
         others = [item for item in range(30) if np.isnan(ratings[item])]
         wanted = sorted(others, key=lambda item: -every[item])[:6]
-        assert row.tolist() == wanted
-        assert found.tolist() == every[wanted].tolist()
+        assert every[row].tolist() == every[wanted].tolist() == found.tolist()
+        assert not set(row) - set(others)
+    assert (np.diff(beyond)[~np.isnan(np.diff(beyond))] <= 0).all()
+
+
+def test_no_rating_is_beyond_those_of_the_fit_and_the_order_goes_by_what_is(
+    tmp_path: Path,
+) -> None:
+    keen = pd.DataFrame({f"Film {k}": [5.0 if k < 3 else np.nan] for k in range(30)})
+    model = Ratings(n_factors=4, regularisation=0.1, n_items=8).fit(TRAINED)
+    rows = pd.concat([keen, 5.5 - keen, GIVEN])
+    items, beyond = model.rank(rows)
+    assert np.nanmax(beyond) > 5.5
+    assert np.nanmin(model.rank(rows, 30)[1]) < 0
+    for found in (model.recommend(rows, 30)[1], model.predict_ratings(rows)):
+        assert (np.nanmin(found), np.nanmax(found)) == (0.5, 5.0)
+    built = build(Source(model, rows), "films", tmp_path, quiet)
+    loaded, _ = verify(built.directory)
+    asked = {"instances": keen.iloc[:, :3].to_dict("records")}
+    answer = forms.answer(predict(loaded, native.from_object(asked)))
+    assert answer["prediction"].tolist() == [[f"Film {at}" for at in items[0]]]
+    assert answer["score"].max() == 5.0
+    assert answer["score"].tolist() == [pytest.approx(model.recommend(keen)[1][0].tolist())]
 
 
 def test_nothing_rated_is_answered_by_what_all_rate_highest() -> None:
