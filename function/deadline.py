@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.runtime.interface import Ending, RuntimeFault
+from onnxlet.function.runtime.faults import RuntimeFault
+
+if TYPE_CHECKING:
+    from onnxlet.function.runtime.sessions import Ending
 
 Item = TypeVar("Item")
 NEVER = float("inf")

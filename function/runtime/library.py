@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from onnxlet.function.runtime.interface import RuntimeFault, RuntimeMissing
+from onnxlet.function.runtime.faults import RuntimeFault, RuntimeMissing
 
 VERSION = 18  # of the interface: ONNX Runtime 1.18 is the first that has it
 PACKAGE = "onnxruntime"

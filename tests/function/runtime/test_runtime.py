@@ -26,7 +26,7 @@ from onnxlet.function.errors import ModelError
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.runtime import library, package, prepared, session, sessions, tensors
-from onnxlet.function.runtime.interface import RuntimeFault, RuntimeMissing
+from onnxlet.function.runtime.faults import RuntimeFault, RuntimeMissing
 from onnxlet.function.serving.predict import read
 from tests.conftest import ROOT
 from tests.function.runtime import graphs
