@@ -83,7 +83,7 @@ def make_app(
         watches,
         keep,
         requests,
-        shared.described if shared else None,
+        shared.begin if shared else None,
     )
     service = app.extensions[SERVICE]
     repository = service.repository

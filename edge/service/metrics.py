@@ -110,7 +110,7 @@ def _all_metrics(
          [([name, str(version)], 1) for name, version in refused]),
         (GAUGE, "onnxlet_reload_still_seconds",
          "How long a look at the models' folder has stood still; 0 where none does.", (),
-         _one(service.repository.progress.seconds_still())),
+         _one(service.repository.seconds_still())),
     )  # fmt: skip
     if on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
         yield from drift_metrics(digests)

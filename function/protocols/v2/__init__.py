@@ -153,7 +153,7 @@ NO_LOADING = (
 
 
 def _ready(service: Service, request: Request) -> Reply:
-    seconds = service.repository.progress.seconds_still()
+    seconds = service.repository.seconds_still()
     late = f"a look at the models' folder is not done after {seconds:.0f} s" if seconds else None
     # Models are loaded before the app exists.
     return json_reply(json_text.without_none({"ready": True, "reload": late}))
