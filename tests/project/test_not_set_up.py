@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from onnxlet.function.command_line import Command
+from onnxlet.commands import Command
 from tests.conftest import ROOT, ran
 
 
