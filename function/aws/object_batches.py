@@ -101,7 +101,7 @@ def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
     sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
     rest = io.BufferedReader(Made(chain([start], iter(partial(stream.read, SLICE), b""))), SLICE)
     most = _FileLimits(limits.size, limits.size)
-    form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
+    form = form_of(lambda: io.BytesIO(sample), "the object", most)
     return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
 
 
