@@ -19,8 +19,9 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.columns import Output
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import PICTURE, pictures
 

@@ -22,7 +22,6 @@ from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
     CheckedBatch,
-    Gathered,
     few_cells,
     is_plain,
     texts,
@@ -67,6 +66,8 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
         arrays = _read_quickly(tensors, signature, rows)
         if arrays is not None:  # NumPy lets others go on
             return CheckedBatch(rows, arrays)
+    from onnxlet.function.inputs.batches import Gathered  # most batches are small, or right
+
     gathered = Gathered(rows)
     at_once = -(-at_once // 4)  # each cell may be wrong, and is an object and a problem then
     for start in range(0, rows, at_once):
@@ -79,7 +80,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
             if each.required
         }
         gathered.take(size, partial(_read, some, signature, size))
-    return gathered.table()
+    return CheckedBatch(*gathered.table())
 
 
 def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> Sequence[Array]:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge, quoted
+from onnxlet.function.inputs.signature import CellsOf
+from onnxlet.function.inputs.validation import hides_boolean
 from onnxlet.function.numpy_later import np
 
 
@@ -211,16 +213,7 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
     except (struct.error, OverflowError):
         return None
     array = np.frombuffer(content, f"<{code}").reshape(shape)
-    return None if _hides_booleans(array, rows) else array
-
-
-def _hides_booleans(array: Array, rows: list[Any]) -> bool:
-    """Whether some 0 or 1 was a boolean; where these are few, only they are looked at."""
-    suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
-    if len(suspects) > array.size // 8:
-        return bool in set(map(type, chain.from_iterable(rows)))
-    width = array.shape[1]
-    return any(type(rows[index // width][index % width]) is bool for index in suspects)
+    return None if hides_boolean(array.ravel(), rows, CellsOf(range(width), every=True)) else array
 
 
 def _packed(flat: list[Any], code: str) -> Array | None:
