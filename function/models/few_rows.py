@@ -106,7 +106,7 @@ def few_rows_of(
     """What answers few rows of a model; None where only arrays do."""
     others = (signature.nested, signature.id_feed, signature.image_feeds, signature.sentence_feeds)
     held = [block.dtype for block in signature.blocks]
-    fed = [(held[at], feed.dtype) for feed in signature.feeds for at, _ in feed.positions]
+    fed = [(held[block], feed.dtype) for feed in signature.feeds for block, _ in feed.at]
     answered = [session.outputs[name] for name in names]
     declared = [output.type for output in signature.outputs]
     if (
@@ -136,13 +136,7 @@ def _is_known(answered: str, declared: str) -> bool:
 
 def _taker(feed: Feed, widths: Sequence[int], held: Sequence[str]) -> Take:
     """Takes a tensor's cells out of the blocks, row by row."""
-    at = [
-        (block, column)
-        for block, columns in feed.positions
-        for column in (range(widths[block])[columns] if isinstance(columns, slice) else columns)
-    ]
-    if feed.order is not None:
-        at = [at[index] for index in feed.order]
+    at = feed.at
     if feed.whole is not None:  # as most models are fed
         only, width, dtype = feed.whole, len(at), feed.dtype
         if dtype == held[only]:
