@@ -287,6 +287,48 @@ def _cells(block: Block, values: list[list[Any]]) -> Cells:
     return Cells(found, (len(values[0]), len(values)), block.dtype)
 
 
+BITS = (8, 16, 32, 64)
+INTEGERS = {  # the least and the greatest of each
+    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in BITS},
+    **{f"UINT{bits}": (0, 2**bits - 1) for bits in BITS},
+}
+FLOATS = {"FP16": "float16", "FP32": "float32"}
+
+
+def declared(cell: Any, datatype: str) -> Any:
+    """A value as the declared datatype holds it, None for a missing one, Refused for others."""
+    if _is_missing(cell):
+        return None
+    try:
+        return _declared(cell, datatype)
+    except Refused as refused:
+        return refused.with_traceback(None)  # whose frames would be kept for each cell
+
+
+def _declared(cell: Any, datatype: str) -> Any:
+    if datatype in FLOATS:
+        value = READ["float64"](cell)
+        with np.errstate(over="ignore"):
+            rounded = float(np.dtype(FLOATS[datatype]).type(value))
+        if math.isinf(rounded) and not math.isinf(value):
+            raise Refused(f"{shown(cell)} does not fit {datatype}")
+        return rounded
+    if datatype in INTEGERS:
+        return _declared_integer(cell, datatype)
+    if datatype == "FP64":
+        return READ["float64"](cell)
+    return READ["bool" if datatype == "BOOL" else "string"](cell)
+
+
+def _declared_integer(cell: Any, datatype: str) -> int:
+    least, most = INTEGERS[datatype]
+    if type(cell) is not int:
+        READ["int64"](cell)  # refuses a float in the column's own words
+    if not least <= cell <= most:
+        raise Refused(f"{shown(cell)} does not fit {datatype}")
+    return int(cell)
+
+
 def shown(value: Any) -> str:
     """A value in a message: short, as JSON would have it."""
     if is_there() and isinstance(value, np.generic):
