@@ -50,7 +50,6 @@ class Model:
         version: int,
         manifest: Mapping[str, Any],
         onnx: bytes | Callable[[], Any],
-        threads: int = 1,
     ) -> None:
         self.name = name
         self.version = version
@@ -64,7 +63,7 @@ class Model:
         # `default` and `most` nearest that it answers.
         self.k: Mapping[str, int] | None = manifest["graph"].get("k")
         self._given: dict[str, Array] = {}
-        self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._open = partial(new_session, onnx) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._back_end: Mapping[str, Step] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
@@ -149,15 +149,10 @@ def find() -> Path:
     """The library's file; raises RuntimeMissing where this Python's packages have none."""
     spec = find_spec(PACKAGE)
     folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    for file in _files(folders):
-        return file
+    if files := sorted(file for folder in folders for file in Path(folder).glob(FILES)):
+        return files[0]
     where = ", ".join(folders) or "this Python's packages"
     raise RuntimeMissing(f"expected {PACKAGE}/{FILES}, got none in {where}")
-
-
-def _files(folders: list[str]) -> Iterator[Path]:
-    for folder in folders:
-        yield from sorted(Path(folder).glob(FILES))
 
 
 _loading = threading.Lock()
