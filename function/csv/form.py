@@ -12,8 +12,9 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
+from onnxlet.function import deadline
 from onnxlet.function.csv.encodings import (
     BLOCK,
     NOT_A_TABLE,
@@ -121,7 +122,7 @@ class CsvForm:
         """
         if self.is_plain:
             return opened()
-        return io.BufferedReader(Made(self._lines(opened, limits, place)), BLOCK)
+        return io.BufferedReader(deadline.Blocks(self._lines(opened, limits, place)), BLOCK)
 
     def _lines(
         self, opened: Callable[[], IO[bytes]], limits: Limits, place: str
@@ -173,27 +174,6 @@ class CsvForm:
 def text_of(file: IO[bytes], encoding: str = "utf-8") -> io.TextIOWrapper:
     """A file's text, with line ends as they are, and without a mark of its encoding."""
     return io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="")
-
-
-class Made(io.RawIOBase):
-    """Bytes that come in blocks of any size, to be read; so many have `come` so far."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._blocks, self._left, self.come = blocks, memoryview(b""), 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Some bytes."""
-        while not self._left and (block := next(self._blocks, None)) is not None:
-            self._left = memoryview(block)  # whose rest is no copy
-            self.come += len(block)
-        data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def form_of(
