@@ -43,7 +43,8 @@ def validate_cells(
             for column in block.columns
         ]
         if not problems and signature.nested:
-            arrays.append(_block_array(block, values))
+            array = nested.packed(values[0]) if block.nested else _cells(block, values).array()
+            arrays.append(array.reshape(len(rows), -1))
         elif not problems:
             late.append(_cells(block, values))
     if not problems and signature.nested:
@@ -264,12 +265,6 @@ def _check_image(cell: Any) -> None:
     from onnxlet.function.inputs.images import check_cell  # most models have none
 
     check_cell(cell)
-
-
-def _block_array(block: Block, values: list[list[Any]]) -> Array:
-    if block.nested:
-        return nested.packed(values[0]).reshape(-1, 1)
-    return _cells(block, values).array()
 
 
 HELD: Mapping[str, Callable[[Any], Any]] = {  # what a value is in a block, by its dtype
