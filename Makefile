@@ -45,6 +45,15 @@ PROCESSES ?= 3
 SPREAD := -n $(PROCESSES) --dist loadfile
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
+# What may stand on the command line. One that is misspelt would be passed over without a word.
+SAID := ALARM_TOPIC API_KEYS_SSM ARCH ARGS BODY BOUNDARY BUNDLE BURST CONCURRENCY DATA EMULATOR_PORT \
+    EXAMPLE EXAMPLES FOLLOW FUNCTION_URL HOURS JSON KEEP LIBRARY LOG_DAYS MEMORY MINUTES MODEL MODELS \
+    MODELS_URL NAME OPEN P99_MS PART PORT PROCESSES PYTHON PYTHON_VERSION QUEUE RATE REMOTE SCORE_FROM \
+    SCORE_TO SECONDS SHELL SNAPSTART STAGE TARGET TIMEOUT TMPDIR TMP_MB WARM_MINUTES WORDS
+said = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+meant = $(shell python3 -c "import difflib, sys; print(*difflib.get_close_matches(*sys.argv[1:2], sys.argv[2:], 1))" $(1) $(SAID) 2>/dev/null)
+$(foreach name,$(filter-out $(SAID) AWS_% ONNXLET_% PIP_% UV_%,$(said)),\
+    $(error $(name): unknown variable; $(or $(patsubst %,did you mean %?,$(call meant,$(name))),there are $(SAID))))
 # No rule: a link that is made again is no reason to set up again.
 $(if $(shell sh tools/links.sh || echo failed),$(error the links in onnxlet/ can't be made))
 

@@ -20,17 +20,17 @@ from bench.watch import unusual, watch
 
 # By the word that `make bench PART=...` takes: the page's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
-    "serving": ("Serving", handler.section),
+    "serving": ("Serving: what a request costs", handler.section),
     "servers": ("Beside other servers", beside.section),
-    "silence": ("Silence", silence.section),
-    "lambda": ("Lambda", lambda_runtime.section),
-    "train": ("Training", training.section),
-    "dated": ("Dated tables", dated.section),
+    "silence": ("Health checks while a costly body is answered", silence.section),
+    "lambda": ("Lambda: size, start and a warm call", lambda_runtime.section),
+    "train": ("Training beside other AutoML", training.section),
+    "dated": ("Tables in the order of time", dated.section),
     "refit": ("Coverage after a refit", refit.section),
-    "score": ("Scoring", score.section),
-    "edge": ("Device", device.section),
-    "watch": ("Drift", watch.section),
-    "unusual": ("Unusual rows", unusual.section),
+    "score": ("Scoring tables", score.section),
+    "edge": ("Device: size, start and memory", device.section),
+    "watch": ("Drift: what counting costs", watch.section),
+    "unusual": ("Rows unlike the training rows: how many are marked", unusual.section),
 }
 
 

@@ -59,7 +59,12 @@ def comparisons(theirs: str, lines: Iterable[Line]) -> str:
 def write(part: str, title: str, text: str) -> None:
     """Write the page of a part."""
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{part}.md").write_text(f"# {title}\n\n{_machine()}\n\n{text.strip()}\n")
+    about = (
+        "The raw figures behind [the benchmarks](../benchmarks.md). To measure them on your own "
+        f"machine, type `make bench PART={part}`."
+    )
+    page = f"# {title}\n\n{about}\n\n{_machine()}\n\n{text.strip()}\n"
+    (FOLDER / f"{part}.md").write_text(page)
 
 
 def _machine() -> str:

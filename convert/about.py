@@ -14,7 +14,7 @@ from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.metrics.manifest import score
+from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.metrics.positive import named as named_label
 from onnxlet.convert.metrics.positive import positive_of
 from onnxlet.convert.reference.answers import Answers, Task
@@ -52,19 +52,21 @@ def described(source: Source, describe: Path | None, unit: str | None) -> Source
         return source
     keys, images = known_keys(source.estimator, source.X_train), takes_images(source.estimator)
     inputs, _ = read_inputs(as_pandas(source.X_test), keys=keys, images=images)
-    target = source.target or getattr(source.y_test, "name", None) or ""
     columns = [column.name for column in inputs.columns]
-    return replace(source, descriptions=read_descriptions(describe, unit, columns, str(target)))
+    target = ", ".join(source.targets)
+    return replace(source, descriptions=read_descriptions(describe, unit, columns, target))
 
 
 def with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
-    """A manifest that names what stands beside the columns in the user's own table."""
-    y_test = source.y_test
-    of_answers = getattr(y_test, "columns", None)  # of several outputs
-    target = source.target or (getattr(y_test, "name", None) if of_answers is None else None)
-    beside = [*source.left_out, *([target] if of_answers is None else of_answers)]
+    """A manifest that names what is predicted, and what else stands in the user's own table."""
+    targets = source.targets
+    target = targets[0] if len(targets) == 1 else None
+    shapes = {each["name"]: each["shape"] for each in manifest["signature"]["outputs"]}
+    scored = manifest["task"] in SCORED
+    if scored and target is None and shapes["prediction"][1:] == [len(targets)]:
+        manifest = {**manifest, "output_names": targets}
     known = {column.name for column in inputs.columns}
-    named = list(dict.fromkeys(n for n in beside if isinstance(n, str) and n not in known))
+    named = [n for n in dict.fromkeys([*source.left_out, *targets]) if n not in known]
     if not inputs.frame or not named:
         return manifest
     signature = {**manifest["signature"], "ignored": named}

@@ -74,6 +74,7 @@ from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
+from onnxlet.not_set_up import check_installed
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def build(
     the version that is served could not go on; nothing was written.
     """
     if reported is not None:
+        check_installed("matplotlib", "fairlearn")
         # What measures and draws takes a second to import.
         from onnxlet.convert.report.build_report import check_reported, measured_build
         from onnxlet.convert.report.files import files_of

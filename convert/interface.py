@@ -1,123 +1,23 @@
-"""What scripts and notebooks import: `from onnxlet import build, train, verify`."""
+"""What scripts and notebooks import: `from onnxlet import build, train, verify`.
+
+What does the work is imported once one of them is called: a notebook's first cell is short.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
-from onnxlet.convert.about import described
-from onnxlet.convert.build import build as build_directory
-from onnxlet.convert.directory.golden import verify as verify_directory
-from onnxlet.convert.directory.model_directory import check_name, check_version
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.import_onnx import import_lines
-from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.row_forms import no_table
-from onnxlet.convert.sources.source import Source
-from onnxlet.function import json_text
-from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, OnnxletError, Problem
-from onnxlet.function.messages import Prediction, PredictRequest
-from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.protocols import native
-from onnxlet.function.serving.predict import predict
 
-ROWS_HINT = "Give a DataFrame, or a list of rows; one row is X.iloc[[0]], or a list of one."
+if TYPE_CHECKING:
+    from onnxlet.convert.proven_model import ProvenModel
 
 
-@dataclass(frozen=True, repr=False)
-class ProvenModel:
-    """A model directory that answers as scikit-learn does. Notebooks show its certificate.
-
-    Attributes:
-        directory: of the version, `models/NAME/VERSION`; absolute, since notebooks change folders
-            before the first prediction loads it.
-        name: the model's.
-        version: its number.
-        manifest: what the directory says of itself.
-    """
-
-    directory: Path
-    name: str
-    version: int
-    manifest: dict[str, Any]
-
-    def predict(self, rows: Any) -> Array:
-        """The predictions that an endpoint would send for these rows.
-
-        Args:
-            rows: a DataFrame with the model's columns, in any order; or an array, or lists, of
-                their values in order; or a list of objects by column name.
-
-        Returns:
-            One entry per row, as scikit-learn's `predict` or `transform` has them: NaN and
-            infinity, for which JSON has null, too. Floats are float64, texts are objects.
-
-        Raises:
-            InvalidRows: naming each row and column that is against the signature.
-        """
-        prediction, _ = self._answered(rows)
-        answers = prediction.outputs["prediction"]
-        return answers.astype(np.float64) if answers.dtype == np.float32 else answers
-
-    def answer(
-        self, rows: Any, *, coverage: float | None = None, unusual: bool = False
-    ) -> dict[str, Any]:
-        """The whole answer that an endpoint would send: probabilities, too, where there are any.
-
-        Args:
-            rows: as `predict` takes them.
-            coverage: of intervals or sets, which are added.
-            unusual: mark rows that are unlike the training rows.
-
-        Raises:
-            InvalidRows: naming each row and column that is against the signature.
-            NotCalibrated: the build has nothing for the coverage, or to compare rows with.
-        """
-        answered = self._answered(rows, coverage=coverage, unusual=unusual)
-        answer: dict[str, Any] = json_text.loads(native.encode(*answered).body)
-        return answer
-
-    def _answered(self, rows: Any, **options: Any) -> tuple[Prediction, PredictRequest]:
-        try:
-            columns = self._loaded.signature.columns
-            images = any(column.image for column in columns)
-            instances = _instances(rows, len(columns), images)
-            request = native.from_object({"instances": instances, **options})
-            return predict(self._loaded, request), request
-        except OnnxletError as error:
-            raise error.with_traceback(None) from None
-
-    @cached_property
-    def _loaded(self) -> Model:
-        return load_model(self.directory)
-
-    def __repr__(self) -> str:
-        as_lines = import_lines if "origin" in self.manifest else certificate_lines
-        lines = as_lines(self.name, self.version, self.manifest)
-        return "\n".join([*lines, f"  directory   {self.directory}"])
-
-    def _repr_html_(self) -> str:
-        title, *lines = repr(self).splitlines()
-        rows = "".join(
-            f"<tr><th style='text-align: left'>{escape(label)}</th>"
-            f"<td style='text-align: left'>{escape(text)}</td></tr>"
-            for label, text in _cells(lines)
-        )
-        return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
-
-
+@in_python
 def build(
     model: Any,
     X_test: Any,
@@ -161,21 +61,27 @@ def build(
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
         WrongUse: the name can't be one, the folder is none, or `describe` is not to be had.
     """
+    from threadpoolctl import threadpool_limits
+
+    from onnxlet.convert.about import described
+    from onnxlet.convert.build import build as build_directory
+    from onnxlet.convert.directory.model_directory import check_name
+    from onnxlet.convert.proven_model import ProvenModel
+    from onnxlet.convert.sources.source import Source
+
     source = Source(model, X_test, y_test, X_train, without=tuple(without), positive=positive)
-    try:
-        check_name(name, "name")
-        source = described(source, None if describe is None else Path(describe), unit)
-        # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
-        with threadpool_limits(1, user_api="blas"):
-            groups = sensitive if with_report or sensitive else None
-            built = build_directory(
-                source, name, Path(models), report, keep_background, breaking, groups
-            )
-    except OnnxletError as error:  # in a notebook what led there is in nobody's way
-        raise error.with_traceback(None) from None
+    check_name(name, "name")
+    source = described(source, None if describe is None else Path(describe), unit)
+    groups = sensitive if with_report or sensitive else None
+    # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
+    with threadpool_limits(1, user_api="blas"):
+        built = build_directory(
+            source, name, Path(models), report, keep_background, breaking, groups
+        )
     return ProvenModel(built.directory.absolute(), name, built.version, built.manifest)
 
 
+@in_python
 def train(
     data: Any,
     target: str,
@@ -211,21 +117,21 @@ def train(
         Refusal: there is nothing to learn from, or nothing that could be served.
         WrongUse: the table can't be read, or an option names what is not in it.
     """
+    from threadpoolctl import threadpool_limits
+
+    from onnxlet.convert.proven_model import ProvenModel
     from onnxlet.convert.train.preparing import Options
     from onnxlet.convert.train.refit import ModelDestination
     from onnxlet.convert.train.training import train as train_directory
 
-    try:
-        given = os.fspath(data) if isinstance(data, str | Path) else data
-        to = ModelDestination(name, Path(models), keep_background, breaking)
-        with threadpool_limits(1, user_api="blas"):
-            trained = train_directory(given, target, Options(**options), to, report)
-    except OnnxletError as error:
-        raise error.with_traceback(None) from None
-    built = trained.built
+    given = os.fspath(data) if isinstance(data, str | Path) else data
+    to = ModelDestination(name, Path(models), keep_background, breaking)
+    with threadpool_limits(1, user_api="blas"):
+        built = train_directory(given, target, Options(**options), to, report).built
     return ProvenModel(built.directory.absolute(), name, built.version, built.manifest)
 
 
+@in_python
 def verify(directory: str | Path) -> ProvenModel:
     """Check a model directory's hashes and replay its golden rows.
 
@@ -237,49 +143,10 @@ def verify(directory: str | Path) -> ProvenModel:
             scikit-learn's.
         WrongUse: it is the folder of a model, or of several.
     """
-    try:
-        check_version(Path(directory))
-        model, _ = verify_directory(Path(directory).resolve())
-    except OnnxletError as error:
-        raise error.with_traceback(None) from None
+    from onnxlet.convert.directory.golden import verify as verify_directory
+    from onnxlet.convert.directory.model_directory import check_version
+    from onnxlet.convert.proven_model import ProvenModel
+
+    check_version(Path(directory))
+    model, _ = verify_directory(Path(directory).resolve())
     return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
-
-
-def _instances(rows: Any, width: int, images: bool) -> list[Any]:
-    """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
-    listed = isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows)
-    if listed and (not images or not rows or isinstance(rows[0], dict | list)):
-        return [_plain(row) for row in rows]
-    try:
-        if (
-            width > 1
-            and np.ndim(rows) == 1
-            and hasattr(rows, "dtype")
-            and rows.dtype.kind in "biuf"
-        ):
-            raise no_table(rows, "rows")
-        inputs, data = read_inputs(rows, "rows", images=images)
-    except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
-        raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None
-    cells = inputs.rows(data)
-    if not inputs.frame:
-        return cells
-    names = [column.name for column in inputs.columns]
-    return [dict(zip(names, row, strict=True)) for row in cells]
-
-
-def _plain(value: Any) -> Any:
-    """A row or a cell of it without NumPy's types."""
-    if isinstance(value, dict):
-        return {name: _plain(cell) for name, cell in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(cell) for cell in value]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _cells(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a certificate as what stands on their left and right."""
-    for line in lines:
-        parts = re.split(r" {2,}|: | (?=off by )", line.strip(), maxsplit=1)
-        further = line.startswith(" " * 6)  # the line before goes on
-        yield ("", line.strip()) if further or len(parts) == 1 else (parts[0], parts[1])

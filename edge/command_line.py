@@ -21,9 +21,9 @@ try:
 
     from onnxlet.commands import Command
     from onnxlet.edge.device.slots import DevicePaths
-    from onnxlet.edge.settings.device import DeviceSettings, models_folder
+    from onnxlet.edge.settings.device import KEYS, DeviceSettings, models_folder
     from onnxlet.edge.settings.environment_file import device_settings, service_environ
-    from onnxlet.folders import ROOT
+    from onnxlet.folders import ROOT, typed
     from onnxlet.function.errors import WrongUse
     from onnxlet.function.settings import Settings
 except ModuleNotFoundError as error:
@@ -94,16 +94,47 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     serve_models(models_folder(models, os.environ, settings), device, settings)
 
 
-@main.command(cls=Command, example="{command}")
-def health() -> None:
+@main.command(cls=Command, example="{command} --port 8081")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="P",
+    help="That it listens on.  [default: ONNXLET_DEVICE_PORT, else 8080]",
+)  # fmt: skip
+def health(port: int | None) -> None:
     """Ask whether this machine's server is ready: exit code 0, else 1.
 
     Address and TLS are those of the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT.
     """
     from onnxlet.edge.service.health import check
 
-    check()
+    check(port)
     click.echo("ready")
+
+
+@main.command(cls=Command, example="{command} kitchen-display")
+@click.argument("name")
+@click.option("--reads", is_flag=True, help="It reads figures on rows, such as drift, and no more.")
+@click.option("--replace", is_flag=True, help="Another key for a NAME that has one already.")
+@models_option()
+@root_option
+def key(name: str, reads: bool, replace: bool, models: Path | None, root: Path) -> None:
+    """Make an API key, print it once, and store its hash where the server reads it.
+
+    On a device that is its environment file; elsewhere a file in the folder of models, which
+    `serve` reads when it starts. NAME is shown in the log for each request that has the key.
+    """
+    from onnxlet.edge.settings.keys import PREDICTS, READS, make_key, text_of
+
+    file, variable = DevicePaths(root).environment, READS if reads else PREDICTS
+    device = models is None and (ROOT / "bundle.json").exists() and file.exists()
+    file = file if device else models_folder(models, os.environ) / KEYS
+    try:
+        made = make_key(name, file, variable, replace)
+    except PermissionError as error:
+        raise WrongUse(str(error), "sudo onnxlet key … may write it." if device else "") from error
+    report(f"its hash is in {file}; keep the key, which is shown only now:")
+    click.echo(made)
+    takes = "sudo onnxlet install" if device else f"{typed('edge', 'serve')}, when it starts,"
+    report(f"{takes} takes it; where no file is read, {variable}={text_of(name, made)} sets it")
 
 
 @main.command(cls=Command, example="{command} --models models")

@@ -18,6 +18,7 @@ from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtoc
 from onnxlet.function.models.repository import Begin, Repository
 from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
+from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.serving.service import InFlight, Meter, Observe, Reports, Service
 from onnxlet.function.settings import Settings
 
@@ -99,15 +100,15 @@ def create_app(
 
 def _add(app: App, service: Service, route: Route) -> None:
     if route.protocol is not None:
-        app.add_route(route, _predicting(service, route.protocol))
+        app.add_route(route, _predicting(service, route, route.protocol))
     elif route.answer is not None:
-        app.add_route(route, _answering(service, route.answer))
+        app.add_route(route, _answering(service, route, route.answer))
 
 
-def _predicting(service: Service, protocol: WireProtocol) -> Answer:
+def _predicting(service: Service, route: Route, protocol: WireProtocol) -> Answer:
     def predict(environ: Environ, name: str | None = None, version: str | None = None) -> Reply:
         return service.answer(
-            lambda: protocol.decode(_request(environ, service.settings)),
+            lambda: protocol.decode(_request(environ, service.settings, route.options)),
             protocol.encode,
             lambda failure: _refused(failure, protocol),
             environ[NOTES],
@@ -119,18 +120,18 @@ def _predicting(service: Service, protocol: WireProtocol) -> Answer:
     return predict
 
 
-def _answering(service: Service, answer: Callable[..., Reply]) -> Answer:
+def _answering(service: Service, route: Route, answer: Callable[..., Reply]) -> Answer:
     def view(environ: Environ, **variables: str) -> Reply:
         if "name" in variables:  # a model that is not there is the answer, whatever the body holds
             service.repository.choose(variables["name"], variables.get("version"))
-        reply = answer(service, _request(environ, service.settings), **variables)
+        reply = answer(service, _request(environ, service.settings, route.options), **variables)
         environ[NOTES].update(reply.notes)
         return reply
 
     return view
 
 
-def _request(environ: Environ, settings: Settings) -> Request:
+def _request(environ: Environ, settings: Settings, options: Sequence[str]) -> Request:
     media_type, parameters = environ.get("CONTENT_TYPE", ""), NO_PARAMETERS
     query = NO_PARAMETERS
     # Werkzeug's parsing takes longer than most models: what needs none of it does without.
@@ -140,6 +141,8 @@ def _request(environ: Environ, settings: Settings) -> Request:
         parsed = Flask.request_class(environ)
         media_type, parameters = parsed.mimetype, parsed.mimetype_params
         query = parsed.args.to_dict()
+        if options:
+            request_options.check_names(query, options)
 
     def header(name: str) -> str:
         return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))

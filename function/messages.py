@@ -181,6 +181,7 @@ class Route(NamedTuple):
     protocol: WireProtocol | None = None  # whose predictions are made here, or None
     open: bool = False  # it needs no API key, and is never shed
     urgent: bool = False  # it is never shed, and a server answers it before the requests that wait
+    options: Sequence[str] = ()  # parameters that its query may have; where none, any are ignored
 
     @property
     def key(self) -> str:
@@ -213,6 +214,7 @@ class WireProtocol(Protocol):
     __name__: str
     # Rules of the POST routes that predict, with the variables `name` and `version`.
     PREDICT: Sequence[str]
+    OPTIONS: Sequence[str]  # parameters that the query of a prediction may have
     MODEL_HEADER: str  # names a model where the path does not, as WSGI spells it; or empty
     ROUTES: Sequence[Route]  # its other routes
 

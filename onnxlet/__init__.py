@@ -55,7 +55,7 @@ else:
         try:
             return getattr(import_module(_MODULES[name]), name)
         except ModuleNotFoundError as error:
-            raise explained(error, "convert") from None
+            raise explained(error) from None
 
     def __dir__() -> "list[str]":
         """With the public names, which notebooks complete."""

@@ -44,6 +44,7 @@ SIDES = {
         "Serving, and life on a device",
         {
             "serve": "Serve every model below a folder, until Ctrl-C.",
+            "key": "Make an API key, print it once, and store its hash where the server reads it.",
             "health": "Ask whether this machine's server is ready: exit code 0, else 1.",
             "bench": (
                 "Measure how fast this machine answers, and report it with what the machine is."

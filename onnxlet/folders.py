@@ -9,6 +9,7 @@ VERSION = "0.1.0"
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # a checkout, a bundle's slot, or the environment's packages
 CHECKOUT = (ROOT / "Makefile").exists()
+PYTHON = ROOT / ".venv" / "bin" / "python"  # of a checkout that is set up; it finds `onnxlet`
 
 
 def documented(document: str, otherwise: str = "") -> str:
@@ -18,4 +19,14 @@ def documented(document: str, otherwise: str = "") -> str:
 
 def typed(side: str, command: str) -> str:
     """A command with its arguments as its reader types it; in a checkout it is of a `side`."""
-    return f".venv/bin/python -m {side} {command}" if CHECKOUT else f"onnxlet {command}"
+    if not CHECKOUT:
+        return f"onnxlet {command}"
+    return f".venv/bin/python -m {side} {command}" if in_root() else f"python -m onnxlet {command}"
+
+
+def in_root() -> bool:
+    """Whether the working directory is the checkout, whose folders `-m` finds there only."""
+    try:
+        return Path().samefile(ROOT)
+    except OSError:  # it is gone
+        return False

@@ -90,6 +90,14 @@ by_uv() {
         --python "$folder/bin/python" $checked --requirement "$lock"
 }
 
+# From any folder `.venv` imports the onnxlet of this checkout, and none of the names beside it.
+import_from_anywhere() {
+    mkdir -p .venv/checkout
+    ln -sfn ../../onnxlet .venv/checkout/onnxlet
+    for site in .venv/lib/python*/site-packages; do echo ../../../checkout >"$site/onnxlet.pth"; done
+}
+
 if [ "$part" = ready ]; then new_environment; else echo "adding $lock to $folder, once" >&2; fi
 by_uv || by_pip --requirement "$lock"
+if [ "$folder" = .venv ]; then import_from_anywhere; fi
 touch "$folder/$part"

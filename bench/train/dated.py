@@ -20,7 +20,8 @@ from bench.environments import ENVIRONMENTS, install
 from bench.models import Fitted
 from bench.report import row, table
 from bench.train.training import PEERS_FOLDER
-from onnxlet.convert.interface import ProvenModel, train
+from onnxlet.convert.interface import train
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.edge.predictions.performance import Performance
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model

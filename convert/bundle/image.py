@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from onnxlet.convert.bundle.image_layer import (
     Entries,
     Layer,
     LayerEntry,
+    created_at,
     image_config,
     write_layer,
     write_layout,
@@ -61,8 +63,9 @@ def write_image(order: Order, tag: str, report: Report, progress: Progress) -> I
     """Write an image of these models; none means that they come by a volume.
 
     The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
-    it is over the budget.
+    it is over the budget; WrongUse for a SOURCE_DATE_EPOCH that is no number.
     """
+    created = created_at(os.environ)
     interpreter, machine = interpreter_for(order, report), order.machine
     with (
         tempfile.TemporaryDirectory(prefix="onnxlet-image-") as scratch,
@@ -78,7 +81,7 @@ def write_image(order: Order, tag: str, report: Report, progress: Progress) -> I
         own = _bundle_layers(order, files, packages)
         layers = _layers({"Debian's Python": base, **own}, Path(scratch), progress)
         lines = _judged(layers, order.budget)
-        config = image_config(machine, layers, run_config(machine.python))
+        config = image_config(machine, layers, run_config(machine.python), created)
         order.out.parent.mkdir(parents=True, exist_ok=True)
         with whole(order.out) as part:
             digest = write_layout(part, tag, config, layers, NOTES)

@@ -12,14 +12,17 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.parts import ARCHITECTURES, Machine
 from onnxlet.convert.directory.model_directory import sha256
+from onnxlet.function.errors import WrongUse
 
 READABLE = 0o644
 RUNNABLE = 0o755
@@ -121,7 +124,6 @@ def add(tar: tarfile.TarFile, path: str, entry: LayerEntry) -> int:
     return info.size
 
 
-CREATED = "1980-01-01T00:00:00Z"
 OCI = "application/vnd.oci.image"
 SCHEMA = 2
 PLATFORM = ("architecture", "os", "variant")
@@ -130,18 +132,30 @@ NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 Json = dict[str, Any]
 
 
-def image_config(machine: Machine, layers: Sequence[Layer], run: Json) -> bytes:
+def created_at(environ: Mapping[str, str]) -> str:
+    """When an image says that it was made: SOURCE_DATE_EPOCH, else as what is in its layers.
+
+    Raises WrongUse where that variable is no number of seconds.
+    """
+    text = environ.get("SOURCE_DATE_EPOCH", "").strip() or str(TIME)
+    if not re.fullmatch("[0-9]{1,11}", text):
+        expected = "expected seconds since 1970-01-01 UTC"
+        raise WrongUse(f"SOURCE_DATE_EPOCH: {expected}, got '{text[:80]}'", "date +%s shows now's.")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(text)))
+
+
+def image_config(machine: Machine, layers: Sequence[Layer], run: Json, created: str) -> bytes:
     """An image's configuration, in the form that OCI and Docker share.
 
     `Healthcheck` is Docker's only. Layers are given lowest first.
     """
-    same = {"created": CREATED, "created_by": "onnxlet"}
+    same = {"created": created, "created_by": "onnxlet"}
     platform: Json = {"architecture": ARCHITECTURES[machine.arch], "os": "linux"}
     if machine.arch == "aarch64":
         platform["variant"] = "v8"
     return _json(
         {
-            "created": CREATED,
+            "created": created,
             **platform,
             "config": run,
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{each.diff}" for each in layers]},

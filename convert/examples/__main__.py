@@ -17,10 +17,10 @@ from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
 from onnxlet.convert.examples.parts import Scores
 from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
-from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 

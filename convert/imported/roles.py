@@ -18,7 +18,7 @@ HINT = (
     "An encoder takes ids (rows, length), and a mask of that shape if it needs one. A decoder "
     "takes ids that were written, states, and the encoder's tensors by their names; --link "
     "INPUT=TENSOR names what else feeds one of its inputs."
-    + documented(" docs/how-to/import.md has both forms.")
+    + documented(" docs/how-to/import-text.md has both forms.")
 )
 
 

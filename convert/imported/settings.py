@@ -137,7 +137,7 @@ SCORE, OVERLAP, MOST = 0.5, 0.3, 100
 HINT = (
     "--boxes BOXES,SCORES,format=xyxy,units=relative,score=0.5,overlap=0.3,most=100,labels=FILE; "
     "or --boxes OUTPUT,columns=cx:cy:width:height:classes,units=pixels."
-    + documented(" docs/how-to/import.md has all of it.")
+    + documented(" docs/how-to/import-images.md has all of it.")
 )
 
 

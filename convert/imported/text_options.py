@@ -27,7 +27,7 @@ SYMBOLS = ("start", "end", "unknown", "pad")
 COUNT = f"a whole number from 1 to {MOST_UNITS}"
 HINT = (
     "It holds {'unit': 'character', 'input': [units by id], 'output': [units by id], "
-    "'start': '<s>', 'end': '</s>'}." + documented(" docs/how-to/import.md lists what else.")
+    "'start': '<s>', 'end': '</s>'}." + documented(" docs/how-to/import-text.md lists what else.")
 )
 
 

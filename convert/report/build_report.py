@@ -31,6 +31,7 @@ def measured_build(source: Source, model: Model, sensitive: Sequence[str] = ()) 
     """What is known of a model that is built: no version yet, no answers of its training rows."""
     return Measured(
         model.name, model, source.estimator, source.X_test, source.y_test,
-        target=source.target, X_train=source.X_train, descriptions=source.descriptions,
+        target=", ".join(source.targets) or None, X_train=source.X_train,
+        descriptions=source.descriptions,
         sensitive={name: source.X_test[name].to_numpy() for name in sensitive},
     )  # fmt: skip

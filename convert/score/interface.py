@@ -1,7 +1,4 @@
-"""What scripts and notebooks import: `from onnxlet import score`.
-
-A frame is answered in memory, in the batches in which a file would be.
-"""
+"""What scripts and notebooks import: `from onnxlet import score`."""
 
 from __future__ import annotations
 
@@ -10,29 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import pandas as pd
-import pyarrow as pa
-
-from onnxlet.convert.errors import shortened
+from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
-from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.score.running import score as score_table
-from onnxlet.convert.score.tasks import (
-    OnError,
-    Options,
-    answer_options,
-    directory_of,
-    faults_of,
-    kept_schema,
-    proven,
-)
-from onnxlet.convert.score.writing import flat_structs
-from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse
-from onnxlet.function.models.model import Model
-
-EXPECTED = "Expected a frame of pandas or polars, a table of PyArrow, or the path of a table."
+from onnxlet.convert.score import OnError
+from onnxlet.function.errors import WrongUse
 
 
+@in_python
 def score(
     model: Any,
     data: Any,
@@ -88,6 +69,10 @@ def score(
         InvalidRows: of a frame, rows that are to stop all.
         Unfinished: of files, some parts could not be done; the same call goes on from there.
     """
+    from onnxlet.convert.score.frames import score_frame
+    from onnxlet.convert.score.running import score as score_table
+    from onnxlet.convert.score.tasks import Options, directory_of, proven
+
     _check(
         workers=workers, on_error=on_error, coverage=coverage, k=k, batch_rows=batch_rows,
         decimal=decimal,
@@ -96,23 +81,20 @@ def score(
                       on_error, coverage, explain, k, unusual, batch_rows, decimal,
                       sheet)  # fmt: skip
     given = os.fspath(getattr(model, "directory", model))
-    try:
-        if not isinstance(data, str | Path):
-            if out is not None:
-                raise WrongUse(
-                    "out: a frame is answered by a frame",
-                    "Leave `out` away, and save what you get.",
-                )
-            return score_frame(proven(directory_of(given, Path(models))), data, options)
-        if out is None:
-            raise WrongUse("out: expected a file or a folder for the answers, got none")
-        return score_table(
-            given, os.fspath(data), os.fspath(out), options,
-            models=Path(models), workers=workers, overwrite=overwrite, report=report,
-            scheduler=scheduler,
-        )  # fmt: skip
-    except OnnxletError as error:
-        raise error.with_traceback(None) from None
+    if not isinstance(data, str | Path):
+        if out is not None:
+            raise WrongUse(
+                "out: a frame is answered by a frame",
+                "Leave `out` away, and save what you get.",
+            )
+        return score_frame(proven(directory_of(given, Path(models))), data, options)
+    if out is None:
+        raise WrongUse("out: expected a file or a folder for the answers, got none")
+    return score_table(
+        given, os.fspath(data), os.fspath(out), options,
+        models=Path(models), workers=workers, overwrite=overwrite, report=report,
+        scheduler=scheduler,
+    )  # fmt: skip
 
 
 # What the command line checks by its types: what is expected, and whether a value is that.
@@ -144,59 +126,3 @@ def _check(**given: Any) -> None:
 
 def _is_whole(number: Any, least: int) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number >= least
-
-
-def score_frame(model: Model, frame: Any, options: Options) -> Any:
-    """Answers to a frame's rows, in a frame of its kind: columns that are kept, and answers.
-
-    The frame is one of pandas or polars, or whatever else gives Arrow's streams, such as its
-    tables. A pandas frame is answered with the same index, and a column for each member of a
-    struct, such as `probabilities.yes`. Of the options, `on_error` is `null` or `stop`.
-
-    Raises:
-        WrongUse: it is no frame, or does not fit the model.
-        InvalidRows: rows can't be answered, and they were to stop all.
-    """
-    if options.on_error == "side":
-        raise WrongUse("on_error: expected 'null' or 'stop' for a frame, got 'side'")
-    table = _table(frame)
-    if faults := faults_of(table.schema, model, options):
-        raise WrongUse("; ".join(faults))
-    scorer = Scorer(model, table.schema, answer_options(options))
-    kept = kept_schema(table.schema, options.keep)
-    schema, batches = pa.schema([*kept, *scorer.schema]), list[Any]()
-    for start in range(0, table.num_rows, options.batch_rows):
-        [rows] = table.slice(start, options.batch_rows).combine_chunks().to_batches()
-        answered = scorer.answer(rows)
-        if answered.problem_count and options.on_error == "stop":
-            every = [each._replace(row=start + (each.row or 0)) for each in answered.problems]
-            raise InvalidRows(every, answered.problem_count)
-        columns = [*rows.select(kept.names).columns, *answered.columns.columns]
-        batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
-    return _like(frame, pa.Table.from_batches(batches, schema))
-
-
-def _table(frame: Any) -> Any:
-    try:
-        if isinstance(frame, pd.DataFrame):
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if isinstance(frame, pa.RecordBatch):
-            return pa.Table.from_batches([frame])
-        return frame if isinstance(frame, pa.Table) else pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        got = type(frame).__name__
-        raise WrongUse(f"a {got} can't be scored: {shortened(error)}", EXPECTED) from error
-
-
-def _like(frame: Any, answers: Any) -> Any:
-    """Answers in a frame of the kind that was given."""
-    if isinstance(frame, pd.DataFrame):
-        # NaN beside whole numbers would make floats of them, which have them up to 2**53 only.
-        gaps = any(column.null_count for column in answers.columns)
-        whole = {pa.int64(): pd.Int64Dtype()}.get if gaps else None
-        return flat_structs(answers).to_pandas(types_mapper=whole).set_index(frame.index)
-    if type(frame).__module__.partition(".")[0] == "polars":
-        import polars
-
-        return polars.from_arrow(answers)
-    return answers

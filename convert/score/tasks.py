@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from onnxlet.convert.problems import close_to
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types
+from onnxlet.convert.score import OnError
 from onnxlet.convert.score.storage import S3, Storage, split
 from onnxlet.convert.score.writing import PLAIN, Dialect
 from onnxlet.convert.tables.formats import Span, TableFormat, format_for, format_of
@@ -27,7 +28,6 @@ from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.serving.golden import load_proven
 from onnxlet.function.settings import pins_of
 
-OnError = Literal["null", "stop", "side"]
 BAD = "_bad"  # the folder of side files: readers of Parquet skip what begins so
 ELSEWHERE = "Name another one."
 LONGEST = 8  # characters of a suffix, with its dot: a folder may have a longer one, or a number

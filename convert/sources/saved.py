@@ -33,6 +33,7 @@ from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, u
 from onnxlet.convert.sources.skops_sandbox import check_it_answers
 from onnxlet.convert.sources.users_code import find_trusted, lies_in
 from onnxlet.function.errors import WrongUse
+from onnxlet.not_set_up import how_to_get
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     zlib.decompress,
@@ -178,9 +179,10 @@ def _hint_of_absent(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and package(name) == "cloudpickle":
         return "It was saved by cloudpickle: pip install cloudpickle"
     if isinstance(error, ModuleNotFoundError):
-        return (
+        return how_to_get(
+            name,
             f"If '{package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "
-            "FILE.py:FUNCTION beside it; if it is a package, install it."
+            "FILE.py:FUNCTION beside it; if it is a package, install it.",
         )
     if isinstance(error, ImportError | AttributeError) and "sklearn" not in str(error):
         return (

@@ -31,6 +31,7 @@ from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.not_set_up import how_to_get
 
 FILES = (".joblib", ".pkl", ".pickle", ".cloudpickle", ".skops")
 NO_ANSWERS = "note: the held-out rows have no answers: the manifest has no scores."
@@ -59,6 +60,13 @@ class Source:
     before: Mapping[str, Any] | None = None
     positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of what is predicted, one for each output; none where it has no names."""
+        several = None if self.target else getattr(self.y_test, "columns", None)
+        named = [self.target or getattr(self.y_test, "name", None)] if several is None else several
+        return [name for name in named if isinstance(name, str)]
 
 
 def load_source(
@@ -231,7 +239,8 @@ def _module(origin: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and (origin == error.name or origin.startswith(f"{error.name}.")):
             raise WrongUse(f"SOURCE: there is no module '{origin}'") from error
-        raise SourceFailed(f"{origin} needs module '{error.name}'", "Install it.") from error
+        hint = how_to_get(error.name or "", "Install it.")
+        raise SourceFailed(f"{origin} needs module '{error.name}'", hint) from error
     except (Exception, SystemExit) as error:
         raise SourceFailed(_raised(origin, error), _ending(error)) from error
     return module

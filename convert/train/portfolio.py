@@ -25,6 +25,7 @@ from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.pipelines import MetaFeatures, width_of
 from onnxlet.convert.train.trials import Candidate, Parameters
 from onnxlet.function.arrays import Array
+from onnxlet.not_set_up import BOOSTERS, to_install
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 LATE, LATEST = 0.1, 0.02  # of all rows: a row weighs twice as much as one so many before it
@@ -38,8 +39,6 @@ ABSENT = {
     "xgboost": "XGBoost is not installed: it is one more for the ensemble",
     "lightgbm": "LightGBM is not installed: without it most of what the search tries is missing",
 }
-EXTRA = "pip install 'onnxlet[train]', or make train"
-HOW = {"catboost": EXTRA, "xgboost": EXTRA, "lightgbm": "make setup"}
 
 
 class Family(NamedTuple):
@@ -98,7 +97,8 @@ def portfolio(
         listed = [each for one in listed for each in _with_and_without(meta, one)]
     absent = [name for name in ABSENT if not find_spec(name)]
     kept = [one for one in listed if LIBRARIES.get(one.family) not in absent]
-    return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
+    way = [to_install(BOOSTERS, "make train brings it.")] if absent else []
+    return kept, [*(ABSENT[name] for name in absent), *way]
 
 
 def _with_and_without(meta: MetaFeatures, candidate: Candidate) -> Iterator[Candidate]:

@@ -30,6 +30,7 @@ from onnxlet.convert.train.refit import ModelDestination, Served, model_files, r
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
 from onnxlet.folders import typed
+from onnxlet.not_set_up import check_installed
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -66,6 +67,7 @@ def train(
     """
     check_name(to.name)
     check_folder(to.folder, to.name)
+    check_installed("optuna", "matplotlib", "fairlearn")
     started = time.monotonic()
     options = options.by_known_names()
     prepared = prepare(inspect_table(data, target, options, report), options, report)

@@ -20,6 +20,7 @@ from onnxlet.convert.workers import sent
 from onnxlet.convert.workers.contract import A, OutOfTime, Result, Tick, Work
 from onnxlet.convert.workers.sent import NotHere, OtherVersions, different
 from onnxlet.function.errors import WrongUse
+from onnxlet.not_set_up import ENGINES, to_install
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -274,7 +275,7 @@ def _imported() -> Any:
     except ModuleNotFoundError as error:
         raise WrongUse(
             f"--scheduler: expected Dask, got no '{error.name}'",
-            "Install the extra [engines], as in: pip install 'onnxlet[convert,engines]'.",
+            to_install(ENGINES, "make setup brings it."),
         ) from error
     return Client
 

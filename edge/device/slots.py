@@ -91,12 +91,19 @@ def empty(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file, all of it or nothing; it is on the disk when this returns."""
+def write_durably(
+    path: Path, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
+    """Write a file, all of it or nothing; it is on the disk when this returns.
+
+    The owner is a user's and a group's number; None is whoever writes it.
+    """
     beside = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        if owner is not None:  # which services may not call, the one of updates either
+            os.fchown(file.fileno(), *owner)
         os.fchmod(file.fileno(), mode)  # whatever the umask is
         file.write(content)
         file.flush()

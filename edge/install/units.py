@@ -191,10 +191,10 @@ exec {python} -I -S -B {live} "$@"
 ENVIRONMENT = """\
 # Settings of onnxlet on this device: NAME=VALUE. After a change:
 #   sudo onnxlet install
-# docs/how-to/device.md and docs/reference/settings.md list all of them.
+# docs/reference/settings.md lists all of them.
 #
-# Others than this device may ask as soon as there is a key, here as NAME:SHA256 of it
-# (printf %s KEY | sha256sum):
+# Others than this device may ask as soon as there is a key, which this makes, and writes here:
+#   sudo onnxlet key NAME
 #ONNXLET_API_KEYS=
 #ONNXLET_DEVICE_HOST=0.0.0.0
 #ONNXLET_DEVICE_UPDATE_URL=

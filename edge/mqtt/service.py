@@ -68,7 +68,7 @@ def check(options: MqttOptions) -> None:
         ]
     if faults:
         hint = documented(
-            "docs/how-to/mqtt.md lists the variables.",
+            "docs/reference/settings.md lists the variables.",
             "Set them in the environment; on a device, in /etc/onnxlet/environment.",
         )
         raise SettingsError("; ".join(faults), hint)

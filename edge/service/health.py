@@ -27,28 +27,29 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def check() -> None:
-    """Ask the server that this environment sets.
+def check(port: int | None = None) -> None:
+    """Ask the server that this environment sets, or its neighbour on another port.
 
     NotReady is raised where it does not answer, or says so; SettingsError for a variable.
     """
     import http.client
 
     device = DeviceSettings.from_environ(os.environ)
+    port = device.port if port is None else port
     host = reached_at(device.host)
-    connection = http.client.HTTPConnection(host, device.port, timeout=SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     if device.tls_cert:
         from onnxlet.edge.net.http_client import unchecked_context
 
         connection = http.client.HTTPSConnection(
-            host, device.port, timeout=SECONDS, context=unchecked_context()
+            host, port, timeout=SECONDS, context=unchecked_context()
         )
     try:
         connection.request("GET", ROUTE)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise NotReady(f"{host} port {device.port} does not answer: {error}") from None
+        raise NotReady(f"{host} port {port} does not answer: {error}") from None
     finally:
         connection.close()
     if status != http.client.OK:
-        raise NotReady(f"{host} port {device.port}: expected status 200, got {status}")
+        raise NotReady(f"{host} port {port}: expected status 200, got {status}")

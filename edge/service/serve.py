@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.systemd import Watchdog, notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings, in_url
-from onnxlet.folders import CHECKOUT
+from onnxlet.folders import CHECKOUT, typed
 from onnxlet.function import request_log
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
@@ -239,9 +239,9 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
     if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
-            "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
-            "cut -c 1-64); or say --open (ONNXLET_DEVICE_OPEN=yes) if everybody who can connect "
-            "may ask.",
+            f"Make one: {typed('edge', 'key NAME')}, or ONNXLET_API_KEYS=NAME:$(printf %s KEY | "
+            "sha256sum | cut -c 1-64); or say --open (ONNXLET_DEVICE_OPEN=yes) if everybody who "
+            "can connect may ask.",
         )
 
 

@@ -1,6 +1,6 @@
 """The environment variables of devices, `ONNXLET_DEVICE_*`: all of them stand in one table here.
 
-docs/how-to/device.md, forward.md and mqtt.md list them for their readers.
+docs/reference/settings.md lists them for their readers.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ FORWARD_URL = "|".join((
 ))  # fmt: skip
 TOPIC = r"[^#+\s$][^#+]*"
 FILTER = r"(#|(?!\$)([^#+,/]*|\+)(/([^#+,/]*|\+))*(/#)?)"
+
+KEYS = ".keys"  # in a folder of models, what `onnxlet key` writes; no model has such a name
 
 
 class Variable(NamedTuple):
@@ -176,7 +178,7 @@ class DeviceSettings:
         faults += unknown(ours, [PREFIX + name for name in VARIABLES], PREFIX)
         if faults:
             hint = documented(
-                "docs/how-to/device.md lists the variables.",
+                "docs/reference/settings.md lists the variables.",
                 f"The variables are {', '.join(PREFIX + name for name in sorted(VARIABLES))}.",
             )
             raise SettingsError("; ".join(faults), hint)

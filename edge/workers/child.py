@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
+import time
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.service.process import ENDING
 from onnxlet.edge.workers.frames import Message, Unpacker, packed
 
-START = Path(__file__).with_name("start.py")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 LONG_LIFE_SECONDS = 30.0  # after which a death is the first one again
 READ_BYTES = 1 << 18
 MOST_UNSENT_BYTES = 1 << 26  # to a worker that reads nothing
-NOT_ITS_OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd speaks to the supervisor
+ENDED_SECONDS = 1.0  # from the end of a process's link to its own
+LOOK_SECONDS = 0.01  # between two looks whether it has ended
 
 
 class Pauses:
@@ -39,32 +36,22 @@ class Pauses:
 
 
 class Child:
-    """One process, started; `files` are the descriptors that it inherits, by what they are.
+    """A process, forked from this one; `pid` is 0 in that process itself.
 
     OSError is raised where the system has no process, memory or descriptor left for it.
     """
 
-    def __init__(
-        self, files: Mapping[str, Any], orders: Mapping[str, Any], agreed: Mapping[str, bytes]
-    ) -> None:
+    def __init__(self, orders: Mapping[str, Any], agreed: Mapping[str, bytes]) -> None:
         self.serves = False  # it answers requests
         self.why = ""  # it ends, where more than its exit code is known; else empty
-        self.link, theirs = socket.socketpair()
+        self.link, self.theirs = socket.socketpair()  # this process's end, and the other one's
         self.link.setblocking(False)
         self._unpacker = Unpacker()
         self.unsent = bytearray()  # what the process has not taken yet
-        files = {**files, "link": theirs.fileno()}
-        numbers = [
-            n for each in files.values() for n in (each if isinstance(each, list) else [each])
-        ]
-        arguments = json.dumps({"files": files})
-        environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
-        with theirs, _starting(self.link):
-            self.process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, *_flags(), str(START), arguments, *sys.path],
-                stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
-            )  # fmt: skip
-        self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))
+        self.pid = _forked(self.link, self.theirs)
+        if self.pid:
+            self.theirs.close()
+            self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or the rest of it once the process reads; kill one that never does."""
@@ -96,41 +83,39 @@ class Child:
     def kill(self, why: str = "") -> None:
         """End it at once."""
         self.why = self.why or why
-        with suppress(OSError):
-            self.process.kill()
+        os.kill(self.pid, signal.SIGKILL)  # it is there until `end` has waited for it
 
     def end(self) -> int:
         """Release what is left of a process that has ended; its exit code."""
         self.link.close()
-        try:
-            return self.process.wait(1)
-        except subprocess.TimeoutExpired:  # it has closed its link, but goes on
-            self.kill()
-            return self.process.wait()
+        until = time.monotonic() + ENDED_SECONDS
+        while not (found := os.waitpid(self.pid, os.WNOHANG))[0]:
+            if time.monotonic() > until:  # it has closed its link, but goes on
+                self.kill()
+                found = os.waitpid(self.pid, 0)
+                break
+            time.sleep(LOOK_SECONDS)
+        return os.waitstatus_to_exitcode(found[1])
 
 
-@contextmanager
-def _starting(link: socket.socket) -> Iterator[None]:
-    """Have a process inherit that signals wait until it serves: terminals and systemd send to all.
+def _forked(*sockets: socket.socket) -> int:
+    """Fork this process; the number of the new one, and 0 there.
 
-    The link to it is closed where it can't be started.
+    Signals wait there until it serves: terminals and systemd send to all. The sockets are closed
+    where it can't be started.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    pid, before = -1, signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of a process with threads. Only a log that waits for its reader has one here, and no
+            # worker uses that log.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
     except OSError:
-        link.close()
+        for each in sockets:
+            each.close()
         raise
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _flags() -> list[str]:
-    """What this interpreter was started with, as far as it matters to one that serves."""
-    flags = {"-I": sys.flags.isolated, "-S": sys.flags.no_site, "-B": sys.flags.dont_write_bytecode}
-    options = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
-    return [
-        *(flag for flag, is_set in flags.items() if is_set),
-        *(part for each in sys.warnoptions for part in ("-W", each)),
-        *(part for each in options for part in ("-X", each)),
-    ]
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.device import KEYS, DeviceSettings
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
 
@@ -32,6 +32,11 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     start; TlsError where the certificate or its key can't be used; OnnxletError where the settings
     or the models can't be.
     """
+    if os.path.lexists(models / KEYS):
+        from onnxlet.edge.settings import keys  # many servers have no such file
+
+        settings = keys.with_kept_keys(models / KEYS, settings)
+        os.environ.update(keys.as_variables(settings))  # which workers read, later ones, too
     workers = device.workers or cores()
     if workers > 1:
         from onnxlet.edge.workers.supervisor import supervise

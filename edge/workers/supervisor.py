@@ -1,8 +1,8 @@
 """The supervisor: it binds the port, starts the workers, restarts those that die, and ends them.
 
-It answers no request, and imports neither NumPy nor ONNX Runtime nor Flask: its memory is paid once
-more beside each worker's. Workers are started afresh, since sessions and threads don't survive a
-fork. They end by themselves once it is gone: their link closes.
+It answers no request. It imports what they all need, and forks them, so that this is in memory
+once. Sessions and threads don't survive a fork: it has none. Workers end by themselves once it is
+gone: their link closes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import gc
 import os
 import selectors
+import signal
 import socket
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.server.entrance import clear_slot, make_counters
+from onnxlet.edge.server.entrance import SharedCounters, clear_slot, make_counters
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.secret import Secret
@@ -29,12 +32,25 @@ from onnxlet.edge.workers.child import Child, Pauses
 from onnxlet.edge.workers.frames import Message, packed
 from onnxlet.edge.workers.notices import Notices
 from onnxlet.edge.workers.relay import Relay
+from onnxlet.edge.workers.worker import work
 from onnxlet.function import request_log
+from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.settings import Settings
 
 SILENT_SECONDS = 30.0  # after which a worker that answers nothing is killed
 GRACE_SECONDS = 28.0  # for all workers to end; each has 25 for its requests
 ASLEEP_SECONDS = 1.0  # too late for what was due: this process stood still, and nobody is late
+NOT_ITS_OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd speaks to the supervisor
+SHARED = (
+    "numpy",
+    "onnxlet.edge.aggregation.counters",
+    "onnxlet.edge.aggregation.graphs",
+    "onnxlet.edge.aggregation.models",
+    "onnxlet.edge.server.server",
+    "onnxlet.edge.service.app",
+    "onnxlet.function.http.slim_flask",
+    "onnxlet.function.monitoring.layout",
+)
 OPTIONS = ("host", "port", "tls_cert", "tls_key", "open")  # which a command line may have set
 
 
@@ -50,15 +66,28 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     secret = Secret()
     save(secret)
-    gc.freeze()
-    gc.enable()
     options = {name: getattr(device, name) for name in OPTIONS}
+    load()
     orders = {
         "models": str(models),
         "device": {n: str(v) if isinstance(v, Path) else v for n, v in options.items()},
         "secret": [secret.request_id, secret.key],
     }
-    Supervisor(listener, workers, orders, os.environ).run()
+    if (of_a_worker := Supervisor(listener, workers, orders, os.environ).run()) is not None:
+        sys.exit(of_a_worker())
+
+
+def load() -> None:
+    """Import what each worker needs sooner or later: forked, they have it in memory once.
+
+    RuntimeMissing is raised where there is no ONNX Runtime.
+    """
+    gc.disable()  # while modules are imported: a collection would find nothing
+    for name in SHARED:
+        import_module(name)
+    runtime_version()
+    gc.freeze()  # a collection writes to what it looks at, which each worker would have a copy of
+    gc.enable()
 
 
 class Supervisor:
@@ -90,17 +119,24 @@ class Supervisor:
         self._introduced = False
         self._until: float | None = None  # all have to end; None while they serve
 
-    def run(self) -> None:
+    def run(self) -> Callable[[], int] | None:
         """Serve until a signal comes, and all workers have ended.
 
-        ServeError is raised where a worker ended before all of them served for the first time.
+        In a worker's process it returns at once, with that worker's work. ServeError is raised
+        where a worker ended before all of them served for the first time.
         """
         ending, _ = signals()
         ending.setblocking(False)
         self._selector.register(ending, selectors.EVENT_READ, partial(self._end, ending))
         try:
             while self._until is None or self._children:
-                self._do_what_is_due(time.monotonic())
+                now = time.monotonic()
+                for number in [n for n, due in self._due.items() if now >= due]:
+                    if (child := self._start(number)) is not None:
+                        self._leave(ending)
+                        return self._work_of(number, child)
+                self._do_what_is_due(now)
+            return None
         finally:
             self._kill_all()
             for child in self._children.values():
@@ -108,8 +144,6 @@ class Supervisor:
 
     def _do_what_is_due(self, now: float) -> None:
         """One round."""
-        for number in [n for n, due in self._due.items() if now >= due]:
-            self._start(number)
         times = [self._relay.tick(now), *self._due.values()]
         if self._notices:
             times.append(self._notices.tick(now))
@@ -125,23 +159,46 @@ class Supervisor:
             self._forgive(last)
         self._kill_the_silent(last)
 
-    def _start(self, number: int) -> None:
+    def _start(self, number: int) -> Child | None:
+        """Start a worker; returned is its own side, in its process."""
         del self._due[number]
-        own, _ = self._bells[number]
-        files = {
-            "listener": self._listener.fileno(), "counters": self._counters, "bell": own,
-            "bells": [call for _, call in self._bells],
-        }  # fmt: skip
         self._began[number] = time.monotonic()
         agreed = self._relay.join(number)
         try:
-            child = Child(files, {**self._orders, "number": number}, agreed)
+            child = Child({**self._orders, "number": number}, agreed)
         except OSError as error:  # the others go on, and there may be room for it later
             self._relay.leave(number, self._began[number])
             self._restart(number, str(error))
-            return
+            return None
+        if not child.pid:
+            return child
         self._children[number] = child
         self._watch(number)
+        return None
+
+    def _leave(self, ending: socket.socket) -> None:
+        """Close what is the supervisor's, in a worker's process.
+
+        The other workers' links above all: they end with the supervisor, by its ends' closing.
+        """
+        for child in self._children.values():
+            child.link.close()
+        self._children.clear()
+        self._selector.close()
+        ending.close()
+        os.close(signal.set_wakeup_fd(-1))
+        for name in NOT_ITS_OWN:
+            os.environ.pop(name, None)
+
+    def _work_of(self, number: int, child: Child) -> Callable[[], int]:
+        child.link.close()
+        own, _ = self._bells[number]
+        for other, _ in self._bells:
+            if other != own:
+                os.close(other)
+        bells = [call for _, call in self._bells]
+        counters = SharedCounters(self._counters, number, bells, own)
+        return partial(work, self._listener, child.theirs, counters)
 
     def _watch(self, number: int) -> None:
         child, hear = self._children[number], partial(self._hear, number)

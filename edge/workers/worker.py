@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from onnxlet.edge.server.entrance import SharedCounters
-from onnxlet.edge.service.process import use_one_arena
+from onnxlet.edge.service.process import be_named, use_one_arena
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import Post, serve_on
 from onnxlet.edge.service.systemd import Watchdog
@@ -43,23 +42,22 @@ class Ending:
                 self._end.send(b"x")
 
 
-def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: int) -> int:
-    """Serve until the supervisor ends it, or is gone; the process's exit code.
+def work(listener: socket.socket, link: socket.socket, numbers: SharedCounters) -> int:
+    """Serve on a listener until the supervisor ends it, or is gone; the process's exit code.
 
-    Inherited are the listening socket, one to the supervisor, the file that all workers share, the
-    writing ends of all workers' pipes, and the reading end of this one's.
+    The link is a socket to the supervisor; the numbers are what all workers share.
     """
     use_one_arena()
     ending = Ending()
-    channel = SocketLink(socket.socket(fileno=link), ending)
+    channel = SocketLink(link, ending)
     orders = channel.orders
+    be_named(f"worker-{channel.number}")
     request_log.ORIGIN = f'"worker":{channel.number},'
     channel.start()
     watchdog = None
     if orders["watched"]:
         notify = lambda line: channel.send("notify", line.encode())  # noqa: E731 - one line
         watchdog = Watchdog(notify, orders["watchdog"], request_log.write)
-    numbers = SharedCounters(counters, channel.number, bells, bell)
     post = Post(
         channel, numbers, watchdog, ending.arm,
         lambda lines: channel.send("serves", introduction=lines),
@@ -70,9 +68,8 @@ def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: in
         device = replace(DeviceSettings.from_environ(os.environ), **{**given, **paths})
         settings = Settings.from_environ(os.environ)
         serve_on(
-            socket.socket(fileno=listener), Path(orders["models"]), device, settings,
-            Secret(*orders["secret"]), post,
-        )  # fmt: skip
+            listener, Path(orders["models"]), device, settings, Secret(*orders["secret"]), post
+        )
     except OnnxletError as error:
         channel.send("failed", message=error.message, hint=error.hint)
         return 1

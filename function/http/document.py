@@ -29,7 +29,7 @@ def _report(endpoint: Endpoint) -> Operation | None:
     if endpoint.model is None or not endpoint.model.has_report:
         return None
     page = forms.answered("A page of HTML, without script.", forms.TEXT, "text/html")
-    return Operation("How good the model is", page, None, [forms.versions(endpoint)], (404,))
+    return Operation("How good the model is", page, None, [forms.versions(endpoint)], (400, 404))
 
 
 def _page(endpoint: Endpoint) -> Operation:

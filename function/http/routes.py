@@ -55,9 +55,12 @@ def _openapi(service: Service, request: Request) -> Reply:
 
 
 OWN = (
-    *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
-    Route("GET", "/models/<name>/report", pages.report),
-    Route("GET", "/models/<name>/drift", _drift),
+    *(
+        Route("POST", rule.replace("predict", "explain"), _explain, options=native.OPTIONS)
+        for rule in native.PREDICT
+    ),
+    Route("GET", "/models/<name>/report", pages.report, options=("version",)),
+    Route("GET", "/models/<name>/drift", _drift, options=("version",)),
     Route("GET", "/openapi.json", _openapi),
     # A page without data: it asks for the API key itself.
     Route("GET", "/", pages.home, open=True),
@@ -69,7 +72,7 @@ OWN = (
 def table(more: Iterable[Route] = ()) -> tuple[Route, ...]:
     """All routes: the protocols' predictions and other routes, the server's, and further ones."""
     predictions = (
-        Route("POST", rule, protocol=protocol)
+        Route("POST", rule, protocol=protocol, options=protocol.OPTIONS)
         for protocol in PROTOCOLS
         for rule in protocol.PREDICT
     )

@@ -52,7 +52,7 @@ def validate_cells(
     if problems:
         position = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))
-        flat = not any(isinstance(row, dict | list) for row in rows)
+        flat = len(position) > 1 and not any(isinstance(row, dict | list) for row in rows)
         raise InvalidRows(problems, hint=ONE_ROW if flat else "")
     return arrays or LateArrays(late)
 
@@ -101,7 +101,7 @@ def _named(
         ]
         return given
     width = len(signature.columns)
-    if width == 1 and signature.nested and nested.is_bare(row, signature.columns[0]):
+    if width == 1 and _is_bare(row, signature.columns[0]):
         return {signature.columns[0].name: row}
     if not isinstance(row, list):
         detail = f"expected an object by column name or a list of {width} values, got {shown(row)}"
@@ -111,6 +111,16 @@ def _named(
         return {column.name: cell for column, cell in zip(signature.columns, row, strict=True)}
     problems.append(Problem(number, None, detail))
     return None
+
+
+def _is_bare(row: Any, column: Column) -> bool:
+    """Whether a row is the only column's cell itself: a plain value, or all of its nested lists.
+
+    A list that has less depth than the column, or more, is a list of cells.
+    """
+    if row is None or isinstance(row, str | int | float):
+        return True
+    return bool(column.cell) and nested.is_bare(row, column)
 
 
 class Guesses(dict[str, str]):

@@ -73,6 +73,6 @@ def operation(endpoint: Endpoint) -> Operation | None:
         forms.answered("Counts, tests and alarms.", forms.ref("drift")),
         None,
         [forms.versions(endpoint)],
-        (404,),
+        (400, 404),
         "Rows are shown in blocks of at least 100.",
     )

@@ -9,6 +9,7 @@ from math import log, log1p
 
 RATE = 1_000  # rows of one model that are looked at in a second, about, where more come for long
 BURST = 10_000  # rows that are all looked at, where fewer came before
+LEAST_SECONDS = 0.1  # in which a rate shows: of less, a few requests would make any
 
 
 class Sample:
@@ -17,8 +18,8 @@ class Sample:
     All are chosen as long as a bucket lasts that rows empty and time fills (a token bucket); those
     that come then by chance, in each second the same one, about. From one chosen row to the next is
     a geometric number of rows (Devroye, "Non-Uniform Random Variate Generation", 1986, X.2): what
-    is not looked at costs nothing. The chance is that of the second before, or a smaller one as
-    soon as more come in this one.
+    is not looked at costs nothing. The chance is that of the second before; after a rest that of
+    the rate so far; and a smaller one as soon as more come in this second.
     """
 
     def __init__(self) -> None:
@@ -31,12 +32,14 @@ class Sample:
         """The positions of the chosen ones among the next so many rows; None stands for all."""
         now = time.monotonic()
         if (since := now - self._began) >= 1:
-            self._bucket = min(BURST, max(0.0, self._bucket + RATE * since - self._came))
+            left = max(0.0, self._bucket + RATE - self._came)
+            self._bucket = min(BURST, left + RATE * (since - 1))  # a rest fills it
             self._before = self._came if since < 2 else 0
             self._began, self._came = now, 0
             self._skipped = None  # the chance is another now
         self._came += rows
-        share = RATE / max(self._came, self._before)
+        before = self._before or self._came / max(now - self._began, LEAST_SECONDS)
+        share = RATE / max(self._came, before)
         if share >= 1 or self._came <= self._bucket:
             self._skipped = None
             return None

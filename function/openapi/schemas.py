@@ -73,9 +73,7 @@ def of_models(models: Iterable[Model], max_rows: int) -> dict[str, Schema]:
         name = model.name
         schemas[f"{name}.row"] = row_by_name(model)
         schemas[f"{name}.values"] = row_in_order(model)
-        schemas[f"{name}.rows"] = forms.listed(
-            forms.one_of(forms.ref(f"{name}.row"), forms.ref(f"{name}.values")), 1, max_rows
-        )
+        schemas[f"{name}.rows"] = by_row(model, max_rows)
         schemas[f"{name}.answer"] = answer(model)
     return schemas
 
@@ -273,13 +271,12 @@ def outputs_parameter(models: Sequence[Model]) -> Schema:
     return forms.parameter("outputs", about, {"enum": ["all", *names]})
 
 
-def by_row(model: Model) -> Schema:
+def by_row(model: Model, max_rows: int | None = None) -> Schema:
     """Instances: objects, lists, or bare values where there is one column."""
     columns = model.signature.columns
     bare = [column_schema(columns[0])] if len(columns) == 1 else []
-    return forms.listed(
-        forms.one_of(forms.ref(f"{model.name}.row"), forms.ref(f"{model.name}.values"), *bare), 1
-    )
+    row, values = forms.ref(f"{model.name}.row"), forms.ref(f"{model.name}.values")
+    return forms.listed(forms.one_of(row, values, *bare), 1, max_rows)
 
 
 def by_column(model: Model) -> Schema:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -16,8 +17,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.interface import ProvenModel
-from onnxlet.function.errors import InvalidRows, ModelError, WrongUse
+from onnxlet.convert.in_python import said
+from onnxlet.convert.proven_model import ProvenModel
+from onnxlet.function.errors import InvalidRows, ModelError, OnnxletError, WrongUse
 from tests.conftest import quiet
 
 RANDOM = np.random.default_rng(0)
@@ -188,5 +190,56 @@ def test_a_refusal_reads_well() -> None:
     assert "far inside" in shown  # of the message
     assert "Traceback" in shown
     assert shown.count("Traceback") == 1  # none of what led there
-    assert [frame.name for frame in traceback.extract_tb(caught.tb)][1:] == ["build"]
+    assert [frame.name for frame in traceback.extract_tb(caught.tb)][1:] == ["called"]
     assert caught.value._render_traceback_() == [f"Refusal: {caught.value}"]
+
+
+def refused(**options: object) -> OnnxletError:
+    model = options.pop("model", MODEL)
+    with pytest.raises((Refusal, WrongUse)) as caught:
+        onnxlet.build(model, ROWS, name="sold", report=quiet, **options)  # type: ignore[arg-type]
+    return caught.value
+
+
+def test_hints_are_of_arguments_and_of_no_command(tmp_path: Path) -> None:
+    class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+        def fit(self, X: object, y: object = None) -> Own:
+            self.fitted_ = True
+            return self
+
+        def transform(self, X: object) -> object:
+            return X
+
+    error = refused(model=make_pipeline(Own(), MODEL[0]).fit(ROWS, SOLD), models=tmp_path)
+    assert "by @onnxlet.converts, before build(estimator, X_test, …)" in error.hint
+    error = refused(with_report=True, models=tmp_path)
+    assert error.message.startswith("with_report=True: expected true answers")
+    assert error.hint == "Call build(estimator, X_test, y_test, …)."
+    error = refused(y_test=SOLD, sensitive=["colour"], models=tmp_path)
+    assert error.message == "sensitive: there is no column 'colour' in X_test"
+    (tmp_path / "file").touch()
+    error = refused(models=tmp_path / "file")
+    assert (error.message.partition(":")[0], error.hint) == (
+        "models", "Choose another folder with models.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("of_commands", "of_python"),
+    [
+        ("Leave it out: --without std --without score, or build(…, without=['std', 'score']).",
+         "Leave it out: build(…, without=['std', 'score'])."),
+        ("--without std leaves it out.", "build(…, without=['std']) leaves it out."),
+        ("explanations need some of yours, --keep-background 50",
+         "explanations need some of yours, keep_background=50"),
+        ("or use one by --columns FILE.toml.", "or use one by columns={…}."),
+        ("--column 'day=date %d.%m.%Y'.", "columns={'day': 'date %d.%m.%Y'}."),
+        ("Give another --name; or add --breaking.", "Give another name; or add breaking=True."),
+        ("--target 'price': --task regression expects numbers",
+         "target 'price': task='regression' expects numbers"),
+        ("Say --decimal point, or --on-error null.", "Say decimal='point', or on_error='null'."),
+        ("expected a number, got '--a--b'", "expected a number, got '--a--b'"),
+    ],
+)  # fmt: skip
+def test_options_are_arguments_in_python(of_commands: str, of_python: str) -> None:
+    assert said(of_commands) == of_python

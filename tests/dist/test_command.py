@@ -58,6 +58,12 @@ def test_importing_onnxlet_loads_none_of_what_it_offers() -> None:
     assert not modules & {"numpy", "click", "flask", "sklearn", "onnxruntime"}
 
 
+def test_what_a_notebook_imports_first_is_light() -> None:
+    modules = loaded("from onnxlet import build, score, train, verify; help(build); dir()")
+    assert not modules & {"numpy", "pandas", "sklearn", "onnx", "onnxruntime", "pyarrow", "click"}
+    assert len({name for name in modules if name.startswith("onnxlet")}) < 15
+
+
 def test_help_loads_neither_side() -> None:
     modules = loaded("from onnxlet.command_line import group; group(['-h'], standalone_mode=False)")
     assert "onnxlet.command_line" in modules
@@ -134,6 +140,18 @@ def bare_texts(node: ast.AST) -> Iterator[ast.Constant]:
         yield node
     for child in ast.iter_child_nodes(node):
         yield from bare_texts(child)
+
+
+def test_a_command_is_named_as_it_is_found_from_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert folders.typed("edge", "serve") == ".venv/bin/python -m edge serve"
+    monkeypatch.chdir(tmp_path)  # where -m finds no `edge`, or somebody else's
+    assert folders.typed("edge", "serve") == "python -m onnxlet serve"
+    tmp_path.rmdir()
+    assert folders.typed("edge", "serve") == "python -m onnxlet serve"
+    monkeypatch.setattr(folders, "CHECKOUT", False)
+    assert folders.typed("edge", "serve") == "onnxlet serve"
 
 
 def test_nothing_else_is_there_to_import() -> None:

@@ -52,7 +52,7 @@ def before(wheel: Path) -> set[str]:
     pip = (PYTHON, "-m", "pip", "--disable-pip-version-check")
     run(*pip, "uninstall", "--yes", "onnxlet", cwd=ROOT)
     before = installed()
-    run(*pip, "install", "--no-index", f"{wheel}[convert,edge]", cwd=ROOT)
+    run(*pip, "install", "--no-index", f"{wheel}[convert,train,edge]", cwd=ROOT)
     return before
 
 
@@ -146,7 +146,7 @@ def test_types_are_seen(project: Path) -> None:
     told = run(*command, "--cache-dir", "mypy", "typed.py", cwd=project, code=1).stdout
 
     assert re.findall('Revealed type is "(.*)"', told)[1:2] == [
-        "onnxlet.convert.interface.ProvenModel"
+        "onnxlet.convert.proven_model.ProvenModel"
     ]
     assert 'note: Revealed type is "def (*kinds: type)' in told.replace("builtins.type", "type")
     assert re.findall("error: (.*)", told) == [
@@ -232,7 +232,7 @@ def test_without_extras_the_app_answers(bare: Path, models: Path, project: Path)
         "client = create_app(sys.argv[2]).test_client(); "
         "print(client.get('/models').json['models'][0]['name']); "
         "import onnxlet\n"
-        "try: onnxlet.build\n"
+        "try: onnxlet.build(None, [[1.0]], name='p')\n"
         "except ModuleNotFoundError as error: print(error)"
     )
     done = run(PYTHON, "-I", "-S", "-c", code, bare, models, cwd=project)

@@ -65,9 +65,12 @@ def test_the_line_of_a_prediction(models: Path, capfd: pytest.CaptureFixture[str
 def test_the_line_of_an_error(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
     client = app_of(models).test_client()
 
-    answer = post(client, "/models/shop/predict?secret=1", {"instances": [{}]})
+    post(client, "/models/shop/predict?secret=1", {"instances": [{}]})
+    answer = post(client, "/models/shop/predict?unusual=false", {"instances": [{}]})
 
-    [line] = lines(capfd)
+    refused, line = lines(capfd)
+    assert (refused["error"], refused["path"]) == ("MalformedRequest", "/models/shop/predict")
+    assert "secret" not in str(refused)
     assert list(line.pop("stages")) == ["decode"]
     assert line.pop("ms") > 0
     assert line == {

@@ -231,7 +231,7 @@ def test_the_reference_lists_them_all() -> None:
     reference = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
     in_code = set(re.findall(r"ONNXLET_[A-Z_]+", source))
-    in_table = set(re.findall(r"^\| `(ONNXLET_[A-Z_]+)`", reference, re.MULTILINE))
+    in_table = set(re.findall(r"^\| `(ONNXLET_(?!DEVICE_)[A-Z_]+)`", reference, re.MULTILINE))
     assert in_code == in_table
 
 

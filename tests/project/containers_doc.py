@@ -1,4 +1,4 @@
-"""The files that docs/how-to/containers.md shows."""
+"""The files that docs/how-to/containers.md and kubernetes.md show."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import yaml
 
 from tests.conftest import ROOT
 
-TEXT = (ROOT / "docs" / "how-to" / "containers.md").read_text()
+TEXT = "".join(
+    (ROOT / "docs" / "how-to" / f"{page}.md").read_text() for page in ("kubernetes", "containers")
+)
 
 
 def blocks(kind: str) -> list[str]:
-    """The document's blocks of a language."""
+    """The documents' blocks of a language."""
     return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 

@@ -112,7 +112,8 @@ def test_a_part_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {path.name for path in report.FOLDER.iterdir()} == {"serving.md", "watch.md"}
     lines = (report.FOLDER / "serving.md").read_text().splitlines()
     assert (lines[0], lines[-1]) == ("# Serving", "now")
-    assert lines[2].startswith("On ")
+    assert "type `make bench PART=serving`." in lines[2]
+    assert lines[4].startswith("On ")
 
 
 def test_trainings_are_compared_in_ranks_and_pairs() -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from onnxlet import not_set_up
 from onnxlet.commands import Command
-from tests.conftest import ROOT, ran
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.source import load_source
+from onnxlet.folders import VERSION
+from onnxlet.not_set_up import CONVERT, EXTRAS, check_installed, explained
+from tests.conftest import ROOT, quiet, ran
 
 
 def started(checkout: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -122,3 +130,79 @@ def test_a_package_that_a_command_asks_for_late() -> None:
     assert "has no 'skl2onnx'" in end.stderr
     end = CliRunner().invoke(Command("build", callback=broken, example="x"), [])
     assert isinstance(end.exception, ModuleNotFoundError)  # a mistake of ours, whole
+
+
+def test_what_the_extras_bring_is_known_by_what_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = {
+        extra: {line.partition(">")[0].lower() for line in lines}
+        for extra, lines in project["optional-dependencies"].items()
+    }
+    imported = packages_distributions()
+    named = {
+        extra: {dist.lower() for name in names for dist in imported.get(name, ())}
+        for extra, names in (*EXTRAS.items(), ("convert", CONVERT))
+    }
+
+    here = {dist.lower() for dists in imported.values() for dist in dists}
+    for extra in EXTRAS:
+        assert named[extra] == brought[extra.rpartition(",")[2]] & here
+    # Others come with those: SciPy with scikit-learn, and so on. uv is a program.
+    assert named["convert"] - {"scipy", "threadpoolctl"} == brought["convert"] - {"uv"}
+    assert not set(CONVERT) & {name for names in EXTRAS.values() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("sklearn.linear_model", "convert"),
+        ("pyarrow.csv", "convert,train"),
+        ("lightgbm", "convert,train,boosters"),
+        ("dask", "convert,train,engines"),
+    ],
+)
+def test_in_python_the_command_brings_the_extra_that_is_missing(
+    package: str, extras: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / f"onnxlet-{VERSION}.dist-info").mkdir()
+    monkeypatch.setattr(not_set_up, "ROOT", tmp_path)
+    wheel = f"onnxlet-{VERSION}-py3-none-any.whl[{extras}]"
+
+    said = str(explained(ModuleNotFoundError("no", name=package)))
+
+    assert said.endswith(f"{sys.executable} -m pip install '{wheel}'")
+
+
+def test_what_the_caller_s_own_code_lacks_is_left_to_it() -> None:
+    """A hint of ours would be wrong: a stranger's package may have such a name."""
+    for name in ("shop", "convert", "function.steps", "edge"):
+        theirs = ModuleNotFoundError(f"No module named '{name}'", name=name)
+        assert explained(theirs) is theirs
+
+
+def test_what_is_needed_at_the_end_is_asked_for_at_the_start() -> None:
+    check_installed("json", "click")
+    with pytest.raises(ModuleNotFoundError) as missing:
+        check_installed("json", "no_such_package_of_ours")
+    assert missing.value.name == "no_such_package_of_ours"
+
+
+@pytest.mark.parametrize("room", ["convert", "edge", "function"])
+def test_nobody_is_told_to_install_what_has_the_name_of_a_folder_here(
+    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text(f"import {room}.steps\ndef build(): ...\n")
+    (tmp_path / "m.pkl").write_bytes(f"c{room}.steps\nStep\n.".encode())
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p and Path(p).resolve() != ROOT])
+    hints = [str(explained(ModuleNotFoundError("no", name=f"{room}.steps"), "convert"))]
+    with pytest.raises(SourceFailed) as failed:
+        load_source(f"{tmp_path}/m.py:build", None, None, (), quiet)
+    hints.append(failed.value.hint)
+    with pytest.raises(SourceFailed) as failed:
+        load_saved(tmp_path / "m.pkl", (), quiet, None)
+    hints.append(failed.value.hint)
+
+    for hint in hints:
+        assert f"import onnxlet.{room}.steps" in hint
+        assert "nstall it" not in hint
+        assert f"nstall {room}" not in hint

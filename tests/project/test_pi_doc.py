@@ -7,20 +7,28 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from onnxlet.convert.bundle.parts import PYTHONS
 from onnxlet.convert.command_line import main as convert
+from onnxlet.convert.sources.source import Source
 from onnxlet.edge.command_line import main as edge
 from onnxlet.edge.install.from_zip import _parser
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.install.units import ENVIRONMENT
+from onnxlet.edge.settings.device import KEYS, DeviceSettings
 from onnxlet.edge.settings.environment_file import parse
+from onnxlet.edge.settings.keys import make_key
 from onnxlet.edge.update.keys import read_keys
 from onnxlet.function.settings import Settings
-from tests.conftest import ROOT, running_server
+from tests.conftest import ROOT, begun, running_server
 from tests.edge.service.test_serve import CLEAN
+from tests.function.image_models import add_model, mean, picture
+from tests.kept_builds import kept_builds
 from tests.project.test_device_docs import blocks
 
 TEXT = (ROOT / "docs" / "tutorials" / "raspberry-pi.md").read_text()
@@ -63,9 +71,11 @@ def test_what_is_typed_on_the_board_is_read() -> None:
     doctor = re.search(r"`python3 onnxlet-\S+\.zip (doctor)`", TEXT)
     assert doctor
     assert _parser("").parse_args([doctor[1]]).command == "doctor"
-    [update], [install] = words("ssh -t"), words("sudo onnxlet")
+    [update], own = words("ssh -t"), words("sudo onnxlet")
     assert update[-4:] == ["sudo", "onnxlet", "update", "pumps-2.zip"]
-    assert {update[-2], install[-1]} <= set(edge.commands)
+    assert [line[2:] for line in own] == [["key", "laptop"], ["install"]]
+    assert {update[-2], *(line[2] for line in own)} <= set(edge.commands)
+    assert words("echo")[0][-3:] == ["tee", "-a", "/etc/onnxlet/environment"]
 
 
 @pytest.mark.skipif(not shutil.which("minisign"), reason="needs minisign")
@@ -79,12 +89,14 @@ def test_the_keys_that_are_made_are_taken(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_curls_answer_as_the_settings_have_it(models: Path, tmp_path: Path) -> None:
-    [make] = [block for block in blocks(TEXT, "sh") if block.startswith("KEY=")]
-    script = f'{make}\necho "$KEY"'
-    line, key = subprocess.check_output(["sh", "-c", script], text=True).splitlines()
-    [shown] = blocks(TEXT, "ini")
-    settings = parse(re.sub("ONNXLET_API_KEYS=.*", line, shown).encode(), Path("environment"))
-    Settings.from_environ(settings)
+    file = tmp_path / "environment"
+    file.write_text(ENVIRONMENT)
+    key = make_key("laptop", file)
+    [line] = words("echo")
+    with file.open("a") as appended:
+        appended.write(f"{line[1]}\n")
+    settings = parse(file.read_bytes(), file)
+    assert "laptop" in Settings.from_environ(settings).api_keys
     assert DeviceSettings.from_environ(settings).host == "0.0.0.0"
     settings["ONNXLET_DEVICE_HOST"] = "127.0.0.1"
     with running_server(models, {**CLEAN, **settings}, tmp_path / "log") as server:
@@ -94,7 +106,7 @@ def test_the_curls_answer_as_the_settings_have_it(models: Path, tmp_path: Path) 
         assert json.loads(refused)["status"] == 401
         with_key = [*first, "-H", f"X-API-Key: {key}"]
         assert json.loads(curl(with_key, {"http://127.0.0.1:8080": url}))["prediction"]
-        changes = {"http://raspberrypi.local:8080": url, "$KEY": key}
+        changes = {"http://raspberrypi.local:8080": url, "KEY": key}
         assert "house-prices" in curl(there, changes)
 
 
@@ -102,3 +114,47 @@ def curl(command: list[str], changes: dict[str, str]) -> str:
     for old, new in changes.items():
         command = [word.replace(old, new) for word in command]
     return subprocess.check_output(command, text=True, timeout=30)
+
+
+PROGRAMS = {code.splitlines()[0][2:]: code for code in blocks(TEXT, "python")}
+
+
+def looped(name: str, port: int, key: str, changes: Mapping[str, str], folder: Path) -> str:
+    """The first line that one of the page's loops prints, with other words in it."""
+    words = {"http://127.0.0.1:8080": f"http://127.0.0.1:{port}", '"KEY"': f'"{key}"', **changes}
+    code = PROGRAMS[name]
+    for old, new in words.items():
+        assert old in code
+        code = code.replace(old, new)
+    (folder / name).write_text(code)
+    with begun([sys.executable, "-S", name], cwd=folder, env=CLEAN) as process:
+        assert process.stdout is not None
+        line: str = process.stdout.readline()
+        process.kill()
+    return line
+
+
+def test_the_loops_are_ten_lines_and_ask_for_rows_and_pictures(tmp_path: Path) -> None:
+    assert set(PROGRAMS) == {"temperature.py", "sensor.py", "camera.py"}
+    for name in ("sensor.py", "camera.py"):
+        assert f"python3 {name}" in LINES
+        assert len([line for line in PROGRAMS[name].splitlines()[1:] if line]) <= 10
+    models, thermal, shot = tmp_path / "models", tmp_path / "temp", tmp_path / "shot.png"
+    spec: dict[str, Any] = {}
+    exec(compile(PROGRAMS["temperature.py"], "temperature.py", "exec"), spec)  # noqa: S102
+    kept_builds({"temperature": Source(*spec["build"]())}, models)
+    add_model(models, "grey")
+    key = make_key("sensor", models / KEYS)
+    shot.write_bytes(picture())
+    camera = re.search(r'SHOT = "(.*)"', PROGRAMS["camera.py"])
+    assert camera
+
+    with running_server(models, CLEAN, tmp_path / "log") as server:
+        for celsius, answer in ((51_500, "[1]"), (90_000, "[-1]")):
+            thermal.write_text(f"{celsius}\n")
+            sensor = {"/sys/class/thermal/thermal_zone0/temp": str(thermal)}
+            line = looped("sensor.py", server.port, key, sensor, tmp_path)
+            assert line == f"{celsius / 1000} {answer}\n"
+        taken = {camera[1]: f"cat {shot}", "faces-in-picture": "grey"}
+        number = json.loads(looped("camera.py", server.port, key, taken, tmp_path))
+    assert number == [pytest.approx(mean(picture()))]

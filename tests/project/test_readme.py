@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -187,7 +188,10 @@ def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, c
         for server in SERVERS
     ]
     [line] = [line for line in README.splitlines() if line.startswith(f"| {row} |")]
-    shown = [cell.removesuffix(" ms").removesuffix(" MiB") for cell in line.split(" | ")[1:6]]
+    shown = [
+        cell.removesuffix(" ms").removesuffix(" MiB")
+        for cell in line.removesuffix(" |").split(" | ")[1:]
+    ]
 
     assert shown == [cells[column] for cells in measured]
 
@@ -227,3 +231,22 @@ def test_each_suite_names_tests_that_are_there() -> None:
     named = {*re.findall(r"(?<!\S)tests/[\w./-]+", said)}
     assert (len(targets) > 20, len(named) > 40) == (True, True)
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def told_in_powershell(block: str) -> dict[str, object]:
+    """The row of a block of PowerShell, as JSON has it."""
+    [table] = re.findall(r"^\$row = @\{\n(.*?)^\}", block, re.MULTILINE | re.DOTALL)
+    pairs = re.findall(r"(\w+) = ([^;\n]+)", table)
+    return {name: json.loads(value.replace("$null", "null")) for name, value in pairs}
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/how-to/windows.md"])
+def test_powershell_asks_what_curl_asks(file: str) -> None:
+    blocks = re.findall(r"^```powershell\n(.*?)^```", (ROOT / file).read_text(), re.M | re.DOTALL)
+    [block] = [each for each in blocks if "$row" in each]
+    [url] = re.findall(r"http://127\.0\.0\.1:8080/models/house-prices/predict", block)
+    first = shlex.split(CURLS[0])
+
+    assert url in first
+    assert json.loads(first[-1]) == {"instances": [told_in_powershell(block)]}
+    assert '-Method Post -ContentType "application/json"' in block

@@ -131,6 +131,22 @@ def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_p
     assert f"apt-get install python{version}-venv" in done.stderr
 
 
+def test_from_any_folder_the_environment_imports_this_checkout(copy: Path, tmp_path: Path) -> None:
+    venv.create(copy / ".venv", with_pip=True)
+    (copy / "none.txt").touch()
+    for _ in range(2):
+        ran(["sh", "tools/setup.sh", ".venv", "none.txt", "part"], cwd=copy, check=True)
+
+    copy = copy.rename(tmp_path / "moved")
+    code = (
+        "import onnxlet, importlib.util as util; print(onnxlet.folders.ROOT);"
+        "print([name for name in ('convert', 'function', 'edge', 'tests') if util.find_spec(name)])"
+    )
+    done = ran([copy / ".venv" / "bin" / "python", "-c", code], cwd=tmp_path, check=True)
+
+    assert done.stdout.splitlines() == [str(copy), "[]"]
+
+
 WRONG_HASH = "flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n"
 
 
@@ -243,6 +259,14 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
         assert ("setting up" in log.read_text()) is setting_up
         assert "Traceback" not in log.read_text()
     assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
+    elsewhere: list[str | Path] = [
+        copy / ".venv" / "bin" / "python",
+        "-m",
+        "onnxlet",
+        "verify",
+        "--help",
+    ]
+    assert "Usage: python -m onnxlet verify" in ran(elsewhere, cwd=tmp_path).stdout
     files = [path for path in (copy / ".venv").rglob("*") if path.is_file()]
     assert sum(path.lstat().st_size for path in files) < LARGEST_MB * 10**6
     assert not (copy / ".venv" / "dev").exists()

@@ -24,6 +24,10 @@ from tests.project.test_device_docs import blocks
 
 TUTORIAL = (ROOT / "docs" / "tutorials" / "train.md").read_text()
 HOW_TO = (ROOT / "docs" / "how-to" / "train.md").read_text()
+BESIDE = [
+    ROOT / "docs" / page
+    for page in ("how-to/train-images.md", "reference/table-files.md", "explanation/training.md")
+]
 REPORT = (ROOT / "docs" / "reference" / "report.md").read_text()
 README = (ROOT / "README.md").read_text()
 COMMANDS = [shlex.split(block) for block in blocks(TUTORIAL, "sh")]
@@ -87,7 +91,12 @@ def test_options_that_are_written_are_those_that_there_are() -> None:
     params = convert.commands["train"].params
     known = {option for param in params for option in param.opts if option.startswith("--")}
     other = {"--report", "--port", "--data", "--decimal"}  # of build, serve and score
-    written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TUTORIAL + HOW_TO))
+    written = set(
+        re.findall(
+            r"(?<![\w-])--[a-z][a-z-]*",
+            "".join([TUTORIAL, HOW_TO, *(page.read_text() for page in BESIDE)]),
+        )
+    )
     assert written <= known | other
     assert known - written == {"--debug"}
 

@@ -46,6 +46,7 @@ WRITTEN = {JSON: JSON, "application/*": JSON, "*/*": JSON, CSV: CSV, "text/*": C
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")  # SageMaker's limit; no line breaks in a header
 TARGET = "X-Amzn-SageMaker-Target-Model"
+OPTIONS: Sequence[str] = (*request_options.QUERY, "outputs")
 MODEL_HEADER = "HTTP_" + TARGET.upper().replace("-", "_")
 WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
 

@@ -30,11 +30,12 @@ PREDICT: Sequence[str] = (
     "/models/<name>/predict",
     "/models/<name>/versions/<version>/predict",
 )
+OPTIONS: Sequence[str] = request_options.QUERY
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model", *request_options.NAMES)
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
-DESCRIBED = ("task", "target", "signature", "classes", "parity", "metrics")
+DESCRIBED = ("task", "target", "output_names", "signature", "classes", "parity", "metrics")
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 
@@ -204,7 +205,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
 
 ROUTES: Sequence[Route] = (
     Route("GET", "/models", _models),
-    Route("GET", "/models/<name>", _model),
+    Route("GET", "/models/<name>", _model, options=("version",)),
 )
 
 TITLES = {

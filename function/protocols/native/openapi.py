@@ -40,7 +40,7 @@ def _request(model: Model, endpoint: Endpoint) -> Schema:
 
 def _model(endpoint: Endpoint) -> Operation:
     answer = forms.answered("The model.", forms.ref("model"))
-    return Operation("Describe a model", answer, None, [forms.versions(endpoint)], [404])
+    return Operation("Describe a model", answer, None, [forms.versions(endpoint)], [400, 404])
 
 
 IGNORED = "columns that its table had at build: rows by column name may have them"
@@ -57,6 +57,7 @@ MODEL: Schema = forms.record(
         },
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "target": {**forms.TEXT, "description": "the column that it predicts; it is ignored"},
+        "output_names": {**forms.listed(forms.TEXT, 2), "description": "of several, in order"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
         "coverage": {

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.messages import PredictRequest
 
 # Compiled when they are first needed: most requests have no options.
@@ -63,6 +64,17 @@ TEXTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 }
 NAMES = tuple(READ)  # of options that may be members of a body, too
 KNOWN = frozenset(NAMES)
+QUERY: Sequence[str] = ("on_error", *NAMES)
+
+
+def check_names(query: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raise MalformedRequest where a query has parameters that are not among the known ones."""
+    unknown = [name for name in query if name not in known]
+    if unknown:
+        guesses = Guesses(known)
+        named = (f"{quoted(name)}{name and guesses[name]}" for name in unknown[:8])
+        message = f"unknown query parameter {', '.join(named)}"
+        raise MalformedRequest(message, f"The query takes {', '.join(known)}.")
 
 
 def in_members(members: Mapping[str, Any]) -> dict[str, Any]:

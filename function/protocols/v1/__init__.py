@@ -29,6 +29,7 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>:predict",
     "/v1/models/<name>/versions/<version>:predict",
 )
+OPTIONS: Sequence[str] = (*request_options.QUERY, "outputs")
 MODEL_HEADER = ""
 # Where a large body may have lists of rows or cells, and an object of columns.
 LONG_LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})

@@ -39,6 +39,7 @@ PREDICT: Sequence[str] = (
     "/v2/models/<name>/infer",
     "/v2/models/<name>/versions/<version>/infer",
 )
+OPTIONS: Sequence[str] = request_options.QUERY  # of which on_error is refused with a reason
 MODEL_HEADER = ""
 LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20

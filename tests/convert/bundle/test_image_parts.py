@@ -25,6 +25,7 @@ from onnxlet.convert.bundle.image_layer import (
     Entries,
     Layer,
     LayerEntry,
+    created_at,
     folder,
     image_config,
     link,
@@ -33,10 +34,12 @@ from onnxlet.convert.bundle.image_layer import (
 )
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
+from onnxlet.function.errors import WrongUse
 from tests.conftest import lacking
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 MACHINE = Machine("3.13", "x86_64")
+TODAY = {"SOURCE_DATE_EPOCH": "1796115600"}
 
 
 def elf(*names: str, loader: str = "") -> bytes:
@@ -284,7 +287,7 @@ def test_a_layer(tmp_path: Path) -> None:
 
 def test_the_file_of_an_image(tmp_path: Path) -> None:
     layers = [written(tmp_path, "one"), written(tmp_path, "two", x=LayerEntry(b"x"))]
-    config = image_config(MACHINE, layers, {"Cmd": ["serve"]})
+    config = image_config(MACHINE, layers, {"Cmd": ["serve"]}, created_at({}))
     digest = write_layout(tmp_path / "image.tar", "some:7", config, layers, {"note": "text"})
     with tarfile.open(tmp_path / "image.tar") as tar:
         files = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
@@ -342,5 +345,15 @@ def test_the_file_of_an_image(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (told["created"], told["architecture"]) == ("1980-01-01T00:00:00Z", "amd64")
     assert [each["comment"] for each in told["history"]] == ["one", "two"]
-    arm = json.loads(image_config(Machine("3.13", "aarch64"), layers, {}))
+    arm = json.loads(image_config(Machine("3.13", "aarch64"), layers, {}, created_at(TODAY)))
     assert (arm["architecture"], arm["variant"]) == ("arm64", "v8")
+    dates = {arm["created"], *(each["created"] for each in arm["history"])}
+    assert dates == {"2026-12-01T09:00:00Z"}
+    assert arm["rootfs"] == told["rootfs"]  # layers stay as they are, and are not pushed again
+
+
+@pytest.mark.parametrize("text", ["today", "-1", "1.5", "9" * 12, "2026-12-01"])
+def test_a_date_that_is_none(text: str) -> None:
+    with pytest.raises(WrongUse, match="SOURCE_DATE_EPOCH: expected seconds since 1970"):
+        created_at({"SOURCE_DATE_EPOCH": text})
+    assert created_at({"SOURCE_DATE_EPOCH": ""}) == "1980-01-01T00:00:00Z"

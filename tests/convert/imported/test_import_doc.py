@@ -1,4 +1,4 @@
-"""docs/how-to/import.md: the commands of its photos and boxes run, and its table is read."""
+"""docs/how-to/import-images.md: the commands of its photos and boxes run, and its table is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.convert.imported import photos
 from tests.convert.imported.onnx_files import FLOAT, model, node, save_arrays, value
 from tests.convert.imported.photos import picture, predictions, seen, text
 
-TEXT = (ROOT / "docs" / "how-to" / "import.md").read_text()
+TEXT = (ROOT / "docs" / "how-to" / "import-images.md").read_text()
 COMMANDS = [shlex.split(line)[4:] for line in re.findall(r"^\.venv\S+ -m convert .*", TEXT, re.M)]
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 PHOTOS = [picture(300, 200, seed) for seed in range(2)]

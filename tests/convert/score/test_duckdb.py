@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from onnxlet import register_duckdb
-from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse

@@ -88,7 +88,7 @@ def test_a_source_file_is_read_again_each_time(at_home: Path, tmp_path: Path) ->
         (
             "net.onnx",
             "expected FILE.py:FUNCTION",
-            ".venv/bin/python -m convert import net.onnx --name N",
+            "python -m onnxlet import net.onnx --name N",
         ),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from onnxlet.convert.about import PROMISED
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import measured as measuring
 from onnxlet.convert.train import refit

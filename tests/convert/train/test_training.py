@@ -15,8 +15,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from onnxlet.convert.errors import BreakingChange, Refusal
-from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.metrics.metrics import METRICS, Metric
+from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report import TEST_ROWS
 from onnxlet.convert.report.evaluation.evaluate import findings as report_findings

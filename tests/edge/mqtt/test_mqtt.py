@@ -310,7 +310,7 @@ def test_what_lacks_ends_with_1_and_no_traceback() -> None:
     failed = ran([sys.executable, "-m", "edge", "mqtt"], env=CLEAN)
     assert failed.returncode == 1
     assert "ONNXLET_DEVICE_MQTT_URL: expected mqtts://HOST, got nothing" in failed.stderr
-    assert "hint: docs/how-to/mqtt.md" in failed.stderr
+    assert "hint: docs/reference/settings.md" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 

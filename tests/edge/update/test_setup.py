@@ -51,7 +51,7 @@ def test_settings_that_cannot_be_used(paths: DevicePaths) -> None:
 
 
 def test_the_document_states_the_largest_bundle() -> None:
-    text = (ROOT / "docs" / "how-to" / "device.md").read_text()
+    text = (ROOT / "docs" / "reference" / "settings.md").read_text()
     assert f"| {DeviceSettings().max_bundle_bytes} |" in text
 
 

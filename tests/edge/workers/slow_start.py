@@ -1,17 +1,13 @@
-"""A worker's program that answers, and reports so once the file REPORT_BY names is there."""
+"""A server whose workers answer, and report so once the file REPORT_BY names is there."""
 
 import os
-import runpy
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:] = sys.argv[2:]
-
-from onnxlet.edge.service import serve  # noqa: E402
-from onnxlet.edge.workers import child  # noqa: E402
+from onnxlet.edge.service import serve
+from onnxlet.edge.workers.serve import main
 
 introduction = serve._introduction
 
@@ -23,4 +19,4 @@ def slowly(app: Any, listener: socket.socket, tls: bool) -> list[str]:
 
 
 serve._introduction = slowly
-runpy.run_path(str(child.START))
+main()

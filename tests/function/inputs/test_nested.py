@@ -162,3 +162,16 @@ def test_rows_whose_sizes_disagree_are_left_out_with_those_that_are_wrong_otherw
         Problem(1, "ids", "expected a whole number, got 'a'"),
         Problem(2, "kept", "expected 2 entries as 'ids' has (n), got 1"),
     ]
+
+
+def test_a_plain_value_is_the_cell_of_the_only_column() -> None:
+    """A list stays what it was: a bare cell where it has the column's depth, else a list of one."""
+    assert cells([5, [5], [[5]], {"x": 5}], GAPS) == [[5.0]] * 4
+    assert cells([[5, 6], [[5, 6]]], GAPS) == [[5.0, 6.0]] * 2
+    [text, number, missing] = problems(["a", 5, None], IMAGE)
+    assert text == "row 0, column 'x': expected lists of 2 by 3, got text or another value"
+    assert number == "row 1, column 'x': expected lists of 2 by 3, got text or another value"
+    assert missing == "row 2, column 'x': missing value: expected lists of 2 by 3"
+    assert problems([5], PAIR) == [
+        "row 0: expected an object by column name or a list of 2 values, got 5"
+    ]

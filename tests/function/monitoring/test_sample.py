@@ -87,6 +87,17 @@ def test_a_burst_is_looked_at_whole_until_the_allowance_is_used_up(clock: Clock)
     assert own.of(BURST) is None
 
 
+def test_after_a_rest_it_goes_by_the_rate_so_far(clock: Clock) -> None:
+    own = exhausted(clock, 100, 40 * RATE)
+    clock.now += 3
+    found = 0
+    for _ in range(200):  # 100 rows a millisecond, for a fifth of a second
+        found += len(chosen(100, 100, own))
+        clock.now += 0.001
+    allowance = 3 * RATE
+    assert allowance <= found < allowance + RATE / 2
+
+
 def test_two_samples_differ(clock: Clock) -> None:
     first, second = (chosen(10 * BURST, 100, Sample())[BURST:] for _ in range(2))
     assert first != second

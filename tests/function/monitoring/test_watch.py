@@ -155,7 +155,7 @@ def test_a_watch_knows_how_many_came(
     for part in parts:
         whole.count(part)
     monkeypatch.setattr(sample, "BURST", 400)
-    monkeypatch.setattr(sample, "RATE", 400)
+    monkeypatch.setattr(sample, "RATE", 4000)
     watch = watch_of(model)
     for part in parts:
         watch.count(part)

@@ -1,4 +1,4 @@
-"""The requests in docs/reference/protocols.md get the answers that stand below them."""
+"""The requests in docs/reference/*protocols.md get the answers that stand below them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 
 from tests.conftest import ROOT, Client
 
-DOCUMENT = (ROOT / "docs" / "reference" / "protocols.md").read_text()
+DOCUMENT = "".join(
+    (ROOT / "docs" / "reference" / f"{name}.md").read_text()
+    for name in ("protocols", "other-protocols")
+)
 PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```(json|csv)\n(.*?)^```", DOCUMENT, re.M | re.S)
 
 

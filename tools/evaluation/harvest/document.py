@@ -35,9 +35,10 @@ def document(judged: Sequence[Judged], of: int) -> str:
 
 
 def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
-    yield "# Models that others wrote\n"
+    yield "# scikit-learn's example gallery: what is served\n"
     yield f"{summary(judged)}.\n"
     yield (
+        "How often does a model that somebody else wrote convert, and what is refused? "
         "`make harvest` writes this page. It runs the example gallery of scikit-learn "
         f"{version('scikit-learn')}, catches each estimator that an example fits, builds it in a "
         "process of its own, which has 60 seconds of a processor, and compares what is served with "

@@ -72,8 +72,9 @@ def _summary(tables: Mapping[str, Table]) -> Iterator[str]:
 
 
 def _header(tables: Mapping[str, Table]) -> Iterator[str]:
-    yield "# Coverage\n"
-    yield "Every public estimator of scikit-learn, and of libraries that plug into it:\n"
+    yield "# Every estimator: exact or refused\n"
+    yield "Is your estimator served? Look it up by its name; nothing has to be set. These are all"
+    yield "public estimators of scikit-learn, and of libraries that plug into it:\n"
     yield from _summary(tables)
     yield "`make coverage` writes this page. It fits each estimator on real data, builds it as"
     yield f"`convert build` does, and compares with the library on {ROWS:,} other rows,"

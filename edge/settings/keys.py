@@ -1,0 +1,112 @@
+"""API keys that `onnxlet key` makes: their digests lie where the server of this machine reads them.
+
+That is the environment file of a device, or of another server a file in its folder of models, in
+the same form. A key itself is nowhere.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from onnxlet.edge.device.slots import write_durably
+from onnxlet.edge.settings.environment_file import parse
+from onnxlet.function.errors import SettingsError, WrongUse
+from onnxlet.function.settings import WORD, Settings
+
+PREDICTS, READS = "ONNXLET_API_KEYS", "ONNXLET_READER_KEYS"
+
+
+def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = False) -> str:
+    """A new key, whose digest the file has from now on under this name.
+
+    Args:
+        name: shown in the server's log for each request that has the key.
+        file: of the form that systemd reads; it is made where there is none, for its owner only.
+        variable: of the keys that predict, or of those that read figures on rows.
+        replace: the name may have a key of that sort already, which is no longer taken then.
+
+    Raises:
+        WrongUse: the name can't be one, has a key already, or there is no folder for the file.
+        SettingsError: what the file has can't be used.
+        OSError: it can't be read or written.
+    """
+    if not re.fullmatch(WORD, name):
+        raise WrongUse(
+            f"NAME: expected letters, digits, '.', '_' and '-', 100 at most, got {name[:40]!r}",
+            "It is shown in the log, so name who sends the key: onnxlet key kitchen-display.",
+        )
+    if not file.parent.is_dir():
+        hint = "Name the folder of models: --models DIR."
+        raise WrongUse(f"there is no folder '{file.parent}'", hint)
+    if file.is_symlink():  # in somebody else's folder it may lead anywhere
+        raise WrongUse(f"{file}: expected a file, got a link", "Put the file itself there.")
+    alone = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:  # of two keys that are made at once, both are kept
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        content = file.read_bytes() if file.exists() else b""
+        kept = as_variables(_read(content, file))
+        for each, text in kept.items():
+            if f",{name}:" in f",{text}" and not (replace and each == variable):
+                hint = "A lost key can't be found again: --replace makes another."
+                hint = hint if each == variable else "One key doesn't do both: take another name."
+                raise WrongUse(f"NAME: '{name}' has a key already, in {each} of {file}", hint)
+        key = secrets.token_urlsafe(32)
+        others = [one for one in kept[variable].split(",") if not one.startswith(f"{name}:")]
+        value = ",".join([*filter(None, others), text_of(name, key)])
+        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
+        of = (file if file.exists() else file.parent).stat()  # by root for whoever serves
+        owner = (of.st_uid, of.st_gid) if os.geteuid() == 0 else None
+        write_durably(file, _with_line(content, variable, value, file), mode, owner)
+    finally:
+        os.close(alone)
+    return key
+
+
+def text_of(name: str, key: str) -> str:
+    """A key as the variables have it."""
+    return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def with_kept_keys(file: Path, settings: Settings) -> Settings:
+    """The settings of a server, with the keys that were made for it in such a file.
+
+    SettingsError is raised where they can't be read: without them the server would be open.
+    """
+    try:
+        own, kept = as_variables(settings), as_variables(_read(file.read_bytes(), file))
+    except OSError as error:
+        hint = "Let the user that serves read it, or remove it."
+        raise SettingsError(f"{file}: {error.strerror}", hint) from error
+    lines = (f"{n}={','.join(filter(None, [own[n], kept[n]]))}\n" for n in own)
+    both = _read("".join(lines).encode(), file)
+    return settings._replace(api_keys=both.api_keys, reader_keys=both.reader_keys)
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """The keys of settings, as the environment has them."""
+    every = {PREDICTS: settings.api_keys, READS: settings.reader_keys}
+    return {n: ",".join(f"{k}:{d.hex()}" for k, d in keys.items()) for n, keys in every.items()}
+
+
+def _read(content: bytes, file: Path) -> Settings:
+    values = parse(content, file)
+    try:
+        return Settings.from_environ({n: values.get(n, "") for n in (PREDICTS, READS)})
+    except SettingsError as error:
+        raise SettingsError(f"{file}: {error.message}", error.hint) from None
+
+
+def _with_line(content: bytes, variable: str, value: str, file: Path) -> bytes:
+    """A file's content with another value of a variable: of its lines the last one counts."""
+    plain = re.compile(rb"%b=[^'\"\\]*" % variable.encode())
+    lines = [line for line in content.splitlines() if not plain.fullmatch(line)]
+    made = b"\n".join([*lines, f"{variable}={value}".encode(), b""])
+    if parse(made, file) != {**parse(content, file), variable: value}:  # after an open quote
+        raise SettingsError(f"{file}: a line in it has no end", "Mend its last lines.")
+    return made

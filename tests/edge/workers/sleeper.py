@@ -1,5 +1,0 @@
-"""Stands where a worker's program does, and reads nothing."""
-
-import time
-
-time.sleep(60)
