@@ -72,9 +72,9 @@ from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import GRAPH, Model, load_model
-from onnxlet.function.not_set_up import check_installed
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
+from onnxlet.not_set_up import check_installed
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import onnxlet.environment  # noqa: F401 - before NumPy
 try:
     import click
 
+    from onnxlet.commands import Command
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import (
         breaking_option,
@@ -29,9 +30,8 @@ try:
     from onnxlet.convert.report import HTML
     from onnxlet.convert.score.command import score
     from onnxlet.convert.train.command import train
-    from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
-    from onnxlet.function.not_set_up import stop
+    from onnxlet.not_set_up import stop
 
     stop(error, "convert")
 

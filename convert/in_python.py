@@ -8,7 +8,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from onnxlet.function.errors import OnnxletError
-from onnxlet.function.not_set_up import explained
+from onnxlet.not_set_up import explained
 
 Given = ParamSpec("Given")
 Done = TypeVar("Done")

@@ -53,8 +53,8 @@ def main() -> None:
         from onnxlet.edge.workers.serve import main as serve
 
         return serve()
+    from onnxlet.commands import run
     from onnxlet.edge.command_line import main as commands
-    from onnxlet.function.command_line import run
 
     run(commands, f"python3 {here.name}")
 

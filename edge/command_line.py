@@ -19,15 +19,15 @@ import onnxlet.environment  # noqa: E402, F401 - before NumPy
 try:
     import click
 
+    from onnxlet.commands import Command
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.settings.device import KEYS, DeviceSettings, models_folder
     from onnxlet.edge.settings.environment_file import device_settings, service_environ
     from onnxlet.folders import ROOT, typed
-    from onnxlet.function.command_line import Command
     from onnxlet.function.errors import WrongUse
     from onnxlet.function.settings import Settings
 except ModuleNotFoundError as error:
-    from onnxlet.function.not_set_up import stop
+    from onnxlet.not_set_up import stop
 
     stop(error, "edge")
 

@@ -15,7 +15,7 @@ from onnxlet.function.http.fast_path import NOTES, App, respond
 from onnxlet.function.http.routes import protocol_of, table
 from onnxlet.function.http.wsgi import WSGI, Answer, Environ
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
-from onnxlet.function.models.repository import Repository
+from onnxlet.function.models.repository import Begin, Repository
 from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols.shared import request_options
@@ -41,7 +41,7 @@ def create_app(
     watches: Watches | None = None,
     performance: Reports | None = None,
     counts: RequestCounts | None = None,
-    described: bytes | None = None,
+    begin: Begin | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -56,7 +56,7 @@ def create_app(
         watches: count what comes in and goes out; where it is None the settings say whether.
         performance: knows what came of predictions.
         counts: count all requests.
-        described: what other processes serve from these folders, which is served here, too.
+        begin: what is served first; the folders say where it is None.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -73,7 +73,7 @@ def create_app(
         updates,
         settings.pins,
         settings.max_pixels,
-        described,
+        begin,
     )
     in_flight = InFlight(settings.max_in_flight)
     service = Service(

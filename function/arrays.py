@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.numpy_later import is_there, np
 
@@ -90,20 +91,13 @@ class LateArrays(Sequence[Array]):
 
     def __init__(self, cells: Sequence[Cells]) -> None:
         self.cells = cells
-        self._arrays: list[Array] | None = None
 
-    def _made(self) -> list[Array]:
-        if self._arrays is None:
-            self._arrays = [each.array() for each in self.cells]
-        return self._arrays
+    @cached_property
+    def _arrays(self) -> list[Array]:
+        return [each.array() for each in self.cells]
 
-    @overload
-    def __getitem__(self, index: int) -> Array: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Array]: ...
-    def __getitem__(self, index: int | slice) -> Array | Sequence[Array]:
-        """As a list's."""
-        return self._made()[index]
+    def __getitem__(self, index: Any) -> Any:
+        return self._arrays[index]
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.runtime.interface import Ending, RuntimeFault
+from onnxlet.function.runtime.faults import RuntimeFault
+
+if TYPE_CHECKING:
+    from onnxlet.function.runtime.sessions import Ending
 
 Item = TypeVar("Item")
 NEVER = float("inf")
@@ -60,22 +63,31 @@ def _slices(items: Sequence[Item], every: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + every]
 
 
-class Checked(io.RawIOBase):
-    """The bytes of a stream; the time is looked at whenever some are read."""
+class Blocks(io.RawIOBase):
+    """Bytes that come in blocks of any size, to be read; so many have `come` so far.
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    The time is looked at before each block: reading raises TookTooLong where none is left.
+    """
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._blocks, self._left, self.come = blocks, memoryview(b""), 0
 
     def readable(self) -> bool:
-        """As any file that is open for reading."""
+        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, as far as the stream does; raises TookTooLong where no time is left."""
-        check()
-        content = self._stream.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
+        """Some bytes."""
+        while not self._left:
+            check()
+            if (block := next(self._blocks, None)) is None:
+                return 0
+            self._left = memoryview(block)  # whose rest is no copy
+            self.come += len(block)
+        data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _too_long() -> TookTooLong:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
     from hashlib import sha256 as _sha256
 else:
     try:
@@ -17,16 +18,6 @@ else:
         from hashlib import sha256 as _sha256
 
 MANY_BYTES = 2**18  # from which on OpenSSL is faster: processors have instructions for it
-
-
-class Hash(Protocol):
-    """As hashlib makes it."""
-
-    def digest(self) -> bytes:
-        """Its bytes."""
-
-    def hexdigest(self) -> str:
-        """Its hexadecimal digits."""
 
 
 def sha256(content: bytes) -> Hash:

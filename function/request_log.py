@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -132,11 +132,8 @@ def _listed(value: Any) -> Any:
     return json_text.listed(value)
 
 
-def _to_standard_error(line: bytes) -> None:
-    os.write(STANDARD_ERROR, line)  # one call: lines never mix
-
-
-put: Callable[[bytes], object] = _to_standard_error  # a device's server sets one that never waits
+# One call: lines never mix. A device's server sets one that never waits.
+put: Callable[[bytes], object] = partial(os.write, STANDARD_ERROR)
 
 
 def fail(error: BaseException, **more: str) -> None:

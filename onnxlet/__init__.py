@@ -50,7 +50,7 @@ else:
             raise AttributeError(f"module 'onnxlet' has no attribute '{name}'")
         from importlib import import_module
 
-        from onnxlet.function.not_set_up import explained
+        from onnxlet.not_set_up import explained
 
         try:
             return getattr(import_module(_MODULES[name]), name)

@@ -14,7 +14,7 @@ def start(side: str) -> None:
     try:
         # The side first: it reports the packages that are missing.
         group = import_module(f"onnxlet.{side}.command_line").main
-        run = import_module("onnxlet.function.command_line").run
+        run = import_module("onnxlet.commands").run
     except KeyboardInterrupt:  # once the command line runs, click does the same
         sys.exit("\nAborted!")
     run(group, f"python -m {side}")

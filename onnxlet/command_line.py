@@ -21,7 +21,7 @@ with suppress(FileNotFoundError):  # it may be gone
 import click
 
 from onnxlet import __version__
-from onnxlet.function.command_line import run
+from onnxlet.commands import run
 
 # By the module that has them, under the heading of help: the commands' names and first lines.
 SIDES = {

@@ -21,7 +21,8 @@ from bench.report import row, table
 from bench.train.training import FOLDERS
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
+from onnxlet.function.inputs.batches import LeftOut
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring.unusual import Comparison
 from onnxlet.function.protocols import native

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onnxlet.commands import Command
 from onnxlet.convert.bundle.parts import ARCHES, MEGABYTE, PYTHONS, Budget, Machine
 from onnxlet.convert.bundle.targets import TARGETS, BundleTarget
 from onnxlet.convert.options import models_option, report
-from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
     from onnxlet.convert.bundle.package import Order

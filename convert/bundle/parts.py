@@ -57,6 +57,7 @@ FUNCTION = BundlePart(
     "bundle.json", "bom.json",
 )  # fmt: skip
 EDGE = BundlePart(
-    "device", "edge.txt", "edge", (), "device.json", "device-bom.json", "bundle_main.py",
+    "device", "edge.txt", "edge", ("commands.py", "not_set_up.py"), "device.json",
+    "device-bom.json", "bundle_main.py",
     ("click/*", "click-*.dist-info/*"),  # of the commands
 )  # fmt: skip

@@ -28,15 +28,16 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.background import decoded, text_columns
-from onnxlet.function.explanation.value_function import EMPTY_TEXT
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.image_feed import BGR
 from onnxlet.function.inputs.images import Unreadable, pixels
-from onnxlet.function.inputs.validation import LeftOut, validate_rows
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import DATE as EXAMPLE_DATE
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.predict import run_the_good
 
+EMPTY_TEXT = ""  # that explanations start from
 MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
 MOST_CELLS = 50_000

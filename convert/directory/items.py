@@ -18,7 +18,6 @@ from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_INTEGER
-from onnxlet.function.outputs.back_end import summary_steps
 
 POSITIONS = "note: neighbours are answered by their position in the rows of the fit"
 
@@ -107,7 +106,12 @@ def with_sentences(manifest: Mapping[str, Any]) -> dict[str, Any]:
         {"name": output["name"], "type": TYPES[output["name"]], "shape": [-1, -1]}
         for output in manifest["signature"]["outputs"]
     ]
-    return _served(manifest, outputs, summary_steps(column))
+    steps = {
+        "prediction": {"step": "sentences", "column": column},
+        "positions": {"step": "without_gaps"},
+        "score": {"step": "without_gaps"},
+    }
+    return _served(manifest, outputs, steps)
 
 
 def golden_sentences(golden: Mapping[str, Any], fitted: Summary) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import statistics as stdlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isfinite
+from contextlib import suppress
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.columns import Output
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.text import TokenFeed
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import PICTURE, pictures
 
@@ -166,10 +170,21 @@ def _column_entries(
                 feed = feeds.get((number, position))
                 unknown = None
                 if feed is not None:
-                    unknown = feed.unknown_shares(texts.arrays[number][:, position].tolist())
+                    unknown = _unknown_shares(feed, texts.arrays)
                 yield column.name, _text(about, cells, (number, position) in free, unknown)
             else:
                 yield column.name, _number(about | {"measure": "value"}, cells, shares)
+
+
+def _unknown_shares(feed: TokenFeed, blocks: Sequence[Array]) -> list[float]:
+    """The share of each row's tokens that no term is; NaN where it has no token."""
+    found = list[float]()
+    for row in range(len(blocks[0])):
+        noted = Noted()
+        with suppress(InvalidRows):  # a text that a function of the user's own can't cut
+            feed.gather([array[row : row + 1] for array in blocks], noted)
+        found += noted.get(feed.at, [nan])
+    return found
 
 
 def _number(

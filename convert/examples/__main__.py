@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 import onnxlet.environment  # noqa: F401 - before NumPy
+from onnxlet.commands import Command
 from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
 from onnxlet.convert.examples.parts import Scores
@@ -21,7 +22,6 @@ from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
 

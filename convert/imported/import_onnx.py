@@ -54,7 +54,6 @@ from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
 from onnxlet.function.models.model import Model
-from onnxlet.function.outputs.boxes import BOXES
 
 VERIFIED = "verified"  # against the answers that came with the file
 UNVERIFIED = "unverified"
@@ -114,7 +113,7 @@ def golden_rows(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> d
     some = {name: array[few] for name, array in wanted.items()}
     golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))
     golden["floors"] = graph.floors(wanted)
-    if graph.served[0].type == BOXES:
+    if graph.served[0].type == "boxes":
         [at] = [number for number, each in enumerate(graph.tensors) if each.image is not None]
         sides = [max(picture_size(decoded_bytes(row[at]))) for row in golden["instances"]]
         golden["floors"] |= {"prediction": sides}

@@ -11,7 +11,8 @@ import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.batches import LeftOut
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.predict import run_the_good
 

@@ -26,7 +26,8 @@ from onnxlet.function.explanation.target import (
     check_explained,
     target,
 )
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
+from onnxlet.function.inputs.batches import LeftOut
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
 
 COLUMN = "explanation"

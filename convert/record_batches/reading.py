@@ -7,6 +7,7 @@ What is surely right is taken as it is; every row with anything odd in it is che
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ from onnxlet.convert.record_batches.arrays import booleans, floats, integers, li
 from onnxlet.convert.record_batches.kinds import cells, simple, typed, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.batches import LeftOut, good_rows
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, good_rows, outside
+from onnxlet.function.inputs.validation import CheckedBatch, outside, read_rows
 
 Faults = Mapping[int, str]
 
@@ -206,7 +208,7 @@ def _checked(
     """The table of all rows that are right, those among them that looked odd."""
     rows = _as_rows(given, odd)
     broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
-    read, kept, problems = good_rows(rows, signature, broken)
+    read, kept, problems = good_rows(rows, broken, partial(read_rows, signature))
     found = odd.tolist()
     left_out.problems.add([each._replace(row=found[each.row or 0]) for each in problems])
     keep = np.ones(len(arrays[0]) if arrays else 0, bool)

@@ -17,8 +17,8 @@ from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.cell_validation import Guesses
-from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.compared import Found
 from onnxlet.function.serving import options, predict, unusual

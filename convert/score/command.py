@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from onnxlet.commands import Command
 from onnxlet.convert.options import decimal_option, models_option, progress, sheet_option
-from onnxlet.function.command_line import Command
 
 
 @click.command(

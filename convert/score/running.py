@@ -27,6 +27,7 @@ from onnxlet.convert.score.tasks import (
     target_of,
 )
 from onnxlet.convert.score.writing import gathered
+from onnxlet.convert.tables.csv_notes import notes
 from onnxlet.function.models.model import GRAPH, Model
 from onnxlet.function.monitoring.estimate import kind_of
 
@@ -132,7 +133,7 @@ def score(
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
     files = inspect_files(storage, entries, chosen, options)
     for form, path in [(each.columns.form, each.entry.path) for each in files[:SHOWN]]:
-        for note in [] if form is None else form.notes(path):
+        for note in [] if form is None else notes(form, path):
             report(f"note: {note}")
     with journal_of(storage_of(target.work), ours=target.file is not None) as journal:
         graph = chosen.manifest["files"][GRAPH]

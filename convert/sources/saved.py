@@ -33,7 +33,7 @@ from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, u
 from onnxlet.convert.sources.skops_sandbox import check_it_answers
 from onnxlet.convert.sources.users_code import find_trusted, lies_in
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.not_set_up import how_to_get
+from onnxlet.not_set_up import how_to_get
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     zlib.decompress,

@@ -31,7 +31,7 @@ from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.not_set_up import how_to_get
+from onnxlet.not_set_up import how_to_get
 
 FILES = (".joblib", ".pkl", ".pickle", ".cloudpickle", ".skops")
 NO_ANSWERS = "note: the held-out rows have no answers: the manifest has no scores."

@@ -149,7 +149,7 @@ class Csv(TableFormat):
 
     def columns(self, opened: Open) -> Columns:
         """The names in its header."""
-        form = form_of(lambda: self.unpacked(opened), "it", LIMITS, whole=False)
+        form = form_of(lambda: self.unpacked(opened), "it", LIMITS)
         with form.plain(lambda: self.unpacked(opened), LIMITS) as file:
             names, below = header_of(file)
         if not names:

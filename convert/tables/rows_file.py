@@ -13,6 +13,7 @@ import lzma
 import os
 import re
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from typing import IO, Any, NamedTuple
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.tables.csv_notes import check_rows, grouped, notes
 from onnxlet.convert.tables.json_rows import is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
 from onnxlet.convert.tables.workbook import Taken, is_workbook, taken_from
@@ -110,7 +112,11 @@ class Opened:
     @cached_property  # it reads all of the file
     def form(self) -> CsvForm:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
-        return form_of(self.open, f"{self.what}: '{self.name}'", self.limits)
+        place = f"{self.what}: '{self.name}'"
+        form = form_of(self.open, place, self.limits, sys.maxsize)
+        if form.is_plain:
+            check_rows(self.open, place, self.limits)
+        return form
 
     @property
     def sheet_row(self) -> int | None:
@@ -120,12 +126,12 @@ class Opened:
     def notes(self) -> list[str]:
         """What a user has to know of how it is read."""
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
-        return [*taken, *self.form.notes(self.name)]
+        return [*taken, *notes(self.form, self.name)]
 
     def grouped(self) -> list[str]:
         """Columns in which points part thousands; WrongUse where nothing says whether they do."""
         try:
-            return self.form.grouped(self.how.mark)
+            return grouped(self.form, self.how.mark)
         except WrongUse as error:
             raise WrongUse(f"{self.what}: '{self.name}', {error.message}", error.hint) from None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from onnxlet.commands import Command
 from onnxlet.convert.options import (
     breaking_option,
     decimal_option,
@@ -19,7 +20,6 @@ from onnxlet.convert.options import (
     sheet_option,
     unit_option,
 )
-from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
 

@@ -25,7 +25,7 @@ from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.pipelines import MetaFeatures, width_of
 from onnxlet.convert.train.trials import Candidate, Parameters
 from onnxlet.function.arrays import Array
-from onnxlet.function.not_set_up import BOOSTERS, to_install
+from onnxlet.not_set_up import BOOSTERS, to_install
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 LATE, LATEST = 0.1, 0.02  # of all rows: a row weighs twice as much as one so many before it

@@ -30,7 +30,7 @@ from onnxlet.convert.train.refit import ModelDestination, Served, model_files, r
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
 from onnxlet.folders import typed
-from onnxlet.function.not_set_up import check_installed
+from onnxlet.not_set_up import check_installed
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served

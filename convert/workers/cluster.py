@@ -20,7 +20,7 @@ from onnxlet.convert.workers import sent
 from onnxlet.convert.workers.contract import A, OutOfTime, Result, Tick, Work
 from onnxlet.convert.workers.sent import NotHere, OtherVersions, different
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.not_set_up import ENGINES, to_install
+from onnxlet.not_set_up import ENGINES, to_install
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from onnxlet.edge.aggregation.requests import ServerCounts
 from onnxlet.edge.aggregation.watches import Moment, SharedWatches
 from onnxlet.function import json_text
-from onnxlet.function.monitoring.request_counts import Count, RequestCounts
+from onnxlet.function.monitoring.request_counts import Count
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
@@ -34,7 +35,7 @@ class CountSource(Protocol):
         """Go on with another's counts."""
 
 
-class SharedRequestCounts(RequestCounts):
+class SharedRequestCounts(ServerCounts):
     """This worker's requests; what is shown of a model is of all workers."""
 
     def __init__(self, counts: Counters, unseen: str) -> None:
@@ -141,9 +142,9 @@ class Counters:
                 self._parts[name].add(counts)
 
 
-def summed(states: States) -> RequestCounts:
+def summed(states: States) -> ServerCounts:
     """The requests of all workers."""
-    total = RequestCounts()
+    total = ServerCounts()
     for state in states:
         total.add(state["requests"])
     return total

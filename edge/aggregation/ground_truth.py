@@ -12,8 +12,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.aggregation import json_values
+from onnxlet.edge.reload.descriptions import hash_of
 from onnxlet.function import json_text
-from onnxlet.function.models.catalogue import hash_of
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.edge.reload.descriptions import begun, describe, hash_in
 from onnxlet.edge.reload.reloader import RefusedVersion, Reloader
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError
-from onnxlet.function.models.catalogue import describe, hash_in
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
-    from onnxlet.function.models.repository import Repository
+    from onnxlet.function.models.repository import Begin, Repository
 
 TOPIC = "models"
 PATIENCE_SECONDS = 10.0  # for an answer of the supervisor, which needs a millisecond
@@ -32,6 +33,11 @@ class SharedModels:
         self._reloader: Reloader | None = None
         self._changed = threading.Condition()
         link.agreed(TOPIC, self._agree)
+
+    @property
+    def begin(self) -> Begin | None:
+        """What a repository serves first: what was agreed on; None before that."""
+        return None if self.described is None else partial(begun, self.described)
 
     def start(self, repository: Repository) -> Reloader:
         """Serve what the others serve, and switch with them from now on.
@@ -71,7 +77,7 @@ class SharedModels:
                 agreed = self.described
             if agreed in (here, None):
                 return
-            repository.begin(agreed)
+            repository.catalogue = begun(agreed, repository)
         raise ModelError(
             "the folders of models change while this worker starts", "It is started again."
         )

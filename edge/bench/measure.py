@@ -17,9 +17,9 @@ from onnxlet.edge.bench.model import BATCH, BenchModel, Client, choose_model, re
 from onnxlet.edge.bench.processes import BenchError, Server
 from onnxlet.edge.bench.report import Energy, Memory, Results, Speed, Times, times_of
 from onnxlet.edge.install.install import Report
+from onnxlet.edge.net.golden_answers import compare_body
 from onnxlet.edge.update.status import release_of
 from onnxlet.folders import typed
-from onnxlet.function.serving.golden import compare_body
 
 STARTS = 5
 CONNECTIONS = 8

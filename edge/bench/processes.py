@@ -117,7 +117,7 @@ def server(models: Path) -> Iterator[Server]:
 _AS_MODULE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from onnxlet.edge.command_line import main; "
-    "from onnxlet.function.command_line import run; run(main, 'edge')"
+    "from onnxlet.commands import run; run(main, 'edge')"
 )
 
 

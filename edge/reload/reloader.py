@@ -19,14 +19,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from onnxlet.edge.reload.descriptions import describe, fits, hash_in
 from onnxlet.edge.reload.folder_scan import FolderScan, Key, Stamp
+from onnxlet.edge.reload.progress import STILL_SECONDS, Progress
 from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
-from onnxlet.function.models.catalogue import Catalogue, describe, fits, hash_in
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import Model
-from onnxlet.function.models.repository import Repository
+from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
 
 
@@ -60,7 +61,10 @@ SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the l
 class Reloader:
     """Keeps what a repository serves in step with its folders, and with other processes that do."""
 
-    def __init__(self, repository: Repository, peers: Peers | None = None) -> None:
+    def __init__(
+        self, repository: Repository, peers: Peers | None = None, still: float = STILL_SECONDS
+    ) -> None:
+        """Keep it so from `start` on; a step that takes more seconds than `still` is reported."""
         self.refused: dict[Key, str] = {}  # why a version is not served
         self._repository = repository
         self._peers = peers
@@ -82,7 +86,8 @@ class Reloader:
         self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
-        self.progress = repository.progress  # of the scan that runs
+        self.progress = Progress(still)  # of the scan that runs
+        repository.seconds_still = self.progress.seconds_still
 
     def start(self, seconds: float) -> None:
         """Scan every so many seconds from now on, in a thread that another one watches."""

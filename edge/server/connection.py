@@ -10,13 +10,12 @@ import io
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from onnxlet.edge.server.http_request import (
     END,
-    KNOWN_HEADERS,
     KNOWN_HEADS,
     LONGEST_HEAD,
     LONGEST_KNOWN_HEAD,
@@ -29,13 +28,12 @@ from onnxlet.edge.server.http_request import (
     Request,
     fault_of,
     host_of,
+    known_head,
     request_line,
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.function.errors import SAME_HEAD
-
-Bytes = bytes | memoryview
+from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 
 READ_BYTES = 1 << 18
 MOST_PIPELINED = 100  # requests waiting on one connection; the last of them closes it
@@ -45,31 +43,6 @@ NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING: Environ = {"handed": "on"}  # not empty: an empty environ means an incomplete head
 EMPTY = io.BytesIO()
-# With which a head is not all that there is to a request's framing.
-ODD_HEADERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
-
-
-class PlainHttp(OSError):
-    """A client spoke HTTP without TLS to a port that expects TLS."""
-
-
-class Socket(Protocol):
-    """A non-blocking stream socket, or TLS over one."""
-
-    def fileno(self) -> int:
-        """The file descriptor, for selectors."""
-
-    def recv(self, size: int, /) -> bytes:
-        """Bytes that have arrived; empty at the end."""
-
-    def send(self, data: Bytes, /) -> int:
-        """Send; return how many bytes were taken."""
-
-    def shutdown(self, how: int, /) -> None:
-        """Announce that nothing more is sent."""
-
-    def close(self) -> None:
-        """Close the connection."""
 
 
 class Connection:
@@ -151,15 +124,12 @@ class Connection:
 
     def _remember_head(self) -> None:
         """Know this request's head again, where it came with its whole body and nothing else."""
-        data, environ = self._data, self._environ
-        end = data.find(END, 0, LONGEST_KNOWN_HEAD) + len(END)
-        whole = len(data) == end + self._size and len(self._headers) <= KNOWN_HEADERS
-        if not whole or not environ.keys().isdisjoint(ODD_HEADERS):
-            return
-        if len(self._heads) >= KNOWN_HEADS:
-            self._heads.clear()
-        known = {**environ, "wsgi.input": None, SAME_HEAD: {}}
-        self._heads[data[:end]] = KnownHead(known, self._size, self._head_bytes)
+        environ, headers = self._environ, len(self._headers)
+        known = known_head(self._data, environ, self._size, headers, self._head_bytes)
+        if known is not None:
+            if len(self._heads) >= KNOWN_HEADS:
+                self._heads.clear()
+            self._heads[known[0]] = known[1]
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; return what follows a request to upgrade to another protocol."""
@@ -246,7 +216,7 @@ class Connection:
             sent = 0
         except OSError:
             return False
-        self.outgoing = b"" if sent == len(whole) else _rest_of(whole, sent)
+        self.outgoing = b"" if sent == len(whole) else rest_of(whole, sent)
         if sent:
             self.since = time.monotonic()
         return True
@@ -374,13 +344,3 @@ class Connection:
         self.requests.clear()
         self.outgoing = self.due = b""
         self._environ, self._body = NOTHING, EMPTY
-
-
-def _rest_of(data: Bytes, sent: int) -> Bytes:
-    """The bytes that are still to be sent.
-
-    They are copied only once half of them are gone: else a long response would be copied thousands
-    of times for a client that takes a few bytes at a time.
-    """
-    rest = memoryview(data)[sent:]
-    return bytes(rest) if len(rest) * 2 < len(data) else rest

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.connection import Connection, Socket
+from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.entrance import Entrance, SharedCounters
 from onnxlet.edge.server.http_response import plain_response
+from onnxlet.edge.server.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]
 

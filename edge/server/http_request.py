@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from onnxlet.function.errors import SAME_HEAD
+
 Environ = dict[str, Any]
 
 LONGEST_HEAD = 1 << 16  # bytes; also of what is between two parts of a body, or behind it
@@ -24,6 +26,8 @@ END = b"\r\n\r\n"  # of a head
 # Heads of one connection that are remembered; bytes and headers of each. 512 connections have at
 # most 20 MB of them.
 KNOWN_HEADS, LONGEST_KNOWN_HEAD, KNOWN_HEADERS = 4, 2_000, 32
+# With which a head is not all that there is to a request's framing.
+ODD_HEADERS = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT")
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
@@ -41,6 +45,20 @@ class KnownHead(NamedTuple):
     environ: Environ  # of its requests, but for their body
     length: int  # of the body, in bytes
     held: int  # bytes of memory that it takes
+
+
+def known_head(
+    data: bytes, environ: Environ, size: int, headers: int, held: int
+) -> tuple[bytes, KnownHead] | None:
+    """A request's head, and what is known of it; None where it is not to be known again.
+
+    It is where the head came with its whole body, of so many bytes, and nothing else.
+    """
+    end = data.find(END, 0, LONGEST_KNOWN_HEAD) + len(END)
+    whole = len(data) == end + size and headers <= KNOWN_HEADERS
+    if not whole or not environ.keys().isdisjoint(ODD_HEADERS):
+        return None
+    return data[:end], KnownHead({**environ, "wsgi.input": None, SAME_HEAD: {}}, size, held)
 
 
 class BrokenBody(io.RawIOBase):

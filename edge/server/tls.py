@@ -10,7 +10,7 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
-from onnxlet.edge.server.connection import Bytes, PlainHttp
+from onnxlet.edge.server.sockets import Bytes, PlainHttp
 from onnxlet.function.errors import OnnxletError
 
 RECORD = 1 << 14  # bytes of a TLS record, at most

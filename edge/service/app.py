@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onnxlet.edge.aggregation.requests import ServerCounts
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.drift_reports import DriftReports
@@ -17,7 +18,6 @@ from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.fast_path import App
 from onnxlet.function.messages import Prediction, Reply
-from onnxlet.function.monitoring.request_counts import RequestCounts
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
@@ -53,12 +53,12 @@ def make_app(
     use_one_arena()
     secret = secret or Secret()
     settings = secret.added_to(settings or Settings.from_environ(os.environ))
-    meter = RequestMeter(forward)
+    meter = RequestMeter(forward, ServerCounts(secret.request_id))
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
     observed, logged = secret.unobserved(observe), secret.unlogged(log)
-    keys, requests, shared = settings.block_keys, RequestCounts(secret.request_id), None
+    keys, shared = settings.block_keys, None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
         from onnxlet.edge.aggregation.counters import Counters  # not where one process serves
@@ -66,7 +66,7 @@ def make_app(
 
         counts = Counters(link, settings.watch, secret.request_id, keys)
         shared = SharedModels(link)
-        meter.counts, watches, requests = counts, counts.watches, counts.requests
+        meter.counts, watches, meter.requests = counts, counts.watches, counts.requests
     routes = []
     if forward is not None or keep is not None:
         from onnxlet.edge.predictions import truth_route  # slow to import
@@ -82,8 +82,8 @@ def make_app(
         routes,
         watches,
         keep,
-        requests,
-        shared.described if shared else None,
+        meter.requests,
+        shared.begin if shared else None,
     )
     service = app.extensions[SERVICE]
     repository = service.repository
@@ -144,7 +144,10 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStor
 class RequestMeter:
     """Shows what was counted of requests and rows, with what else is known of this process."""
 
-    def __init__(self, forward: Forwarder | None = None) -> None:
+    def __init__(
+        self, forward: Forwarder | None = None, requests: ServerCounts | None = None
+    ) -> None:
+        self.requests = requests or ServerCounts()  # those of this process
         # Knows which versions were refused; None if nothing is reloaded.
         self.reloader: Reloader | None = None
         self.forward = forward  # keeps predictions; None if nothing is kept

@@ -25,11 +25,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 
 from onnxlet.edge.aggregation.counters import Counters, States, forwarded, summed
+from onnxlet.edge.aggregation.requests import BOUNDS, ServerCounts
 from onnxlet.edge.forward.forwarder import Figures, Forwarder
 from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.drift_reports import Digest, DriftReports
 from onnxlet.function.messages import Reply
-from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
 from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.serving.service import Service
 
@@ -55,6 +55,7 @@ Family = tuple[Kind, str, str, Sequence[str], Samples]
 class Sources(Protocol):
     """What a meter has; None where there is none in this process."""
 
+    requests: ServerCounts
     counts: Counters | None
     drift: DriftReports
     reloader: Reloader | None
@@ -91,7 +92,7 @@ def _all_metrics(
 
     The states are the counts of all workers; None where one process serves.
     """
-    counts, in_flight = service.counts, service.in_flight
+    counts, in_flight = meter.requests, service.in_flight
     count = in_flight.count
     if states is not None and meter.counts:
         service = service._replace(watches=meter.counts.moment(states))
@@ -110,7 +111,7 @@ def _all_metrics(
          [([name, str(version)], 1) for name, version in refused]),
         (GAUGE, "onnxlet_reload_still_seconds",
          "How long a look at the models' folder has stood still; 0 where none does.", (),
-         _one(service.repository.progress.seconds_still())),
+         _one(service.repository.seconds_still())),
     )  # fmt: skip
     if on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
         yield from drift_metrics(digests)
@@ -140,7 +141,7 @@ def _one(number: float) -> Samples:
     return [((), number)]
 
 
-def request_metrics(counts: RequestCounts) -> Iterator[Metric]:
+def request_metrics(counts: ServerCounts) -> Iterator[Metric]:
     """Of requests, by model."""
     times = HistogramMetricFamily(
         "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from onnxlet.edge.net.golden_answers import compare_body
 from onnxlet.edge.net.http_client import unchecked_context
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.settings.device import reached_at
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.serving.golden import compare_body
 
 NOTHING = "no model is served"
 TIMEOUT_SECONDS = 40.0  # longer than the server's own limit for a request

@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from onnxlet.edge.device.slots import LISTS, altered, digests_in
+from onnxlet.edge.net.golden_answers import compare_body
 from onnxlet.edge.net.http_client import Deadline, WatchedHttp, WatchedHttps, unchecked_context
 from onnxlet.edge.service.secret import read_secret
 from onnxlet.edge.update.errors import Killed
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.repository import versions_in
-from onnxlet.function.serving.golden import compare_body, load_proven
+from onnxlet.function.serving.golden import load_proven
 
 CHECK_SECONDS = 300
 RESTART_SECONDS = 120

@@ -20,7 +20,7 @@ def main() -> None:
         settings = Settings.from_environ(os.environ)
         serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
     except OnnxletError as error:
-        from onnxlet.function.command_line import exit_with  # its imports take 10 ms of a start
+        from onnxlet.commands import exit_with  # its imports take 10 ms of a start
 
         exit_with(error)
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.csv import text as csv_text
-from onnxlet.function.csv.form import CsvForm, Made, form_of
+from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.csv.lines import MOST_FIELDS, TOO_MANY_FIELDS
 from onnxlet.function.errors import (
     InvalidRows,
@@ -72,11 +72,13 @@ def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
     try:
         with gzip.GzipFile(fileobj=stream) as content:
             # A few bytes may unpack to gigabytes of blank lines, which make no batch.
-            yield cast(
-                BinaryIO, io.BufferedReader(deadline.Checked(cast(BinaryIO, content)), SLICE)
-            )
+            yield _buffered(iter(partial(content.read, SLICE), b""))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise MalformedRequest(f"the object is not gzip, or not all of it: {error}") from error
+
+
+def _buffered(blocks: Iterator[bytes]) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(deadline.Blocks(blocks), SLICE))
 
 
 class _FileLimits(NamedTuple):
@@ -99,9 +101,9 @@ def _plain(stream: BinaryIO, limits: Limits) -> tuple[BinaryIO, CsvForm]:
     """A file as plain CSV, and how it is written by its beginning."""
     start = stream.read(LOOKED_AT)
     sample = start if len(start) < LOOKED_AT else start[: start.rfind(b"\n") + 1] or start
-    rest = io.BufferedReader(Made(chain([start], iter(partial(stream.read, SLICE), b""))), SLICE)
+    rest = _buffered(chain([start], iter(partial(stream.read, SLICE), b"")))
     most = _FileLimits(limits.size, limits.size)
-    form = form_of(lambda: io.BytesIO(sample), "the object", most, whole=False)
+    form = form_of(lambda: io.BytesIO(sample), "the object", most)
     return cast(BinaryIO, form.plain(lambda: rest, most, "the object")), form
 
 

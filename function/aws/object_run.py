@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from onnxlet.function import json_text, request_log
+from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws.native_events import answer_logged
 from onnxlet.function.aws.object_answers import WRITE, columns_of
 from onnxlet.function.aws.object_batches import (
@@ -22,7 +22,6 @@ from onnxlet.function.aws.object_batches import (
     unpacked,
 )
 from onnxlet.function.aws.s3_objects import About, Changed, Objects, S3Location, Upload, ranges
-from onnxlet.function.csv.form import Made
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
@@ -135,7 +134,7 @@ class Job:
         head, write = WRITE[media_type]
         target.write(head(columns))
         limits = Limits(settings.max_rows, settings.max_unpacked_bytes)
-        content = Made(ranges(self.scoring.objects, self.source, about))
+        content = deadline.Blocks(ranges(self.scoring.objects, self.source, about))
         with unpacked(io.BufferedReader(content)) as stream:
             for batch in READ[media_type](stream, model.signature, keep, limits):
                 prediction = self._predict(batch, about, model)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
+from onnxlet.function import deadline
 from onnxlet.function.csv.encodings import (
     BLOCK,
     NOT_A_TABLE,
@@ -25,7 +25,6 @@ from onnxlet.function.csv.encodings import (
 from onnxlet.function.csv.layout import (
     EITHER,
     EXCELS,
-    NUMBERS,
     PLAIN,
     Layout,
     decimal_in,
@@ -33,15 +32,11 @@ from onnxlet.function.csv.layout import (
     layout_of,
 )
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
-from onnxlet.function.csv.text import COMMON_SEPARATORS, is_number
+from onnxlet.function.csv.text import is_number
 from onnxlet.function.errors import WrongUse
 
-SEPARATORS = {**COMMON_SEPARATORS, "^": "'^'", "~": "'~'", ":": "':'", " ": "spaces"}
 SAMPLE_BYTES = 1 << 26  # of a file that is not looked at as a whole
-GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
-SHOWN_NAMES = 3
 SOME_LINES = 1000  # that are looked at for separators, and for commas in numbers
-GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")  # or a number of three decimals
 
 
 class Limits(Protocol):
@@ -73,36 +68,8 @@ class CsvForm:
     @property
     def is_plain(self) -> bool:
         """The file is plain CSV as it lies there."""
-        plain = replace(self.layout, names=(), rows=(), headerless=False) == PLAIN
+        plain = replace(self.layout, names=(), rows=()) == PLAIN
         return plain and self.encoding == "utf-8" and not self.repeats
-
-    def notes(self, name: str) -> list[str]:
-        """What a user has to know of how a file of this name is read; nothing of a plain one."""
-        notes = [f"'{name}' is read as it is {said}"] if (said := self._said()) else []
-        if self.layout.first_unnamed:
-            notes.append(
-                f"'{name}' has a field more in its rows than in its header: the first of each row "
-                "is left out"
-            )
-        if self.layout.headerless:
-            first = ", ".join(map(repr, self.names[:SHOWN_NAMES]))
-            notes.append(
-                f"'{name}' seems to have no header: {first:.200} are taken for names of columns, "
-                "and look like a row. Put a line of names above it"
-            )
-        return notes
-
-    def _said(self) -> str:
-        """What it is written in, where that is not UTF-8, commas and points; else ''."""
-        separator, skip = self.layout.separator, self.layout.skip
-        said = {
-            f"in {self.encoding}" + GUESSED * (self.encoding == WINDOWS): self.encoding != "utf-8",
-            f"separated by {SEPARATORS.get(separator, repr(separator))}": separator != ",",
-            "with decimal commas": self.decimal == ",",
-            f"with its header in line {skip + 1} or below": skip,
-            "with its header again among its rows": self.repeats,
-        }
-        return ", ".join(words for words, holds in said.items() if holds)
 
     def odd_numbers(self, columns: Sequence[str], chosen: str = "") -> dict[str, str]:
         """Of columns that hold numbers, those not written as in plain CSV, by the first rows.
@@ -112,25 +79,13 @@ class CsvForm:
         a difference.
         """
         found = dict[str, str]()
-        for name, cells in self._columns():
+        for name, cells in self.columns():
             odd = not all(is_number(cell) for cell in cells if cell)
             if name in columns and (odd or self.decimal == "," or self._is_open(cells)):
-                found[name] = self._decimal_of(name, cells, chosen)
+                found[name] = self.decimal_below(name, cells, chosen)
         return found
 
-    def grouped(self, chosen: str = "") -> list[str]:
-        """Columns of numbers in which points part thousands, as only others, or `chosen`, say.
-
-        Raises WrongUse where nothing says whether they do.
-        """
-        found = []
-        for name, cells in self._columns():
-            numbers = all(map(NUMBERS.fullmatch, cells)) and any(map(GROUPED.fullmatch, cells))
-            if numbers and not decimal_in(cells) and self._decimal_of(name, cells, chosen) == ",":
-                found.append(name)
-        return found
-
-    def _columns(self) -> Iterator[tuple[str, list[str]]]:
+    def columns(self) -> Iterator[tuple[str, list[str]]]:
         """Each name with the fields below it, of the first rows."""
         first = int(self.layout.first_unnamed)
         for at, name in enumerate(self.names, first):
@@ -141,7 +96,11 @@ class CsvForm:
         said = self.layout.separator == "," or len(self.decimal) == 1
         return not said and any(map(EITHER.fullmatch, cells))
 
-    def _decimal_of(self, name: str, cells: Sequence[str], chosen: str) -> str:
+    def decimal_below(self, name: str, cells: Sequence[str], chosen: str) -> str:
+        """What stands before decimals in a column's fields: as they say, the file, or `chosen`.
+
+        Raises WrongUse where nothing says, and it makes a difference.
+        """
         for said in (decimal_in(cells), self.decimal, chosen):
             if len(said) == 1:
                 return said
@@ -163,7 +122,7 @@ class CsvForm:
         """
         if self.is_plain:
             return opened()
-        return io.BufferedReader(Made(self._lines(opened, limits, place)), BLOCK)
+        return io.BufferedReader(deadline.Blocks(self._lines(opened, limits, place)), BLOCK)
 
     def _lines(
         self, opened: Callable[[], IO[bytes]], limits: Limits, place: str
@@ -217,40 +176,18 @@ def text_of(file: IO[bytes], encoding: str = "utf-8") -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding.replace("utf-8", "utf-8-sig"), newline="")
 
 
-class Made(io.RawIOBase):
-    """Bytes that come in blocks of any size, to be read; so many have `come` so far."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._blocks, self._left, self.come = blocks, memoryview(b""), 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Some bytes."""
-        while not self._left and (block := next(self._blocks, None)) is not None:
-            self._left = memoryview(block)  # whose rest is no copy
-            self.come += len(block)
-        data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
-
-
 def form_of(
-    opened: Callable[[], IO[bytes]], place: str, limits: Limits, whole: bool = True
+    opened: Callable[[], IO[bytes]], place: str, limits: Limits, most: int = SAMPLE_BYTES
 ) -> CsvForm:
     """How a file is written, by its bytes and its first records; `opened` opens it, unpacked.
 
-    Messages begin with a place, such as "--data: 'rows.csv'". Unless it is looked at as a whole,
-    its beginning decides, and a row that is too long is met only by whoever reads it.
+    Messages begin with a place, such as "--data: 'rows.csv'". No more than `most` bytes are looked
+    at, and a row that is too long is met only by whoever reads it.
 
     Raises:
         WrongUse: it is no text, or text of no encoding that is known here; or a row or its
             header is longer than it may be.
     """
-    most = sys.maxsize if whole else SAMPLE_BYTES
     encoding = encoding_of(opened, place, most)
     with opened() as file, text_of(file, encoding) as text, any_size():
         lines = _first_lines(text, place, limits)
@@ -258,10 +195,7 @@ def form_of(
         layout = layout_of("".join(lines), more=bool(text.read(1)))
     limits.check_columns(len(layout.names), f"{place}: ")
     repeats = len(layout.names) > 1 and _comes_again(opened, encoding, layout, lines, most)
-    form = CsvForm(encoding, decimal_of(layout), layout, repeats)
-    if form.is_plain and whole:
-        _check_rows(opened, place, limits)
-    return form
+    return CsvForm(encoding, decimal_of(layout), layout, repeats)
 
 
 def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
@@ -296,24 +230,6 @@ def _comes_again(
             return True
         before, start = text[-len(header) * 4 - 2 :], max(0, start - len(before) - len(block))
     return False
-
-
-def _check_rows(opened: Callable[[], IO[bytes]], place: str, limits: Limits) -> None:
-    """Read all rows of a plain file in which one could be too long: lines are limited as they are.
-
-    One that is, within quotes, raises WrongUse.
-    """
-    size, quotes = 0, False
-    with opened() as file:
-        while block := file.read(BLOCK):
-            size, quotes = size + len(block), quotes or b'"' in block
-    if size <= limits.row or not quotes:
-        return
-    with opened() as file, text_of(file) as text:
-        for _ in limited_rows(
-            text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: ")
-        ):
-            pass
 
 
 def _check_is_no_markup(beginning: str, place: str) -> None:

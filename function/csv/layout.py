@@ -72,7 +72,6 @@ class Layout:
     as_named: bool = True  # the names stand there without spaces around them, and in NFC
     trailing: bool = False  # each row ends with one separator more than the header has names
     first_unnamed: bool = False  # each row has a field more than the header, the first of them
-    headerless: bool = False  # what stands where the header is expected is a row as the others are
 
 
 PLAIN = Layout(",", Quoting(), 0, (), ())  # but for what it holds
@@ -187,7 +186,6 @@ def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
         rows=rows,
         trailing=trailing,
         first_unnamed=longer and not trailing,
-        headerless=_is_a_row(names, rows),
     )
 
 
@@ -213,7 +211,7 @@ def _below_titles(records: Sequence[Record], at: int) -> int:
     while below < len(records) - 1 and not any(map(str.strip, records[below][1:])):
         below += 1
     names = [field for field in records[below] if field.strip()]
-    return below if len(names) > 1 and not any(map(_is_value, names)) else at
+    return below if len(names) > 1 and not any(map(is_value, names)) else at
 
 
 def _below(records: Sequence[Record], at: int) -> tuple[tuple[str, ...], ...]:
@@ -224,21 +222,12 @@ def _below(records: Sequence[Record], at: int) -> tuple[tuple[str, ...], ...]:
 def _is_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether some column has numbers or dates below a name that is none."""
     return any(
-        name.strip() and not _is_value(name) and cells and all(map(_is_value, cells))
-        for name, cells in _columns(names, rows)
+        name.strip() and not is_value(name) and cells and all(map(is_value, cells))
+        for name, cells in columns_of(names, rows)
     )
 
 
-def _is_a_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether what stands for names is what stands below them: in each column of its kind."""
-    columns = [(name.strip(), cells) for name, cells in _columns(names, rows) if cells]
-    valued = [name for name, cells in columns if all(map(_is_value, cells))]
-    if valued:
-        return all(map(_is_value, filter(None, valued))) and not _count_up(list(names))
-    return bool(columns) and all(name in cells for name, cells in columns)
-
-
-def _columns(
+def columns_of(
     names: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> Iterator[tuple[str, list[str]]]:
     """Each name with what stands below it."""
@@ -247,18 +236,12 @@ def _columns(
         yield name, [cell for cell in cells if cell]
 
 
-def _is_value(field: str) -> bool:
+def is_value(field: str) -> bool:
     """It is a number or a date."""
     field = field.strip()
     return bool(NUMBERS.fullmatch(field) or MOMENT.fullmatch(field)) and any(
         map(str.isdigit, field)
     )
-
-
-def _count_up(names: Sequence[str]) -> bool:
-    """Numbers one after another, such as years, are names where all others are no numbers, too."""
-    numbers = [int(name) for name in names if name.strip().isdecimal()]
-    return len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def decimal_of(layout: Layout) -> str:

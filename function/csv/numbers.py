@@ -16,7 +16,6 @@ WRITTEN = re.compile(
     rf"(?P<digits>[0-9][0-9.,{GROUPING}]*+|[.,][0-9]++)(?P<power>[eE][+-]?[0-9]++)?(?P<close>\)?)"
     rf"\s*+(?P<after>[%{SIGNS}]?)"
 )
-DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 GROUPED_BY_POINTS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")

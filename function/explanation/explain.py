@@ -160,7 +160,8 @@ def _functions(
         from onnxlet.function.explanation.tiles import pixels_of
 
         pixels = pixels_of(model)
-    texts = text_positions(model)
+    positions = model.signature.positions
+    texts = dict(sorted((positions[name], each) for name, each in text_columns(model).items()))
     starts = np.concatenate([start] * -(-FEWEST_SLOTS // background.rows))
     every = list(range(table.rows))
     for numbers in [[row] for row in every] if texts else [every]:
@@ -177,12 +178,7 @@ def _cut(
     """The texts of one row in pieces, and what these count."""
     from onnxlet.function.explanation.texts import counted, cut  # models without text do without
 
-    read = {
-        (block, position)
-        for feed in model.signature.feeds
-        for block, columns in feed.positions
-        for position in np.r_[columns].tolist()
-    }
+    read = {at for feed in model.signature.feeds for at in feed.at}
     pieces, counts = {}, {}
     for (block, position), settings in texts.items():
         found = cut(str(row.arrays[block][0, position]), settings)
@@ -191,10 +187,3 @@ def _cut(
         if (block, position) not in read and (known := counted(feeds, settings, found)):
             counts[block, position] = known
     return pieces, counts
-
-
-def text_positions(model: Model) -> dict[Position, list[Mapping[str, Any]]]:
-    """Where the columns of text are held, and the vectorisers that they go into."""
-    positions = model.signature.positions
-    found = {positions[name]: settings for name, settings in text_columns(model).items()}
-    return {at: found[at] for at in sorted(found)}

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 FEWEST_BUFFERED = 16  # cells that NumPy takes into a buffer at once: no fewer can be
 EVERY = slice(None)
-EMPTY_TEXT = ""  # the background of all text
 
 
 class BitMasker:

@@ -43,7 +43,8 @@ def validate_cells(
             for column in block.columns
         ]
         if not problems and signature.nested:
-            arrays.append(_block_array(block, values))
+            array = nested.packed(values[0]) if block.nested else _cells(block, values).array()
+            arrays.append(array.reshape(len(rows), -1))
         elif not problems:
             late.append(_cells(block, values))
     if not problems and signature.nested:
@@ -276,12 +277,6 @@ def _check_image(cell: Any) -> None:
     check_cell(cell)
 
 
-def _block_array(block: Block, values: list[list[Any]]) -> Array:
-    if block.nested:
-        return nested.packed(values[0]).reshape(-1, 1)
-    return _cells(block, values).array()
-
-
 HELD: Mapping[str, Callable[[Any], Any]] = {  # what a value is in a block, by its dtype
     "float64": lambda value: nan if value is MISSING else float(value),
     "int64": int,
@@ -295,6 +290,48 @@ def _cells(block: Block, values: list[list[Any]]) -> Cells:
     by_row = chain.from_iterable(zip(*values, strict=True))
     found = list(map(HELD[block.dtype], by_row))
     return Cells(found, (len(values[0]), len(values)), block.dtype)
+
+
+BITS = (8, 16, 32, 64)
+INTEGERS = {  # the least and the greatest of each
+    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in BITS},
+    **{f"UINT{bits}": (0, 2**bits - 1) for bits in BITS},
+}
+FLOATS = {"FP16": "float16", "FP32": "float32"}
+
+
+def declared(cell: Any, datatype: str) -> Any:
+    """A value as the declared datatype holds it, None for a missing one, Refused for others."""
+    if _is_missing(cell):
+        return None
+    try:
+        return _declared(cell, datatype)
+    except Refused as refused:
+        return refused.with_traceback(None)  # whose frames would be kept for each cell
+
+
+def _declared(cell: Any, datatype: str) -> Any:
+    if datatype in FLOATS:
+        value = READ["float64"](cell)
+        with np.errstate(over="ignore"):
+            rounded = float(np.dtype(FLOATS[datatype]).type(value))
+        if math.isinf(rounded) and not math.isinf(value):
+            raise Refused(f"{shown(cell)} does not fit {datatype}")
+        return rounded
+    if datatype in INTEGERS:
+        return _declared_integer(cell, datatype)
+    if datatype == "FP64":
+        return READ["float64"](cell)
+    return READ["bool" if datatype == "BOOL" else "string"](cell)
+
+
+def _declared_integer(cell: Any, datatype: str) -> int:
+    least, most = INTEGERS[datatype]
+    if type(cell) is not int:
+        READ["int64"](cell)  # refuses a float in the column's own words
+    if not least <= cell <= most:
+        raise Refused(f"{shown(cell)} does not fit {datatype}")
+    return int(cell)
 
 
 def shown(value: Any) -> str:

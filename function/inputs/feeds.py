@@ -20,6 +20,7 @@ class Feed(NamedTuple):
 
     name: str  # in the graph
     dtype: str  # of the tensor
+    at: Sequence[tuple[int, int]]  # of each of its columns the block, and the position there
     # For each block that has some of the columns, which.
     positions: tuple[tuple[int, slice | list[int]], ...]
     order: list[int] | None  # of the columns so gathered; None where it is the tensor's already
@@ -65,6 +66,7 @@ def feed_of(
     return Feed(
         str(tensor["name"]),
         str(tensor["dtype"]),
+        at,
         tuple(positions),
         None if order == sorted(order) else order,
         shape,

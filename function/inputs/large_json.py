@@ -27,7 +27,6 @@ LONGEST_NAME = 1000  # bytes, of a member that is looked for: ours are far short
 QUOTE, COMMA, LIST = b'"', ord(","), ord("[")
 # What a byte does to the depth, as a signed one.
 STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
-SMALLER = "Send fewer rows at once."
 BINARY = "Send them as tensors in binary, to /v2/models/NAME/infer."
 
 Path = tuple[str, ...]

@@ -16,13 +16,12 @@ from typing import Any
 from onnxlet.function.arrays import Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.cell_validation import READ, Guesses, shown, validate_cells
-from onnxlet.function.inputs.columns import Input, Refused
+from onnxlet.function.inputs.cell_validation import INTEGERS, Guesses, declared, validate_cells
+from onnxlet.function.inputs.columns import Input
 from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
     CheckedBatch,
-    Gathered,
     few_cells,
     is_plain,
     texts,
@@ -32,12 +31,6 @@ from onnxlet.function.messages import Tensor
 from onnxlet.function.numpy_later import np
 
 RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is
-BITS = (8, 16, 32, 64)
-INTEGERS = {  # the least and the greatest of each
-    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in BITS},
-    **{f"UINT{bits}": (0, 2**bits - 1) for bits in BITS},
-}
-FLOATS = {"FP16": "float16", "FP32": "float32"}
 
 
 def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> CheckedBatch:
@@ -67,6 +60,8 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
         arrays = _read_quickly(tensors, signature, rows)
         if arrays is not None:  # NumPy lets others go on
             return CheckedBatch(rows, arrays)
+    from onnxlet.function.inputs.batches import Gathered  # most batches are small, or right
+
     gathered = Gathered(rows)
     at_once = -(-at_once // 4)  # each cell may be wrong, and is an object and a problem then
     for start in range(0, rows, at_once):
@@ -79,7 +74,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Checked
             if each.required
         }
         gathered.take(size, partial(_read, some, signature, size))
-    return gathered.table()
+    return CheckedBatch(*gathered.table())
 
 
 def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> Sequence[Array]:
@@ -342,37 +337,3 @@ def _as_rows(
         else:
             columns |= zip(each.columns, cells.T.tolist(), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def declared(cell: Any, datatype: str) -> Any:
-    """A value as the declared datatype holds it, None for a missing one, Refused for others."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return None
-    try:
-        return _declared(cell, datatype)
-    except Refused as refused:
-        return refused.with_traceback(None)  # whose frames would be kept for each cell
-
-
-def _declared(cell: Any, datatype: str) -> Any:
-    if datatype in FLOATS:
-        value = READ["float64"](cell)
-        with np.errstate(over="ignore"):
-            rounded = float(np.dtype(FLOATS[datatype]).type(value))
-        if math.isinf(rounded) and not math.isinf(value):
-            raise Refused(f"{shown(cell)} does not fit {datatype}")
-        return rounded
-    if datatype in INTEGERS:
-        return _declared_integer(cell, datatype)
-    if datatype == "FP64":
-        return READ["float64"](cell)
-    return READ["bool" if datatype == "BOOL" else "string"](cell)
-
-
-def _declared_integer(cell: Any, datatype: str) -> int:
-    least, most = INTEGERS[datatype]
-    if type(cell) is not int:
-        READ["int64"](cell)  # refuses a float in the column's own words
-    if not least <= cell <= most:
-        raise Refused(f"{shown(cell)} does not fit {datatype}")
-    return int(cell)

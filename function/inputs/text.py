@@ -17,7 +17,6 @@ from typing import Any
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, Noted
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.murmur import murmurhash3
 from onnxlet.function.numpy_later import np
@@ -84,16 +83,6 @@ class TokenFeed:
         counts.pop(UNKNOWN, None)
         return counts
 
-    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """The share of each text's tokens that no term is; NaN where it has no token."""
-        return [share for text in texts for share in self._share(text)]
-
-    def _share(self, text: str) -> Iterable[float]:
-        try:
-            return map(_without_unknown, self._counts([text]))
-        except InvalidRows:  # a text that a function of the user's own can't cut
-            return [nan]
-
     def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
@@ -111,8 +100,8 @@ class TokenFeed:
     ) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
-        `noted` takes the rows' `unknown_shares`, by `at`; `first` is the index of the first row in
-        its batch, to name the others by.
+        `noted` takes the share of each row's tokens that no term is, NaN where it has none, by
+        `at`; `first` is the index of the first row in its batch, to name the others by.
 
         Raises InvalidRows where a function of the user's own raises for some texts.
         """

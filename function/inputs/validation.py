@@ -9,20 +9,23 @@ validation would not, with the same arrays; a property test compares the two.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain, cycle, starmap
 from math import isfinite, nan
 from operator import getitem
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
-from onnxlet.function.errors import InvalidRows, Problem, Problems
+from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 from onnxlet.function.numpy_later import np
+
+if TYPE_CHECKING:
+    from onnxlet.function.inputs.batches import LeftOut
 
 
 def whole_numbers(cells: Array, dtype: str) -> tuple[Array, Array]:
@@ -80,29 +83,6 @@ class CheckedBatch(NamedTuple):
     arrays: Sequence[Array]
 
 
-class LeftOut:
-    """Collects the rows that are left out of a table, since they can't be answered.
-
-    `kept` are the indices of all others, `problems` say why some were left out.
-    """
-
-    def __init__(self, kept: Iterable[int] = ()) -> None:
-        self.kept = list(kept)
-        self.problems = Problems()
-
-    def leave(self, found: Sequence[Problem]) -> list[int]:
-        """Leave out further rows, by what is wrong with some of the kept ones.
-
-        Their positions, and those of all others that are returned, are among the kept ones.
-        """
-        bad = {each.row for each in found}
-        good = [position for position in range(len(self.kept)) if position not in bad]
-        self.problems.first += [each._replace(row=self.kept[each.row or 0]) for each in found]
-        self.problems.count += len(found)
-        self.kept = [self.kept[position] for position in good]
-        return good
-
-
 def validate_rows(
     rows: Sequence[Any],
     signature: Signature,
@@ -124,107 +104,24 @@ def validate_rows(
     if left_out is None and len(rows) * width <= CELLS_AT_ONCE and not hasattr(rows, "parts"):
         if prepare is not None:
             rows, faults = prepare(rows, faults or {})
-        return CheckedBatch(len(rows), _read(rows, signature, faults or {}))
-    gathered = Gathered(len(rows), left_out)
+        return CheckedBatch(len(rows), read_rows(signature, rows, faults or {}))
+    from onnxlet.function.inputs.batches import Gathered, parts_of  # most are small, and right
+
+    gathered, read = Gathered(len(rows), left_out), partial(read_rows, signature)
     for part, part_faults in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
         if prepare is not None:
             part, part_faults = prepare(part, part_faults)
-        gathered.read(part, signature, part_faults)
-    return gathered.table()
+        gathered.read(part, part_faults, read)
+    return CheckedBatch(*gathered.table())
 
 
-def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> Sequence[Array]:
+def read_rows(signature: Signature, rows: Sequence[Any], faults: Faults) -> Sequence[Array]:
+    """The arrays of rows; InvalidRows has every problem."""
     arrays: Sequence[Array] | None = None
     if not faults:
         few = len(rows) * len(signature.columns) <= FEW_CELLS and not signature.nested
-        arrays = (_read_few if few else _read_quickly)(rows, signature)
+        arrays = _read_quickly(rows, signature, few)
     return validate_cells(rows, signature, faults) if arrays is None else arrays
-
-
-def good_rows(
-    rows: Sequence[Any], signature: Signature, faults: Faults
-) -> tuple[Sequence[Array], list[int], list[Problem]]:
-    """The arrays of the rows that are right, which these are, and what is wrong with the others."""
-    left_out = LeftOut(range(len(rows)))
-    arrays: Sequence[Array] = []
-    while left_out.kept:
-        try:
-            arrays = _read(rows, signature, faults)
-            break
-        except InvalidRows as error:
-            good = left_out.leave(error.every)
-        # Again: lists whose sizes disagree are looked for where nothing else is wrong.
-        rows, faults = [rows[n] for n in good], {}
-    problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
-    return arrays, left_out.kept, problems
-
-
-def parts_of(
-    rows: Sequence[Any], faults: Faults, at_once: int
-) -> Iterator[tuple[Sequence[Any], Faults]]:
-    """Neighbouring rows, so many at once, and the faults by their positions among these."""
-    parts = rows.parts() if hasattr(rows, "parts") else [(rows, faults)]
-    for whole, known in parts:
-        for start in range(0, len(whole), at_once):
-            part = whole[start : start + at_once]
-            yield part, {n: known[n + start] for n in range(len(part)) if n + start in known}
-
-
-class Gathered:
-    """Builds a table from parts of a batch of so many rows.
-
-    `left_out` takes the rows that are wrong; None has them refused.
-    """
-
-    def __init__(self, rows: int, left_out: LeftOut | None = None) -> None:
-        self._rows = rows
-        self._left_out = left_out
-        self._problems = Problems() if left_out is None else left_out.problems
-        self._arrays: list[Array] = []
-        self._hints = set[str]()  # of every part; an empty one of parts that are right
-        self._seen = self._filled = 0
-
-    def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
-        """Check the next rows, and add them or their problems."""
-        if self._left_out is not None:
-            deadline.check()
-            arrays, kept, problems = good_rows(rows, signature, faults)
-            self._problems.add(problems, self._seen)
-            if kept:
-                self._add(arrays)
-            self._left_out.kept += [self._seen + row for row in kept]
-            self._seen += len(rows)
-            return
-        self.take(len(rows), lambda: _read(rows, signature, faults))
-
-    def take(self, size: int, read: Callable[[], Sequence[Array]]) -> None:
-        """Add the next rows as `read` returns them; none are left out."""
-        deadline.check()
-        try:
-            arrays = read()
-        except InvalidRows as error:
-            self._problems.add(error.every, self._seen)
-            self._hints.add(error.hint)
-        else:
-            self._hints.add("")
-            if not self._problems.count:
-                self._add(arrays)
-        self._seen += size
-
-    def _add(self, arrays: Sequence[Array]) -> None:
-        if not self._arrays:
-            self._arrays = [np.empty((self._rows, *each.shape[1:]), each.dtype) for each in arrays]
-        end = self._filled + len(arrays[0])
-        for whole, part in zip(self._arrays, arrays, strict=True):
-            whole[self._filled : end] = part
-        self._filled = end
-
-    def table(self) -> CheckedBatch:
-        """The whole batch; InvalidRows where something is wrong, and is not left out."""
-        if self._left_out is None and self._problems.count:
-            hint = self._hints.pop() if len(self._hints) == 1 else ""
-            raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
-        return CheckedBatch(self._filled, [array[: self._filled] for array in self._arrays])
 
 
 def _are_by_name(rows: Sequence[Any], signature: Signature) -> bool | None:
@@ -235,22 +132,27 @@ def _are_by_name(rows: Sequence[Any], signature: Signature) -> bool | None:
     return True if form == {dict} and _known_names_alone(rows, signature) else None
 
 
-def _read_few(rows: Sequence[Any], signature: Signature) -> LateArrays | None:
-    """The blocks, or None where anything is odd."""
+def _read_quickly(rows: Sequence[Any], signature: Signature, few: bool) -> Sequence[Array] | None:
+    """The blocks, of few rows as cells; None where anything is odd."""
     if (by_name := _are_by_name(rows, signature)) is None:
         return None
-    found = []
+    found: list[Any] = []
+    made: Any
     for block in signature.blocks:
-        cells_of = block.by_name if by_name else block.by_position
+        cells = block.by_name if by_name else block.by_position
         try:
-            flat = list(chain.from_iterable(cells_of.of(rows)))
-            cells = few_cells(block, flat, len(rows))
-        except (KeyError, OverflowError):
+            if few:
+                made = few_cells(block, list(chain.from_iterable(cells.of(rows))), len(rows))
+            else:
+                made = _array(block, rows, cells)
+        except (KeyError, OverflowError, TypeError):
             return None
-        if cells is None:
+        if made is None or not (few or is_plain(block, made := made.reshape(len(rows), -1))):
             return None
-        found.append(cells)
-    return LateArrays(found)
+        found.append(made)
+    if few:
+        return LateArrays(found)
+    return found if nested.agree(found, signature.nested) else None
 
 
 def few_cells(block: Block, flat: list[Any], rows: int) -> Cells | None:
@@ -283,8 +185,8 @@ def _are_plain(block: Block, values: list[Any]) -> bool:
         if not all(_are_dates(values[at::width], column) for at, column in block.dated):
             return False
         return MISSING_TEXT not in values or all(
-            nullable or value != MISSING_TEXT
-            for value, (_, _, nullable) in zip(values, cycle(block.bounds), strict=False)
+            nullable or MISSING_TEXT not in values[at::width]
+            for at, (_, _, nullable) in enumerate(block.bounds)
         )
     if block.dtype == "bool":
         return True
@@ -299,22 +201,6 @@ def _are_plain(block: Block, values: list[Any]) -> bool:
         low <= value <= high or (nullable and value != value)  # NaN, which is missing
         for value, (low, high, nullable) in zip(values, cycle(block.bounds), strict=False)
     )
-
-
-def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
-    """The arrays, or None where anything is odd."""
-    if (by_name := _are_by_name(rows, signature)) is None:
-        return None
-    arrays = []
-    for block in signature.blocks:
-        try:
-            array = _array(block, rows, block.by_name if by_name else block.by_position)
-        except (KeyError, OverflowError, TypeError):
-            return None
-        if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
-            return None
-        arrays.append(array)
-    return arrays if nested.agree(arrays, signature.nested) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
@@ -338,7 +224,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
         except struct.error:
             pass  # something is no number
         else:
-            return None if _hides_boolean(packed, rows, cells) else packed
+            return None if hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
         return nested.of_cells(flat, block.columns[0])
@@ -351,7 +237,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     return np.array(flat, dtype=block.dtype)
 
 
-def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
+def hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
     """Whether some 0 or 1 was a boolean, which `struct` packs like a number."""
     if len(packed) > FEW_CELLS:
         suspects = np.flatnonzero((packed == 0) | (packed == 1))
@@ -378,14 +264,12 @@ def is_plain(block: Block, array: Array) -> bool:
     """Whether no cell is missing, infinite, too large or of an unknown category unless allowed."""
     if block.nested:
         return True  # its cells were checked as they were read
+    if block.dtype == "string":
+        return _are_plain(block, array.ravel().tolist())
     if block.closed and not all(
         categories.issuperset(array[:, position]) for position, categories in block.closed
     ):
         return False
-    if block.dtype == "string":
-        if not all(_are_dates(array[:, at].tolist(), column) for at, column in block.dated):
-            return False
-        return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
     if block.dtype == "int64" and block.bounded:
         return bool(((array >= block.low) & (array <= block.high)).all())
     if block.dtype != "float64":

@@ -34,6 +34,7 @@ DECLARED: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("int32", "int64"): int,
     ("float64", "int64"): int,
 }
+KNOWN = DECLARED.keys() | {("float32", "float64")}  # which are declared without NumPy
 RAISING = (
     "scikit-learn raises for these values: inside the model a text is no number or no "
     "known category, or a number becomes infinite, missing or larger than its type holds"
@@ -106,14 +107,14 @@ def few_rows_of(
     """What answers few rows of a model; None where only arrays do."""
     others = (signature.nested, signature.id_feed, signature.image_feeds, signature.sentence_feeds)
     held = [block.dtype for block in signature.blocks]
-    fed = [(held[at], feed.dtype) for feed in signature.feeds for at, _ in feed.positions]
-    answered = [session.outputs[name] for name in names]
-    declared = [output.type for output in signature.outputs]
+    fed = [(held[block], feed.dtype) for feed in signature.feeds for block, _ in feed.at]
+    answered = (session.outputs[name] for name in names)
+    declared = zip(answered, (output.type for output in signature.outputs), strict=False)
     if (
         any(others)
         or not hasattr(session, "runs_of")
         or any(one != other and (one, other) not in FED for one, other in fed)
-        or not all(map(_is_known, answered, declared))
+        or any(one != other and (one, other) not in KNOWN for one, other in declared)
     ):
         return None
     return FewRows(session, signature, names, watched)
@@ -125,24 +126,9 @@ def refuse_raising(flags: Sequence[Any]) -> None:
         raise InvalidRows([Problem(n, None, RAISING) for n, flag in enumerate(flags) if flag])
 
 
-def _is_known(answered: str, declared: str) -> bool:
-    """Whether a tensor of a type is declared as another without NumPy."""
-    return (
-        answered == declared
-        or (answered, declared) in DECLARED
-        or (answered, declared) == ("float32", "float64")
-    )
-
-
 def _taker(feed: Feed, widths: Sequence[int], held: Sequence[str]) -> Take:
     """Takes a tensor's cells out of the blocks, row by row."""
-    at = [
-        (block, column)
-        for block, columns in feed.positions
-        for column in (range(widths[block])[columns] if isinstance(columns, slice) else columns)
-    ]
-    if feed.order is not None:
-        at = [at[index] for index in feed.order]
+    at = feed.at
     if feed.whole is not None:  # as most models are fed
         only, width, dtype = feed.whole, len(at), feed.dtype
         if dtype == held[only]:

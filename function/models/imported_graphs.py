@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array, Noted
@@ -18,14 +19,16 @@ from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.numpy_later import np
-from onnxlet.function.runtime.interface import (
+from onnxlet.function.runtime.faults import (
     FAIL,
     INVALID_ARGUMENT,
     NOT_IMPLEMENTED,
     RUNTIME_EXCEPTION,
     RuntimeFault,
-    Session,
 )
+
+if TYPE_CHECKING:
+    from onnxlet.function.runtime.sessions import Session
 
 REFUSALS = (INVALID_ARGUMENT, FAIL, RUNTIME_EXCEPTION, NOT_IMPLEMENTED)
 OUT_OF_MEMORY = "allocate memory"

@@ -50,7 +50,6 @@ class Model:
         version: int,
         manifest: Mapping[str, Any],
         onnx: bytes | Callable[[], Any],
-        threads: int = 1,
     ) -> None:
         self.name = name
         self.version = version
@@ -64,7 +63,7 @@ class Model:
         # `default` and `most` nearest that it answers.
         self.k: Mapping[str, int] | None = manifest["graph"].get("k")
         self._given: dict[str, Array] = {}
-        self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._open = partial(new_session, onnx) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._back_end: Mapping[str, Step] = {}
@@ -138,12 +137,11 @@ class Model:
     @cached_property
     def output_types(self) -> dict[str, str]:
         """The outputs' types, by name: float32 where the graph computes no more digits."""
-        names = self._names[:-1] if self._watched else self._names
         return {
             output.name: "float32"
             if (output.type, self._session.outputs[name]) == ("float64", "float32")
             else output.type
-            for output, name in zip(self.signature.outputs, names, strict=True)
+            for output, name in zip(self.signature.outputs, self._names, strict=False)
         }
 
     def run(
@@ -191,9 +189,14 @@ class Model:
         else:
             parts, problems = list[list[Array]](), list[Problem]()
             for start in range(0, table.rows, step):
-                part = _part(table.arrays, names, counted or {}, slice(start, start + step))
+                rows = slice(start, start + step)
+                some = {  # a feed's other tensor says which columns all rows have
+                    name: {**tensors, name: tensors[name][rows]}
+                    for name, tensors in (counted or {}).items()
+                }
+                blocks = [array[rows] for array in table.arrays]
                 try:
-                    parts.append(self._answers(*part, start, noted))
+                    parts.append(self._answers(blocks, names, some, start, noted))
                 except InvalidRows as error:
                     problems += error.every
             if problems:
@@ -246,17 +249,6 @@ class Model:
         if self.manifest["task"] == IMPORTED:
             return run_checked(self._session, names, feeds, first, self._shapes)
         return deadline.run(lambda ending: self._session.run(names, feeds, ending))
-
-
-def _part(
-    blocks: Sequence[Array],
-    names: Sequence[str],
-    counted: Mapping[str, Mapping[str, Array]],
-    rows: slice,
-) -> tuple[list[Array], Sequence[str], dict[str, dict[str, Array]]]:
-    """Some rows of a batch; a feed's other tensor says which columns all rows have."""
-    some = {name: {**tensors, name: tensors[name][rows]} for name, tensors in counted.items()}
-    return [array[rows] for array in blocks], names, some
 
 
 def load_model(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function import request_log
@@ -20,45 +20,8 @@ from onnxlet.function.models.aliases import (
     of_model,
     serves,
 )
-from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import MAX_PIXELS
-
-STILL_SECONDS = 30.0
-
-
-class Progress:
-    """The step that a thread is at, for others to look at: it may never come back to say more.
-
-    After so many seconds of one step it stands still.
-    """
-
-    def __init__(self, still: float = STILL_SECONDS) -> None:
-        self._still = still
-        self._step: tuple[float, str] | None = None  # since when, and what
-
-    def at(self, step: str | None) -> None:
-        """Begin a step; None where there is nothing to do."""
-        self._step = None if step is None else (time.monotonic(), step)
-
-    def seconds_still(self) -> float:
-        """How long the step has taken, once it stands still; else 0."""
-        step = self._step
-        seconds = time.monotonic() - step[0] if step else 0.0
-        return seconds if seconds >= self._still else 0.0
-
-    def watch(self, stopped: threading.Event) -> None:
-        """Write a line for each step that stands still, until this is stopped."""
-        said = None
-        while not stopped.wait(self._still / 3):
-            step = self._step
-            if step is not None and step is not said and self.seconds_still():
-                said = step
-                why = (
-                    f"{step[1]}: not done after {self._still:g} s; what is loaded answers as before"
-                )
-                request_log.write({"event": "reload", "error": why})
-
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -76,6 +39,20 @@ def versions_in(directory: Path) -> list[int]:
     return sorted(int(name) for name in found if VERSION.fullmatch(name))
 
 
+class Catalogue(NamedTuple):
+    """What is served at one moment."""
+
+    versions: Mapping[str, Sequence[int]]  # of each model, lowest first; names are sorted
+    # The served version of each model, and others that were asked for.
+    loaded: dict[tuple[str, int], Model]
+    # Of each model, the version that answers where a request names none.
+    served: Mapping[str, int] = {}
+    aliases: Mapping[str, Aliases] = {}  # of each model, the versions that have names
+
+
+Begin = Callable[["Repository"], Catalogue]
+
+
 class Repository:
     """Model directories below one folder, or two.
 
@@ -87,8 +64,8 @@ class Repository:
 
     The folder of `updates` may be absent. A broken version or file of aliases in there is skipped
     when the process starts, unless it is pinned: the slot's own go on. Graphs that are not in their
-    directories are at `models_url`. What is `described`, as `onnxlet.function.models.catalogue` has
-    it, others serve from these folders, and then it is served here.
+    directories are at `models_url`. Where others serve from these folders, too, `begin` says what
+    is served first.
 
     Raises ModelError where there is no model, or one can't be loaded; or what is pinned is not
     there.
@@ -104,7 +81,7 @@ class Repository:
         updates: Path | None = None,
         pins: Mapping[str, str] | None = None,
         max_pixels: int = MAX_PIXELS,
-        described: bytes | None = None,
+        begin: Begin | None = None,
     ) -> None:
         # Where both have a version, the first one's counts.
         self.folders = (folder,) if updates is None else (folder, updates)
@@ -115,11 +92,15 @@ class Repository:
         self._lazy = lazy
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
-        self.progress = Progress()  # of whoever keeps it in step with its folders, if anybody does
-        if described is not None:
-            self.begin(described)
-            return
-        versions = self._versions()
+        # How long a look at the folders has stood still; whoever keeps in step with them sets it.
+        self.seconds_still: Callable[[], float] = lambda: 0.0
+        # What is served now. It is replaced as a whole, so that a request sees one moment of it.
+        self.catalogue = begin(self) if begin else self._begun()
+
+    def _begun(self) -> Catalogue:
+        """What is served first."""
+        folder, default = self.folders[0], self._default
+        versions = self.there()
         if not versions:
             raise _no_models(folder)
         if default is not None and default not in versions:
@@ -134,16 +115,10 @@ class Repository:
         for name, numbers in versions.items():
             model, aliases[name] = self._first(name, numbers, aliases[name])
             loaded[name, model.version], served[name] = model, model.version
-        # What is served now. It is replaced as a whole, so that a request sees one moment of it.
-        self.catalogue = Catalogue(versions, loaded, served, aliases)
+        return Catalogue(versions, loaded, served, aliases)
 
-    def begin(self, described: bytes) -> None:
-        """Serve what other processes serve; raises ModelError where it can't be loaded any more."""
-        from onnxlet.function.models.catalogue import as_described  # of several processes only
-
-        self.catalogue = as_described(described, self._versions(), self._load)
-
-    def _versions(self) -> dict[str, list[int]]:
+    def there(self) -> dict[str, list[int]]:
+        """The versions that are in the folders, lowest first, by name."""
         there: dict[str, set[int]] = {}
         for entry in (e for folder in self.folders if folder.is_dir() for e in folder.iterdir()):
             if NAME.fullmatch(entry.name) and (versions := versions_in(entry)):
@@ -182,7 +157,7 @@ class Repository:
         while True:
             number = serves(name, numbers, aliases, self.pins.get(name))
             try:
-                return self._load(name, number), aliases
+                return self.load(name, number), aliases
             except ModelError as error:
                 is_update = self.directory(name, number).parents[1] in self.folders[1:]
                 if len(numbers) < 2 or not is_update or name in self.pins:
@@ -232,10 +207,11 @@ class Repository:
             return model
         with self._lock:  # of two first requests one loads, and the other waits
             if (name, chosen) not in catalogue.loaded:
-                catalogue.loaded[name, chosen] = self._load(name, chosen)
+                catalogue.loaded[name, chosen] = self.load(name, chosen)
             return catalogue.loaded[name, chosen]
 
-    def _load(self, name: str, version: int) -> Model:
+    def load(self, name: str, version: int) -> Model:
+        """Load a version; raises ModelError where it is broken, UnknownModel where it is gone."""
         directory = self.directory(name, version)
         try:
             model = load_model(directory, self.threads, self._models_url, self._lazy)

@@ -1,7 +1,8 @@
-"""What an instance has counted since it logged last, as a member of a request's line; and back.
+"""What an instance has counted since it logged last, as a member of a request's line.
 
 Instances of a function come and go, and each knows only its own requests. Such deltas add up: bins
-are counts, and the hash of the layout says which of them are of the same bins.
+are counts, and the hash of the layout says which of them are of the same bins. `tools.deploy.drift`
+reads them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from onnxlet.function import request_log
 from onnxlet.function.json_text import without_none
@@ -106,18 +105,3 @@ def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 def _text(label: Any) -> str:
     return label if isinstance(label, str) else json.dumps(label)
-
-
-def read(delta: Any, layout: Layout) -> tuple[BinCounts, dict[str, int]]:
-    """The rows and refusals of a delta, as `written` gives it; raises ValueError for others."""
-    try:
-        counts = [int(rows or 0) for rows in delta["counts"].split(",")]
-        seen = BinCounts(
-            int(delta["rows"]), np.array(counts, np.uint32), int(delta.get("beyond", 0))
-        )
-        refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"expected a delta, got something else: {error}") from error
-    if len(seen.counts) != layout.size:
-        raise ValueError(f"expected {layout.size} counts, got {len(seen.counts)}")
-    return seen, refused

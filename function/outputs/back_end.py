@@ -157,15 +157,6 @@ def _rows(rows: Sequence[Array]) -> Array:
     return packed(rows)
 
 
-def summary_steps(column: str) -> dict[str, Any]:
-    """The back end of a summary's manifest: its steps by output."""
-    return {
-        "prediction": {"step": "sentences", "column": column},
-        "positions": {"step": "without_gaps"},
-        "score": {"step": "without_gaps"},
-    }
-
-
 STEPS: Mapping[str, Callable[..., Step]] = {
     "items": items,
     "sentences": sentences,

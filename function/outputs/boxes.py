@@ -14,7 +14,6 @@ from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 
-BOXES = "boxes"  # the type of such an output
 SIDES = ("x", "y", "width", "height")
 DIGITS = 7  # that a float32 has
 

@@ -1,68 +1,72 @@
 """The library of ONNX Runtime: found, loaded by ctypes, its version checked, its functions typed.
 
-The C interface is a table of pointers that only ever grows (`c_functions`). A function that can
-fail returns a status, which is null where it did not.
+The C interface is a table of pointers, `OrtApi`. New functions are only ever added at its end, so a
+later library has these at the same indices; a test has the names of all. A function that can fail
+returns a status, which is null where it did not.
 """
 
 from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from onnxlet.function.runtime.c_functions import INDEX, VERSION
-from onnxlet.function.runtime.interface import RuntimeFault, RuntimeMissing
+from onnxlet.function.runtime.faults import RuntimeFault, RuntimeMissing
 
+VERSION = 18  # of the interface: ONNX Runtime 1.18 is the first that has it
 PACKAGE = "onnxruntime"
 FILES = "capi/libonnxruntime.so.*"  # where its wheel has the library, on Linux
 FATAL = 4  # of `OrtLoggingLevel`: what goes wrong is returned, and logged once by who asked
-# The arguments of the functions that are called here; pointers are plain addresses.
+# The index and the arguments of each function that is called here; pointers are plain addresses.
 P = c_void_p
-ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "AddExternalInitializersFromFilesInMemory": (P, P, P, P, c_size_t),
-    "AddSessionConfigEntry": (P, c_char_p, c_char_p),
-    "AllocatorFree": (P, P),
-    "CastTypeInfoToTensorInfo": (P, P),
-    "CreateCpuMemoryInfo": (c_int, c_int, P),
-    "CreateEnv": (c_int, c_char_p, P),
-    "CreateRunOptions": (P,),
-    "CreateSession": (P, c_char_p, P, P),
-    "CreateSessionFromArray": (P, c_char_p, c_size_t, P, P),
-    "CreateSessionOptions": (P,),
-    "CreateTensorAsOrtValue": (P, P, c_size_t, c_int, P),
-    "CreateTensorWithDataAsOrtValue": (P, P, c_size_t, P, c_size_t, c_int, P),
-    "DisableTelemetryEvents": (P,),
-    "FillStringTensor": (P, P, c_size_t),
-    "GetAllocatorWithDefaultOptions": (P,),
-    "GetDimensions": (P, P, c_size_t),
-    "GetDimensionsCount": (P, P),
-    "GetResizedStringTensorElementBuffer": (P, c_size_t, c_size_t, P),
-    "GetStringTensorContent": (P, P, c_size_t, P, c_size_t),
-    "GetStringTensorDataLength": (P, P),
-    "GetTensorElementType": (P, P),
-    "GetTensorMutableData": (P, P),
-    "GetTensorTypeAndShape": (P, P),
-    "Run": (P, P, P, P, c_size_t, P, c_size_t, P),
-    "RunOptionsSetTerminate": (P,),
-    "SessionGetInputCount": (P, P),
-    "SessionGetInputName": (P, c_size_t, P, P),
-    "SessionGetInputTypeInfo": (P, c_size_t, P),
-    "SessionGetOutputCount": (P, P),
-    "SessionGetOutputName": (P, c_size_t, P, P),
-    "SessionGetOutputTypeInfo": (P, c_size_t, P),
-    "SetInterOpNumThreads": (P, c_int),
-    "SetIntraOpNumThreads": (P, c_int),
-    "SetSessionLogSeverityLevel": (P, c_int),
+CALLED: dict[str, tuple[Any, ...]] = {
+    "AddExternalInitializersFromFilesInMemory": (279, P, P, P, P, c_size_t),
+    "AddSessionConfigEntry": (130, P, c_char_p, c_char_p),
+    "AllocatorFree": (76, P, P),
+    "CastTypeInfoToTensorInfo": (55, P, P),
+    "CreateCpuMemoryInfo": (69, c_int, c_int, P),
+    "CreateEnv": (3, c_int, c_char_p, P),
+    "CreateRunOptions": (39, P),
+    "CreateSession": (7, P, c_char_p, P, P),
+    "CreateSessionFromArray": (8, P, c_char_p, c_size_t, P, P),
+    "CreateSessionOptions": (10, P),
+    "CreateTensorAsOrtValue": (48, P, P, c_size_t, c_int, P),
+    "CreateTensorWithDataAsOrtValue": (49, P, P, c_size_t, P, c_size_t, c_int, P),
+    "DisableTelemetryEvents": (6, P),
+    "FillStringTensor": (52, P, P, c_size_t),
+    "GetAllocatorWithDefaultOptions": (78, P),
+    "GetDimensions": (62, P, P, c_size_t),
+    "GetDimensionsCount": (61, P, P),
+    "GetResizedStringTensorElementBuffer": (252, P, c_size_t, c_size_t, P),
+    "GetStringTensorContent": (54, P, P, c_size_t, P, c_size_t),
+    "GetStringTensorDataLength": (53, P, P),
+    "GetTensorElementType": (60, P, P),
+    "GetTensorMutableData": (51, P, P),
+    "GetTensorTypeAndShape": (65, P, P),
+    "Run": (9, P, P, P, P, c_size_t, P, c_size_t, P),
+    "RunOptionsSetTerminate": (46, P),
+    "SessionGetInputCount": (30, P, P),
+    "SessionGetInputName": (36, P, c_size_t, P, P),
+    "SessionGetInputTypeInfo": (33, P, c_size_t, P),
+    "SessionGetOutputCount": (31, P, P),
+    "SessionGetOutputName": (37, P, c_size_t, P, P),
+    "SessionGetOutputTypeInfo": (34, P, c_size_t, P),
+    "SetInterOpNumThreads": (25, P, c_int),
+    "SetIntraOpNumThreads": (24, P, c_int),
+    "SetSessionLogSeverityLevel": (22, P, c_int),
 }
-RELEASING = (
-    "ReleaseRunOptions", "ReleaseSession", "ReleaseSessionOptions", "ReleaseStatus",
-    "ReleaseTensorTypeAndShapeInfo", "ReleaseTypeInfo", "ReleaseValue",
-)  # fmt: skip
+RELEASING = {
+    "ReleaseRunOptions": 97, "ReleaseSession": 95, "ReleaseSessionOptions": 100,
+    "ReleaseStatus": 93, "ReleaseTensorTypeAndShapeInfo": 99, "ReleaseTypeInfo": 98,
+    "ReleaseValue": 96,
+}  # fmt: skip
+GET_CODE, GET_MESSAGE = 1, 2  # of a status
+LAST = max(index for index, *_ in CALLED.values())
 
 
 class Library:
@@ -86,16 +90,16 @@ class Library:
             raise RuntimeMissing(
                 f"{file}: expected ONNX Runtime 1.{VERSION} or newer, got {self.version}"
             )
-        pointers = (c_void_p * len(INDEX)).from_address(table)
+        pointers = (c_void_p * (LAST + 1)).from_address(table)
 
-        def function(name: str, result: Any, *arguments: Any) -> Any:
-            return ctypes.CFUNCTYPE(result, *arguments)(pointers[INDEX[name]] or 0)
+        def function(index: int, result: Any, *arguments: Any) -> Any:
+            return ctypes.CFUNCTYPE(result, *arguments)(pointers[index] or 0)
 
-        self._code = function("GetErrorCode", c_int, P)
-        self._message = function("GetErrorMessage", c_char_p, P)
-        self.release = {name: function(name, None, P) for name in RELEASING}
+        self._code = function(GET_CODE, c_int, P)
+        self._message = function(GET_MESSAGE, c_char_p, P)
+        self.release = {name: function(index, None, P) for name, index in RELEASING.items()}
         # Unchecked, for a run's few calls: their status is None, or goes to `fault`.
-        self.function = {n: function(n, P, *types) for n, types in ARGUMENTS.items()}
+        self.function = {n: function(index, P, *types) for n, (index, *types) in CALLED.items()}
         # What each run calls, by attributes.
         self.run = self.function["Run"]
         self.create_tensor = self.function["CreateTensorWithDataAsOrtValue"]
@@ -145,15 +149,10 @@ def find() -> Path:
     """The library's file; raises RuntimeMissing where this Python's packages have none."""
     spec = find_spec(PACKAGE)
     folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    for file in _files(folders):
-        return file
+    if files := sorted(file for folder in folders for file in Path(folder).glob(FILES)):
+        return files[0]
     where = ", ".join(folders) or "this Python's packages"
     raise RuntimeMissing(f"expected {PACKAGE}/{FILES}, got none in {where}")
-
-
-def _files(folders: list[str]) -> Iterator[Path]:
-    for folder in folders:
-        yield from sorted(Path(folder).glob(FILES))
 
 
 _loading = threading.Lock()

@@ -13,7 +13,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.runtime.interface import CODES, INVALID_ARGUMENT, RuntimeFault
+from onnxlet.function.runtime.faults import CODES, INVALID_ARGUMENT, RuntimeFault
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -44,7 +44,7 @@ class Ending:
 
 
 class Session:
-    """A model that runs on this machine's processor, as `interface` has it."""
+    """A model that runs on this machine's processor, as `session` has it."""
 
     def __init__(
         self, onnx: bytes | str, threads: int = 1, arrays: Mapping[str, mmap] | None = None

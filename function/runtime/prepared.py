@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.numpy_later import np
-from onnxlet.function.runtime.interface import INVALID_ARGUMENT
+from onnxlet.function.runtime.faults import INVALID_ARGUMENT
 from onnxlet.function.runtime.library import Library
 from onnxlet.function.runtime.tensors import (
     STRING,

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.arrays import Array, Cells
-from onnxlet.function.runtime.interface import INVALID_ARGUMENT, RuntimeFault
+from onnxlet.function.runtime.faults import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library, library
 from onnxlet.function.runtime.prepared import FEW_CELLS, MOST_SHAPES, Runs, Slot
 from onnxlet.function.runtime.tensors import (

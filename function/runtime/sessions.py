@@ -1,17 +1,24 @@
-"""Opens sessions: by ONNX Runtime's library, or by its Python package where that is set."""
+"""Opens sessions: by ONNX Runtime's library, or by its Python package where that is set.
+
+`session` and `package` have the same classes.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.runtime.interface import Binding, Ending, Session
 from onnxlet.function.settings import by_package
 
 if TYPE_CHECKING:
     from mmap import mmap
+
+    from onnxlet.function.runtime import package, session
+
+    Ending = session.Ending | package.Ending
+    Session = session.Session | package.Session
 
 
 def new_session(
@@ -24,20 +31,22 @@ def new_session(
     is there. Raises RuntimeMissing where there is no ONNX Runtime, RuntimeFault where it does not
     load the model.
     """
-    return _binding().Session(onnx, threads, arrays)
+    opened: Session = _binding().Session(onnx, threads, arrays)
+    return opened
 
 
 def new_ending() -> Ending:
     """What ends a run of such a session."""
-    return _binding().Ending()
+    ending: Ending = _binding().Ending()
+    return ending
 
 
 def runtime_version() -> str:
     """The version of ONNX Runtime that computes here."""
-    return _binding().version()
+    return str(_binding().version())
 
 
-def _binding() -> Binding:
+def _binding() -> Any:
     if by_package(os.environ):
         from onnxlet.function.runtime import package  # no bundle has it
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.numpy_later import np
-from onnxlet.function.runtime.interface import INVALID_ARGUMENT, RuntimeFault
+from onnxlet.function.runtime.faults import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library
 
 

@@ -115,20 +115,6 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def compare_body(body: bytes, golden: Mapping[str, Any]) -> list[str]:
-    """Compare an answer's body with golden rows; a body that is no native answer is a fault, too.
-
-    It may come from a release that has yet to prove itself.
-    """
-    try:
-        given = json_text.loads(body)
-    except OnnxletError as error:
-        return [f"no native answer: {error.message}"]
-    if not isinstance(given, dict):
-        return [f"no native answer: expected an object, got a {type(given).__name__}"]
-    return compare(given, golden)
-
-
 def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str]]:
     """Load a model directory, check the hash of each of its files, and replay its golden rows.
 

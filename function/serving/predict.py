@@ -6,16 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
+
+if TYPE_CHECKING:
+    from onnxlet.function.inputs.batches import LeftOut
 
 BEGIN = ""  # where the first stage begins
 Marks = dict[str, float]  # when each stage of a request ended, in order, by time.perf_counter
@@ -63,7 +66,11 @@ def predict(
         score = options.score_at(model, request.coverage) * request.wider
         plain = predict(model, request._replace(coverage=None), marks, request_id, noted)
         return plain._replace(outputs=options.beside(plain, score), coverage=request.coverage)
-    left_out = LeftOut() if request.nulls else None
+    left_out: LeftOut | None = None
+    if request.nulls:
+        from onnxlet.function.inputs.batches import LeftOut  # most requests lose no rows
+
+        left_out = LeftOut()
     table = read(model, request, left_out)
     if request.refusing is not None:
         from onnxlet.function.serving import unusual

@@ -8,8 +8,9 @@ from weakref import WeakKeyDictionary
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, NotCalibrated, Problem
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.nested import packed, spread
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut
+from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.compared import Found

@@ -16,13 +16,15 @@ import pytest
 from sklearn.datasets import load_iris
 
 from onnxlet.function.app import create_app
+from onnxlet.function.models.model import load_model
+from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.conftest import bundle_of
 from tests.deploy.emulator import Emulator, post
 from tests.deploy.test_deployments import endpoint
 from tests.events import CONTEXT
-from tools.deploy.drift import added_up, deltas_of, in_words, manifests_of
+from tools.deploy.drift import added_up, counted, deltas_of, in_words, manifests_of
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import read_plan
 
@@ -246,3 +248,13 @@ def test_what_is_deployed(emulator: Emulator, first: Path) -> None:
     assert report["alarms"][0]["column"] == "x2"
     assert text.startswith(f"iris/1: {report['rows']} rows since ")
     assert emulator.command("remove", STAGE="drift").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [{"rows": 5}, {"rows": 5, "counts": "1,2"}, {"rows": "x", "counts": ""}, 5, None]
+)
+def test_what_is_no_delta(models: Path, broken: Any) -> None:
+    model = load_model(models / "iris" / "1")
+
+    with pytest.raises(ValueError, match=r"expected|invalid"):
+        counted(broken, Layout(model.manifest, model.signature))

@@ -88,7 +88,7 @@ def test_time_that_runs_out_among_items(every: int, late: Callable[[], None]) ->
 
 
 def test_time_that_runs_out_among_bytes(late: Callable[[], None]) -> None:
-    stream = io.BufferedReader(deadline.Checked(io.BytesIO(b"0123456789")), 4)
+    stream = io.BufferedReader(deadline.Blocks(iter([b"0123", b"4567", b"89"])), 4)
     assert stream.read(4) == b"0123"
     late()
     with pytest.raises(TookTooLong):

@@ -13,13 +13,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from onnxlet import not_set_up
+from onnxlet.commands import Command
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.source import load_source
 from onnxlet.folders import VERSION
-from onnxlet.function import not_set_up
-from onnxlet.function.command_line import Command
-from onnxlet.function.not_set_up import CONVERT, EXTRAS, check_installed, explained
+from onnxlet.not_set_up import CONVERT, EXTRAS, check_installed, explained
 from tests.conftest import ROOT, quiet, ran
 
 

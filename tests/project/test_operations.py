@@ -43,7 +43,8 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
     meter = RequestMeter()
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["iris", 2] = "altered"
-    client = create_app(models, settings=Settings(models, owned=True), meter=meter).test_client()
+    settings = Settings(models, owned=True)
+    client = create_app(models, None, settings, meter, counts=meter.requests).test_client()
     client.post("/models/house-prices/predict", json={"instances": [HOUSE]})
     client.post("/models/iris/predict", json=drifted())
     client.post("/models/iris/predict", json=[["no number"]])

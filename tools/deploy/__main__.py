@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from onnxlet.function.command_line import Command, run
+from onnxlet.commands import Command, run
 from tools.deploy import after, readiness
 from tools.deploy import drift as drifts
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of

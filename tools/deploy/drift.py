@@ -13,11 +13,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from onnxlet.convert.progress import Report
 from onnxlet.function.monitoring import deltas, drift
 from onnxlet.function.monitoring.drift import PSI
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.watch import Figures, Watch
+from onnxlet.function.monitoring.watch import BinCounts, Figures, Watch
 from tools.deploy.bundle import ROOT, described, read_bundle
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
@@ -160,10 +162,25 @@ def figures_of(those: Sequence[Delta], layout: Layout, since: float) -> Figures:
     """
     watch, refused = Watch(lambda: layout), Counter[str]()
     for delta in those:
-        seen, why = deltas.read(delta.content, layout)
+        seen, why = counted(delta.content, layout)
         watch.add(seen, delta.at)
         refused.update(why)
     return watch.figures()._replace(since=since, refused=dict(refused))
+
+
+def counted(delta: Any, layout: Layout) -> tuple[BinCounts, dict[str, int]]:
+    """The rows and refusals of a delta, as `written` gives it; raises ValueError for others."""
+    try:
+        counts = [int(rows or 0) for rows in delta["counts"].split(",")]
+        seen = BinCounts(
+            int(delta["rows"]), np.array(counts, np.uint32), int(delta.get("beyond", 0))
+        )
+        refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"expected a delta, got something else: {error}") from error
+    if len(seen.counts) != layout.size:
+        raise ValueError(f"expected {layout.size} counts, got {len(seen.counts)}")
+    return seen, refused
 
 
 def in_words(report: Mapping[str, Any]) -> Iterator[str]:

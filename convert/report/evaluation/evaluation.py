@@ -22,7 +22,8 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.statistics import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.batches import LeftOut
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.predict import run_the_good
 

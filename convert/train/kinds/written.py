@@ -14,9 +14,10 @@ from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import CODE
 from onnxlet.function.arrays import Array
-from onnxlet.function.csv.numbers import DECIMAL_COMMA, GROUPED, SPACES, WRITTEN, number_in
+from onnxlet.function.csv.numbers import GROUPED, SPACES, WRITTEN, number_in
 from onnxlet.function.inputs.dates import read
 
+DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 # What people write where there is no number.
 NO_VALUE = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -19,8 +20,9 @@ TYPES = (
     "image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif", "image/bmp",
     "image/x-ms-bmp", "image/tiff", "application/x-image",
 )  # fmt: skip
+PARSED_AT_ONCE = 2**16  # bytes, by Werkzeug's parser
 # Bytes of a form's other fields, and of a part's headers. Several times what the parser reads at
-# once, 64 KiB: it counts the bytes of files that it has not handed on, too.
+# once: it counts the bytes of files that it has not handed on, too.
 MOST_TEXT = 300_000
 READ = "Send Content-Type: image/png, image/jpeg, image/webp, image/gif, image/bmp or image/tiff."
 
@@ -63,7 +65,8 @@ def _parsed(request: Request) -> tuple[list[bytes], dict[str, str]]:
     parser = FormDataParser(in_memory, MOST_TEXT, silent=False, max_form_parts=most)
     size, parameters = len(request.body), dict(request.parameters)
     try:
-        content = deadline.Checked(BytesIO(request.body))
+        body = BytesIO(request.body)
+        content = deadline.Blocks(iter(partial(body.read, PARSED_AT_ONCE), b""))
         _, fields, files = parser.parse(cast(BinaryIO, content), FORM, size, parameters)
     except RequestEntityTooLarge as error:
         raise RequestTooLarge(

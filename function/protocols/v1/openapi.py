@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
+from onnxlet.function.protocols.v1 import MODEL, VERSION
 
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
 
@@ -52,8 +53,6 @@ _metadata = forms.information(
     "TensorFlow Serving's form.",
     forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC)),
 )
-MODEL = "/v1/models/<name>"
-VERSION = f"{MODEL}/versions/<version>"
 PART = DocumentPart(
     "V1",
     "As TensorFlow Serving and KServe speak it: rows or columns in, predictions out.",

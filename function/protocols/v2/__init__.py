@@ -29,7 +29,7 @@ from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.protocols.shared.forms import message
 from onnxlet.function.protocols.v2.inputs import read_inputs
 from onnxlet.function.protocols.v2.outputs import AnswerOptions, read_answer_options, reply_of
-from onnxlet.function.protocols.v2.tensors import BY_TYPE, HEADER, Tail, brief, header_length
+from onnxlet.function.protocols.v2.tensors import BY_TYPE, HEADER, Tail, brief
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -70,7 +70,7 @@ def decode(request: Request) -> PredictRequest:
             "'on_error' is not spoken in version 2: a wrong row loses the request. "
             "The native protocol has it, at /models/NAME/predict."
         )
-    length = header_length(request.header(HEADER), request.body)
+    length = _header_length(request.header(HEADER), request.body)
     if not length:
         content = np.frombuffer(request.body, np.uint8)
         options = AnswerOptions(binary=True)
@@ -82,6 +82,22 @@ def decode(request: Request) -> PredictRequest:
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     decoded = _decoded(form, Tail(request.body, length), request.check_rows)
     return request_options.with_texts(decoded, request.query)
+
+
+def _header_length(text: str, body: bytes) -> int:
+    """How many bytes of the body are JSON: all of them where the header is not there.
+
+    Raises MalformedRequest where it is no number, or larger than the body.
+    """
+    if not text:
+        return len(body)
+    length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    if length is None or length > len(body):
+        raise MalformedRequest(
+            f"{HEADER}: expected a whole number up to {len(body)}, the body's bytes "
+            f"(not compressed), got '{text[:40]}'"
+        )
+    return length
 
 
 def _decoded(
@@ -154,7 +170,7 @@ NO_LOADING = (
 
 
 def _ready(service: Service, request: Request) -> Reply:
-    seconds = service.repository.progress.seconds_still()
+    seconds = service.repository.seconds_still()
     late = f"a look at the models' folder is not done after {seconds:.0f} s" if seconds else None
     # Models are loaded before the app exists.
     return json_reply(json_text.without_none({"ready": True, "reload": late}))

@@ -19,8 +19,7 @@ from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER, Fa
 @cache
 def _datatype_of(dtype: Any) -> str:
     """The datatype of an array's dtype."""
-    found = (n for n, known in DATATYPES.items() if n != "BF16" and np.dtype(known.dtype) == dtype)
-    return next(found)
+    return next(name for name, known in DATATYPES.items() if np.dtype(known.dtype) == dtype)
 
 
 class OutputOptions(NamedTuple):

@@ -9,38 +9,36 @@ from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 from onnxlet.function.arrays import Array, Cells
-from onnxlet.function.errors import MalformedRequest, RequestTooLarge, quoted
+from onnxlet.function.errors import RequestTooLarge, quoted
+from onnxlet.function.inputs.signature import CellsOf
+from onnxlet.function.inputs.validation import hides_boolean
 from onnxlet.function.numpy_later import np
 
 
 class Datatype(NamedTuple):
     """A datatype of the protocol."""
 
-    dtype: str  # of the array, little-endian
+    dtype: str  # of the array, as NumPy calls it
     code: str = ""  # of one value, for `struct`; empty where it can't pack one
 
 
 # struct refuses what is no number and what does not fit, and takes booleans for 0 and 1.
 DATATYPES: Mapping[str, Datatype] = {
-    "BOOL": Datatype("?"),
-    "UINT8": Datatype("u1", "B"),
-    "UINT16": Datatype("<u2", "H"),
-    "UINT32": Datatype("<u4", "I"),
-    "UINT64": Datatype("<u8", "Q"),
-    "INT8": Datatype("i1", "b"),
-    "INT16": Datatype("<i2", "h"),
-    "INT32": Datatype("<i4", "i"),
-    "INT64": Datatype("<i8", "q"),
-    "FP16": Datatype("<f2", "e"),
-    "FP32": Datatype("<f4", "f"),
-    "FP64": Datatype("<f8", "d"),
-    "BYTES": Datatype("O"),
-    "BF16": Datatype("<f4"),  # as it is held: NumPy has no 16 bits of it
+    "BOOL": Datatype("bool"),
+    "UINT8": Datatype("uint8", "B"),
+    "UINT16": Datatype("uint16", "H"),
+    "UINT32": Datatype("uint32", "I"),
+    "UINT64": Datatype("uint64", "Q"),
+    "INT8": Datatype("int8", "b"),
+    "INT16": Datatype("int16", "h"),
+    "INT32": Datatype("int32", "i"),
+    "INT64": Datatype("int64", "q"),
+    "FP16": Datatype("float16", "e"),
+    "FP32": Datatype("float32", "f"),
+    "FP64": Datatype("float64", "d"),
+    "BYTES": Datatype("object"),
+    "BF16": Datatype("float32"),  # as it is held: NumPy has no 16 bits of it
 }
-NAMES = {  # of NumPy, by the code
-    "B": "uint8", "H": "uint16", "I": "uint32", "Q": "uint64", "b": "int8", "h": "int16",
-    "i": "int32", "q": "int64", "e": "float16", "f": "float32", "d": "float64",
-}  # fmt: skip
 BY_TYPE = {
     "float64": "FP64",
     "float32": "FP32",
@@ -98,13 +96,13 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array | Cells:
 
 def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | None:
     """Values as the declared datatype holds them; None where one is not of it."""
-    code, types = DATATYPES[datatype].code, set(map(type, flat))
+    (dtype, code), types = DATATYPES[datatype], set(map(type, flat))
     if code:
         if bool in types:  # which `struct` packs like a number
             return None
         try:
             form = struct.Struct(f"<{len(flat)}{code}")
-            return Cells(form.unpack(form.pack(*flat)), tuple(shape), NAMES[code])
+            return Cells(form.unpack(form.pack(*flat)), tuple(shape), dtype)
         except (struct.error, OverflowError):
             return None
     if datatype == "BOOL" and types == {bool}:
@@ -211,16 +209,7 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
     except (struct.error, OverflowError):
         return None
     array = np.frombuffer(content, f"<{code}").reshape(shape)
-    return None if _hides_booleans(array, rows) else array
-
-
-def _hides_booleans(array: Array, rows: list[Any]) -> bool:
-    """Whether some 0 or 1 was a boolean; where these are few, only they are looked at."""
-    suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
-    if len(suspects) > array.size // 8:
-        return bool in set(map(type, chain.from_iterable(rows)))
-    width = array.shape[1]
-    return any(type(rows[index // width][index % width]) is bool for index in suspects)
+    return None if hides_boolean(array.ravel(), rows, CellsOf(range(width), every=True)) else array
 
 
 def _packed(flat: list[Any], code: str) -> Array | None:
@@ -314,7 +303,8 @@ def _numbers(body: bytes, start: int, count: int, datatype: str) -> Array:
         if count and bits.max() > 1:
             raise Fault(f"BOOL takes bytes of 0 and 1, got {bits.max()}")
         return bits.view(bool)
-    array = np.frombuffer(body, DATATYPES[datatype].dtype, count, start)
+    little = np.dtype(DATATYPES[datatype].dtype).newbyteorder("<")
+    array = np.frombuffer(body, little, count, start)
     # The header's length decides where the bytes start: ONNX Runtime wants them aligned.
     return array if array.flags.aligned else array.copy()
 
@@ -339,22 +329,6 @@ def _strings(body: bytes, start: int, end: int, count: int) -> Array:
     if len(found) != count:
         raise Fault(f"its shape takes {count} strings, got {len(found)}")
     return np.fromiter(found, dtype=object, count=count)
-
-
-def header_length(text: str, body: bytes) -> int:
-    """How many bytes of the body are JSON: all of them where the header is not there.
-
-    Raises MalformedRequest where it is no number, or larger than the body.
-    """
-    if not text:
-        return len(body)
-    length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-    if length is None or length > len(body):
-        raise MalformedRequest(
-            f"{HEADER}: expected a whole number up to {len(body)}, the body's bytes "
-            f"(not compressed), got '{text[:40]}'"
-        )
-    return length
 
 
 def to_bytes(array: Array) -> bytes:

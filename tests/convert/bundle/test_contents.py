@@ -89,6 +89,7 @@ def test_every_file_of_the_function_and_of_the_models_is_there(
     code = [*(ROOT / "function").rglob("*.py"), *page.iterdir()]
     assert {f"onnxlet/{path.relative_to(ROOT).as_posix()}" for path in code} <= there
     assert {f"onnxlet/{name}.py" for name in ("__init__", "environment", "folders")} <= there
+    assert "onnxlet/commands.py" not in there
     for name in MODELS:
         for path in (models / name / "1").iterdir():
             inside = for_lambda.folder / "models" / name / "1" / path.name

@@ -23,9 +23,10 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
 from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import Problem
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import CheckedBatch, LeftOut, validate_rows
+from onnxlet.function.inputs.validation import CheckedBatch, validate_rows
 from onnxlet.function.messages import Request
 
 COLUMNS = [

@@ -26,7 +26,7 @@ class Worker:
     def __init__(self, folder: Path, link: LocalLink) -> None:
         self.link = link
         self.shared = SharedModels(link)
-        self.repository = Repository(folder, described=self.shared.described)
+        self.repository = Repository(folder, begin=self.shared.begin)
         self.reloader: Reloader = self.shared.start(self.repository)
 
     @property
@@ -215,7 +215,7 @@ def test_of_those_that_start_together_the_first_counts(own: Path, links: Links) 
     late = SharedModels(two)
     first = Worker(own, one)
     add(own, 2)
-    repository = Repository(own, described=late.described)
+    repository = Repository(own, begin=late.begin)
     late.start(repository)
     assert first.served == repository.catalogue.served == {"iris": 1}
 

@@ -218,7 +218,7 @@ from onnxlet.edge.update import fetch
 if sys.argv.pop(1) == "dates":
     fetch.NO_DATES = ssl.VerifyFlags(0)
 from onnxlet.edge.command_line import main
-from onnxlet.function.command_line import run
+from onnxlet.commands import run
 run(main, "python -m edge")
 """
 

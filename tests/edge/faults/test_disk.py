@@ -57,7 +57,7 @@ if how in ("meanwhile", "switch first", "full"):
 if how == "switch first":
     switch_first()
 from onnxlet.edge.command_line import main
-from onnxlet.function.command_line import run
+from onnxlet.commands import run
 run(main, "python -m edge")
 """
 

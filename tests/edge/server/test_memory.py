@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.server.connection import Bytes, Connection
+from onnxlet.edge.server.connection import Connection
+from onnxlet.edge.server.sockets import Bytes
 from tests.conftest import begun
 from tests.edge.server.test_server import Serving, answer, request
 

@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from onnxlet.edge.aggregation.requests import BOUNDS, ServerCounts
 from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.edge.service.metrics import request_metrics
@@ -23,7 +24,6 @@ from onnxlet.edge.service.serve import _server
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.request_counts import BOUNDS, RequestCounts
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of
 from tests.function.every_protocol import ERRORS, request
@@ -51,7 +51,8 @@ def at(found: Samples, name: str, **labels: str) -> float | None:
 @pytest.fixture
 def client(models: Path) -> Any:
     settings = Settings(models, default_model="shop", max_in_flight=7)
-    return create_app(models, settings=settings, meter=RequestMeter()).test_client()
+    meter = RequestMeter()
+    return create_app(models, None, settings, meter, counts=meter.requests).test_client()
 
 
 def test_what_is_counted(client: Any) -> None:
@@ -88,7 +89,7 @@ def test_what_is_counted(client: Any) -> None:
 
 
 def test_buckets_hold_what_took_at_most_so_long() -> None:
-    counts = RequestCounts()
+    counts = ServerCounts()
     for milliseconds in (0.1, BOUNDS[0], BOUNDS[0] + 0.01, 10**6):
         counts.count({"status": 200, "ms": milliseconds})
 
@@ -134,7 +135,7 @@ def test_clients_cannot_make_labels(client: Any) -> None:
 
 
 def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
-    counts = RequestCounts()
+    counts = ServerCounts()
     counts.count({"status": 500, "ms": 1.0, "error": "model shop/1: model.onnx was altered"})
 
     _, errors, *_ = request_metrics(counts)

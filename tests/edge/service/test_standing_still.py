@@ -12,7 +12,6 @@ import pytest
 from onnxlet.edge.reload.reloader import RefusedVersion, Reloader
 from onnxlet.edge.service.app import RequestMeter
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.models.repository import Progress
 from onnxlet.function.settings import Settings
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_metrics import at, samples
@@ -52,8 +51,7 @@ def test_a_look_that_stands_still_is_reported(
     meter = RequestMeter()
     client: Any = create_app(own, settings=Settings(own), meter=meter).test_client()
     repository = client.application.extensions[SERVICE].repository
-    repository.progress = Progress(still=0.05)
-    meter.reloader = reloader = Reloader(repository, silent)
+    meter.reloader = reloader = Reloader(repository, silent, still=0.05)
     assert client.get("/v2/health/ready").json == {"ready": True}
     assert at(samples(client.get("/metrics").text), "onnxlet_reload_still_seconds") == 0
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import choose_models, place_code, place_models
-from onnxlet.convert.bundle.parts import FUNCTION
+from onnxlet.convert.bundle.parts import EDGE, FUNCTION
 from onnxlet.convert.bundle.sign import SigningKey, sign_release
 from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update.fetch import Web
@@ -61,7 +61,8 @@ class Maker:
         """What is in a release."""
         root = self._placed(models or self.models)
         every = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
-        files: Files = {p: f for p, f in every.items() if not p.startswith("onnxlet/edge/")}
+        of_edge = ("onnxlet/edge/", *(f"onnxlet/{file}" for file in EDGE.beside))
+        files: Files = {p: f for p, f in every.items() if not p.startswith(of_edge)}
         listed = {"format": 1, "python": PYTHON, "arch": ARCH, "release": release, "remote": []}
         listed |= {
             "models": {
@@ -69,7 +70,7 @@ class Maker:
             }
         }
         files["bundle.json"] = json.dumps(listed | {"files": hashes(files)}).encode()
-        more: Files = {p: f for p, f in every.items() if p.startswith("onnxlet/edge/")}
+        more: Files = {p: f for p, f in every.items() if p.startswith(of_edge)}
         more["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
         listed = {"format": 1, "release": release, "files": hashes(more)}
         return {**files, **more, "device.json": json.dumps(listed).encode()}
@@ -79,7 +80,7 @@ class Maker:
         root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
         if not root.exists():
             place_code("function", root, FUNCTION.beside)
-            place_code("edge", root)
+            place_code("edge", root, EDGE.beside)
             place_models(choose_models(models, ["iris"], ()), root)
         return root
 

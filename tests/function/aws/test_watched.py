@@ -276,14 +276,3 @@ def test_a_line_is_small(
     [line] = capfd.readouterr().err.splitlines()
     assert '"watched"' in line
     assert len(line) < 4_000
-
-
-@pytest.mark.parametrize(
-    "broken", [{"rows": 5}, {"rows": 5, "counts": "1,2"}, {"rows": "x", "counts": ""}, 5, None]
-)
-def test_what_is_no_delta(instance: Instance, broken: Any) -> None:
-    one = instance()
-    watch = one.SERVED.watches.of(one.SERVED.repository.choose("iris"))
-
-    with pytest.raises(ValueError, match=r"expected|invalid"):
-        deltas.read(broken, watch.layout)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.inputs.batches import LeftOut
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
-from onnxlet.function.inputs.validation import LeftOut, validate_rows
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.messages import Tensor
 
 

@@ -14,7 +14,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text, messages
 from onnxlet.function.csv import lines as csv_lines
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
-from onnxlet.function.inputs import json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs import batches, json_body, large_json, parts, tensors, validation
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.signature import Signature
@@ -245,7 +245,7 @@ def test_problems_by_the_million_are_counted_and_not_kept() -> None:
 
 
 def test_rows_left_out_are_named_each() -> None:
-    left_out = validation.LeftOut()
+    left_out = batches.LeftOut()
     rows: list[Any] = [{}, *[[1.0] * WIDE] * 2] * 100
 
     read_ = read(OfSignature(WIDE), PredictRequest(rows), left_out)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.inputs.cell_validation import _checked, validate_cells
+from onnxlet.function.inputs.cell_validation import _checked, declared, validate_cells
 from onnxlet.function.inputs.columns import LONGEST_TEXT, Column, Input, Refused
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import (
@@ -23,7 +23,6 @@ from onnxlet.function.inputs.tensors import (
     _read_few,
     _read_quickly,
     count_rows,
-    declared,
     read_tensors,
 )
 from onnxlet.function.messages import Tensor

@@ -17,7 +17,7 @@ from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import _read_few, _read_quickly, validate_rows
+from onnxlet.function.inputs.validation import _read_quickly, validate_rows
 
 COLUMNS = [
     Column("price", "float64", nullable=True),
@@ -88,12 +88,13 @@ def same(a: Any, b: Any) -> bool:
 
 def assert_as_careful(rows: list[Any], signature: Signature) -> None:
     """What a quick reading takes, cell validation takes, and makes the same of it."""
-    for quick in (_read_few(rows, signature), _read_quickly(rows, signature)):
-        if quick is not None:
+    few, quick = (_read_quickly(rows, signature, few) for few in (True, False))
+    for found in (few, quick):
+        if found is not None:
             careful = validate_cells(rows, signature, {})
-            assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
-            assert [a.dtype for a in quick] == [a.dtype for a in careful]
-    assert _read_few(rows, signature) is not None or _read_quickly(rows, signature) is None
+            assert same([a.tolist() for a in found], [a.tolist() for a in careful])
+            assert [a.dtype for a in found] == [a.dtype for a in careful]
+    assert few is not None or quick is None
 
 
 @settings(max_examples=600, deadline=None)
@@ -158,11 +159,12 @@ def test_a_column_of_text_has_a_limit_of_its_own(cells: list[Any]) -> None:
 
 @pytest.mark.parametrize("count", [1, 5, 1000])
 def test_usual_rows_take_the_quick_reading(count: int) -> None:
-    for read in (_read_few, _read_quickly):
-        assert read([GOOD] * count, SIGNATURE) is not None
-        assert read([[1, 0.0]] * count, NUMBERS) is not None
-        assert read([[1, None]] * count, NUMBERS) is not None
-    assert _read_quickly([{**GOOD, "price": None, "place": None}] * count, SIGNATURE) is not None
+    for few in (True, False):
+        assert _read_quickly([GOOD] * count, SIGNATURE, few) is not None
+        assert _read_quickly([[1, 0.0]] * count, NUMBERS, few) is not None
+        assert _read_quickly([[1, None]] * count, NUMBERS, few) is not None
+    missing = {**GOOD, "price": None, "place": None}
+    assert _read_quickly([missing] * count, SIGNATURE, few=False) is not None
 
 
 @pytest.mark.parametrize("count", [1, 100, 2000])

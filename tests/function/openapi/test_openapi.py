@@ -19,7 +19,7 @@ from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.document import PARTS
 from onnxlet.function.http.routes import table
-from onnxlet.function.models.catalogue import Catalogue
+from onnxlet.function.models.repository import Catalogue
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, app_of, quiet
 from tests.convert.imported import onnx_files

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onnxlet.function.arrays import as_array
+from onnxlet.function.inputs.cell_validation import declared
 from onnxlet.function.inputs.columns import Refused
-from onnxlet.function.inputs.tensors import declared
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.messages import Prediction
 from onnxlet.function.protocols.v2.inputs import _columns, read_inputs

@@ -26,11 +26,11 @@ from onnxlet.function.errors import ModelError
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.runtime import library, package, prepared, session, sessions, tensors
-from onnxlet.function.runtime.c_functions import INDEX, VERSION
-from onnxlet.function.runtime.interface import RuntimeFault, RuntimeMissing
+from onnxlet.function.runtime.faults import RuntimeFault, RuntimeMissing
 from onnxlet.function.serving.predict import read
 from tests.conftest import ROOT
 from tests.function.runtime import graphs
+from tests.function.runtime.c_functions import INDEX
 
 RANDOM = np.random.default_rng(0)
 
@@ -345,6 +345,9 @@ def test_the_order_of_its_functions() -> None:
         "AddExternalInitializersFromFilesInMemory": 279,
     }  # fmt: skip
     assert {name: INDEX[name] for name in known} == known
+    called = {name: index for name, (index, *_) in library.CALLED.items()} | library.RELEASING
+    called |= {"GetErrorCode": library.GET_CODE, "GetErrorMessage": library.GET_MESSAGE}
+    assert {name: INDEX[name] for name in called} == called
 
 
 @pytest.fixture
@@ -378,7 +381,7 @@ def _table(file: Path) -> Any:
     base = ctypes.CDLL(str(file)).OrtGetApiBase
     base.restype = ctypes.POINTER(ctypes.c_void_p * 2)
     get_api = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)(base().contents[0] or 0)
-    return (ctypes.c_void_p * len(INDEX)).from_address(get_api(VERSION))
+    return (ctypes.c_void_p * len(INDEX)).from_address(get_api(library.VERSION))
 
 
 def test_each_function_that_is_typed_is_called(calls: set[str], tmp_path: Path) -> None:
@@ -391,7 +394,7 @@ def test_each_function_that_is_typed_is_called(calls: set[str], tmp_path: Path) 
     test_a_file_is_opened_by_its_name(session, tmp_path)
     gc.collect()
     assert calls - {""} == {
-        *library.ARGUMENTS, *library.RELEASING, "GetErrorCode", "GetErrorMessage",
+        *library.CALLED, *library.RELEASING, "GetErrorCode", "GetErrorMessage",
     }  # fmt: skip
 
 

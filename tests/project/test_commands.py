@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from onnxlet.function.command_line import Command
+from onnxlet.commands import Command
 
 
 def ended(error: BaseException, *arguments: str) -> Result:

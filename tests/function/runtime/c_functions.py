@@ -1,14 +1,11 @@
 """The order of ONNX Runtime's C functions, as far as version 18 of its interface.
 
-`OrtGetApiBase()->GetApi(version)` returns a table of pointers in this order. New functions are only
-ever added at its end, so a later library has these at the same indices. The names, and their order,
-are those of `OrtApi` in ONNX Runtime 1.25's `core/session/onnxruntime_c_api.cc`
+`OrtGetApiBase()->GetApi(version)` returns a table of pointers in this order. The names, and their
+order, are those of `OrtApi` in ONNX Runtime 1.25's `core/session/onnxruntime_c_api.cc`
 (https://github.com/microsoft/onnxruntime), Copyright (c) Microsoft Corporation, MIT License.
 """
 
 from __future__ import annotations
-
-VERSION = 18  # of the interface: ONNX Runtime 1.18 is the first that has it
 
 _ORDER = """
 CreateStatus GetErrorCode GetErrorMessage

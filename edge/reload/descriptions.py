@@ -1,4 +1,4 @@
-"""What is served at one moment, also in words: processes compare these before all switch.
+"""What is served at one moment, in words: processes compare these before all switch.
 
 The words name each model's versions, the one that is served and its aliases, and of each version a
 hash of its manifest, which has the hashes of all its other files.
@@ -8,27 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError
 from onnxlet.function.hashes import sha256
 from onnxlet.function.model_files import read_file
-from onnxlet.function.models.aliases import Aliases
 from onnxlet.function.models.model import MANIFEST, Model
+from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.orjson_alone import orjson
-
-
-class Catalogue(NamedTuple):
-    """What is served at one moment."""
-
-    versions: Mapping[str, Sequence[int]]  # of each model, lowest first; names are sorted
-    # The served version of each model, and others that were asked for.
-    loaded: dict[tuple[str, int], Model]
-    # Of each model, the version that answers where a request names none.
-    served: Mapping[str, int] = {}
-    aliases: Mapping[str, Aliases] = {}  # of each model, the versions that have names
-
 
 AGAIN = "The others go on with the version that they have loaded; it has to be there unaltered."
 
@@ -73,15 +61,13 @@ def fits(described: Mapping[str, Any], model: Model) -> bool:
     return bool(versions.get(str(model.version)) == hash_of(model.manifest))
 
 
-def as_described(
-    described: bytes, there: Mapping[str, Sequence[int]], load: Callable[[str, int], Model]
-) -> Catalogue:
-    """The catalogue that a description is of, as `describe` gives it.
+def begun(described: bytes, repository: Repository) -> Catalogue:
+    """The catalogue that a description is of, as `describe` gives it, of a repository's folders.
 
     Raises ModelError where a served version is not there any more, can't be loaded, or is another
     one.
     """
-    models = json_text.loads(described)
+    models, there = json_text.loads(described), repository.there()
     versions: dict[str, Sequence[int]] = {}
     loaded: dict[tuple[str, int], Model] = {}
     for name, about in models.items():
@@ -89,7 +75,7 @@ def as_described(
         label = f"model {name}/{number}"
         if number not in there.get(name, ()):
             raise ModelError(f"{label}: it is not there any more, and others serve it", AGAIN)
-        model = load(name, number)
+        model = repository.load(name, number)
         if not fits(models, model):
             raise ModelError(f"{label}: it was altered since others have loaded it", AGAIN)
         loaded[name, number] = model

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from onnxlet.function.errors import OnnxletError
-from onnxlet.function.not_set_up import stop
+from onnxlet.not_set_up import stop
 
 NO_SPACE = "The disk is full: free some of it, or write elsewhere."
 DENIED = "Write elsewhere, or as a user that may write there."
