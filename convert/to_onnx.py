@@ -19,6 +19,7 @@ from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Te
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.reference.answers import Task
+from onnxlet.convert.reference.inputs import Form
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import Column
 
@@ -83,7 +84,7 @@ class Behaviour:
     """What the reference was seen to do, that the graph does as well."""
 
     raises: bool = False  # for some rows: an output of the graph marks these
-    series: bool = False  # it is given the one column as a Series
+    form: Form = "frame"  # in which it is given its rows
     whole: frozenset[str] = frozenset()  # the outputs that it answers in whole numbers
     categoricals: frozenset[str] = frozenset()  # columns that it is given as pandas' categoricals
     nones: frozenset[str] = frozenset()  # columns of text whose gaps it is given as None
@@ -107,7 +108,6 @@ def convert(
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
     graph.given_sparse = behaviour.sparse
     table = root_table(graph, columns, recipe.layout, behaviour)
-    table = replace(table, flat=behaviour.series)
     outputs = [
         _output(graph, estimator, table, task, name, method, name in behaviour.whole)
         for name, method in task.methods.items()
@@ -152,7 +152,8 @@ def root_table(
     """The graph's inputs as the estimator's columns.
 
     An input for each type of values, and for each column of images, which the function reads and no
-    graph has as text; columns that the model does without come last, and empty.
+    graph has as text; columns that the model does without come last, and empty. Only pandas' forms
+    and dictionaries have names.
     """
     used = [column for column in columns if column.required]
     keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]
@@ -175,7 +176,10 @@ def root_table(
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
     dropped = [column.name for column in columns if not column.required]
-    return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
+    tensors += [Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped]
+    if behaviour.form in ("array", "texts"):
+        tensors = [replace(tensor, labels=()) for tensor in tensors]
+    return Table(tuple(tensors), flat=behaviour.form in ("series", "texts"))
 
 
 def _dates(text: Tensor, column: Column) -> Tensor:

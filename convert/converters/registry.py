@@ -16,7 +16,8 @@ here they are not asked. The name of an entry point is the package whose estimat
 its value is a module with CONVERTERS, or such a mapping itself. It is loaded when the first of
 these estimators comes.
 
-An estimator of no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
+The methods of an estimator of the user's own are followed, as functions are (`tracing`). What is of
+no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from typing import Any
 
 import onnxlet.convert.converters as families
 from onnxlet.convert.converters.registration import Registration
+from onnxlet.convert.converters.tracing.trace import estimator, is_followed
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
@@ -197,6 +199,8 @@ class Registry(Mapping[type, Converter]):
         for parent in _parents_that_answer(kind):
             if parent in self:
                 return self[parent]
+        if is_followed(kind):
+            return estimator
         raise KeyError(kind)
 
     def __iter__(self) -> Iterator[type]:

@@ -119,7 +119,7 @@ class SearchState:
         inputs, expected = self.reference.inputs, self.evidence.expected
         return Behaviour(
             raises=bool(self.evidence.raising),
-            series=inputs.form == "series",
+            form=inputs.form,
             whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
             categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
             nones=frozenset(

@@ -52,10 +52,18 @@ def lines_of(function: Callable[..., Any]) -> str:
     return f" ({_shown(code.co_filename)}, line {code.co_firstlineno}, {code.co_name})"
 
 
+def is_users_own(kind: type) -> bool:
+    """Whether a class is of no installed package; one of a notebook has no file."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return kind.__module__ == "__main__" or (
+        file is not None and PACKAGES.isdisjoint(Path(file).parts)
+    )
+
+
 def _is_theirs(code: Any) -> bool:
     name = code.co_filename
-    if name.startswith("<"):  # made up as the program runs
-        return False
+    if name.startswith("<"):  # made up as the program runs, or a cell of a notebook
+        return name.startswith("<ipython-input")
     path = Path(name).resolve()
     if PACKAGES.intersection(path.parts):
         return False
@@ -63,6 +71,8 @@ def _is_theirs(code: Any) -> bool:
 
 
 def _shown(name: str) -> str:
+    if name.startswith("<"):
+        return name
     path, here = Path(name).resolve(), Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

@@ -35,22 +35,6 @@ def without_partial(function: Any) -> Any:
     return function
 
 
-def names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
-    """All names in the code of a function, and of functions of its module that it calls."""
-    known: set[Any] = set() if seen is None else seen
-    function = without_partial(function)
-    if not hasattr(function, "__code__"):
-        function = vars(type(function)).get("__call__")
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or code in known:
-        return set()
-    known.add(code)
-    names = {name for each in _every(code) for name in each.co_names}
-    beside = getattr(function, "__globals__", {})
-    called = [beside[name] for name in names if isinstance(beside.get(name), FunctionType)]
-    return names.union(*(names_in(one, known) for one in called))
-
-
 def written(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
     """The syntax tree of a function; Unsupported: its file is not there, or has changed since."""
     name, code = function.__name__, function.__code__

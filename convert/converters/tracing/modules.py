@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ from onnxlet.convert.converters.tracing.base import (
     refuse,
     refusing,
 )
+from onnxlet.convert.converters.tracing.checks import VALIDATION
 from onnxlet.convert.converters.tracing.column_values import read_number
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
@@ -231,6 +232,7 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
         for name in ("sum", "prod", "mean", "median", "std", "max", "min", "any", "all")
     },
     **{(math, name): function for name, function in OF_MATH.items()},
+    **VALIDATION,
 }
 
 
@@ -243,8 +245,11 @@ def traced_version(function: Any) -> Any:
 
 
 @contextmanager
-def traced_modules() -> Iterator[None]:
-    """Put our versions into NumPy, pandas and math for the time of a trace."""
+def traced_modules(namespaces: Iterable[dict[str, Any]] = ()) -> Iterator[None]:
+    """Put our versions into NumPy, pandas, math and scikit-learn for the time of a trace.
+
+    In the namespaces of functions too, where they were imported by name.
+    """
     real = {key: getattr(*key) for key in TRACED}
     ours = {key: _dispatched(real[key], traced) for key, traced in TRACED.items()}
     special = {
@@ -254,10 +259,21 @@ def traced_modules() -> Iterator[None]:
         (pd, "Series"): _class(pd.Series, series),
     }
     real |= {key: getattr(*key) for key in special}
+    instead = {id(real[key]): version for key, version in (ours | special).items()}
+    imported = [
+        (names, name, value)
+        for names in namespaces
+        for name, value in names.items()
+        if id(value) in instead
+    ]
     try:
         for (module, name), function in (ours | special).items():
             setattr(module, name, function)
+        for names, name, value in imported:
+            names[name] = instead[id(value)]
         yield
     finally:
         for (module, name), function in real.items():
             setattr(module, name, function)
+        for names, name, value in imported:
+            names[name] = value

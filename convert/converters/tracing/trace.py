@@ -6,14 +6,16 @@ with it becomes nodes. Whatever depends on values or on the number of rows while
 is refused, so that a graph never holds what was true of one row only.
 
 FunctionTransformer (`sklearn/preprocessing/_function_transformer.py`) is converted by it. Upstream:
-skl2onnx converts only the identity (sklearn-onnx #609).
+skl2onnx converts only the identity (sklearn-onnx #609). So are the methods of an estimator whose
+class has no converter: one of the user's own, above all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from traceback import walk_tb
+from types import MethodType
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
@@ -22,12 +24,25 @@ from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.converters.registration import Converters, Registration
 from onnxlet.convert.converters.text_functions.columns import translated_rows
-from onnxlet.convert.converters.text_functions.translation import names_in, without_partial
-from onnxlet.convert.converters.tracing.arithmetic import as_float
+from onnxlet.convert.converters.text_functions.translation import without_partial
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
+from onnxlet.convert.converters.tracing.fitted_values import ANSWERS, IN_FIT, KEPT, answered
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
+from onnxlet.convert.converters.tracing.own_estimators import (
+    Followed,
+    is_followed,
+    own_method,
+    stand_in,
+)
+from onnxlet.convert.converters.tracing.reach import (
+    changed,
+    changing,
+    namespaces,
+    reached,
+    state_of,
+)
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.errors import shortened
@@ -43,6 +58,8 @@ from onnxlet.convert.graph.converter import (
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import documented
 
+__all__ = ["Form", "estimator", "is_followed", "trace"]
+
 Form = Literal["frame", "array", "series", "vector"]
 
 HINT = (
@@ -54,11 +71,6 @@ ASKED_HINT = (
     "Estimators inside a function are not followed: make it a step of the pipeline, such as "
     "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns."
 )
-# Names in a function's code that make its values depend on when it is called.
-CHANGING = {
-    "now": "the time", "today": "the date", "utcnow": "the time", "random": "random numbers",
-    "default_rng": "random numbers", "urandom": "random numbers",
-}  # fmt: skip
 
 
 def trace(
@@ -70,17 +82,19 @@ def trace(
     names of a DataFrame or Series, or none; they are `flat` if it returns a Series or an array of
     one dimension. Unsupported: it does something that has no conversion, or it raises.
     """
-    name = name_of(function)
-    for changing in sorted(names_in(function) & set(CHANGING)):
+    name, functions = name_of(function), reached(function)
+    owner = getattr(function, "__self__", None)
+    if asked := changing(functions):
         raise Unsupported(
-            f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
+            f"{name} asks for {asked}, so that its values would change",
             "Let the column come with the request, or hold a constant.",
         )
+    before = state_of(functions, owner)
     refusals: list[NotTraceable] = []
     token = REFUSALS.set(refusals)
     traced = traced_version(function)
     try:
-        with traced_modules():
+        with traced_modules(namespaces(functions)):
             made = traced(_stand_in(graph, table, form), **options)
     except NotTraceable as error:
         refusals[:0] = _of_an_estimator(error)
@@ -89,29 +103,32 @@ def trace(
         refusals += [*_of_an_estimator(error), NotTraceable(said, HINT)]
     finally:
         REFUSALS.reset(token)
+    if not refusals and (kept := changed(before, state_of(functions, owner))):
+        refusals = [NotTraceable(f"it changes {kept[0]}, {KEPT}", IN_FIT)]
     if refusals:
         first = refusals[0]
-        raise Unsupported(
-            f"the function {name} can't be traced: {first.reason}", first.hint or HINT
-        )
-    return _returned(graph, name, made)
+        reason = f"{first.reason}{where(first)}"
+        raise Unsupported(f"{name} can't be traced: {reason}", first.hint or HINT)
+    return _returned(name, made)
 
 
 def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
     """The first method of an estimator that led to an error, as the reason, if there is one."""
     for frame, _ in walk_tb(error.__traceback__):
         asked = frame.f_locals.get("self")
-        if isinstance(asked, BaseEstimator):
+        if isinstance(asked, BaseEstimator) and not isinstance(asked, Followed):
             name = f"{type(asked).__name__}.{frame.f_code.co_name}"
             return [NotTraceable(f"it asks an estimator, {name}", ASKED_HINT)]
     return []
 
 
 def name_of(function: Any) -> str:
-    """A function's name, without functools.partial around it, in at most 60 characters."""
+    """What a function is, and its name, without functools.partial around it."""
     function = without_partial(function)
+    if isinstance(function, MethodType):
+        return f"{type(function.__self__).__name__}.{function.__name__}"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
-    return str(name or repr(function))[:60]
+    return f"the function {str(name or repr(function))[:60]}"
 
 
 def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
@@ -145,23 +162,12 @@ def _cast(tensor: Tensor, kind: str) -> Tensor:
     return replace(tensor.cast(kind), labels=tensor.labels)
 
 
-def _returned(graph: Graph, name: str, made: Any) -> Table:
+def _returned(name: str, made: Any) -> Table:
     if not isinstance(made, TracedFrame | TracedSeries | TracedArray):
         kind = type(made).__name__
         what = {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
-        raise Unsupported(
-            f"the function {name} returns {what}, which none of its columns went into", HINT
-        )
-    tensors = tuple(_as_number(graph, tensor) for tensor in made._table.tensors)
-    return Table(tensors, flat=made._flat)
-
-
-def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
-    """A bool becomes a number of type bool, as booleans of inputs are."""
-    if tensor.dtype != "bool":
-        return tensor
-    kind = "bool?" if tensor.name in graph.lacking else "bool"
-    return replace(as_float(tensor), labels=tensor.labels, types=(kind,) * tensor.width)
+        raise Unsupported(f"{name} returns {what}, which none of its columns went into", HINT)
+    return answered(made)
 
 
 def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -224,8 +230,46 @@ def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
         return x
     made = trace(graph, function, fitted.inv_kw_args or {}, Table((x,)), "array")
     if made.width != x.width:
-        raise Unsupported(f"the function {name_of(function)} makes other columns than it is given")
+        raise Unsupported(f"{name_of(function)} makes other columns than it is given")
     return graph.matrix(made)
+
+
+class FollowedMethods(Mapping[str, Table]):
+    """The outputs of an estimator whose methods are followed, each once it is asked for."""
+
+    def __init__(self, graph: Graph, fitted: Any, table: Table) -> None:
+        self._graph, self._fitted, self._table = graph, fitted, table
+        self._names = [name for name in ANSWERS if hasattr(fitted, name)]
+        self._made: dict[str, Table] = {}
+
+    def __getitem__(self, method: str) -> Table:
+        if method not in self._names:
+            raise KeyError(method)
+        if method not in self._made:
+            self._made[method] = _followed(self._graph, self._fitted, method, self._table)
+        return self._made[method]
+
+    def __contains__(self, method: object) -> bool:
+        return method in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def estimator(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """An estimator of a class that has no converter: its own methods, as functions of columns."""
+    return FollowedMethods(graph, fitted, table)
+
+
+def _followed(graph: Graph, fitted: Any, method: str, table: Table) -> Table:
+    own_method(fitted, method)
+    named: Form = "series" if table.labels else "vector"
+    form: Form = named if table.flat else "frame" if table.labels else "array"
+    made = _made(graph, own_method(stand_in(graph, fitted), method), {}, table, form)
+    return replace(made, frame=bool(made.labels))
 
 
 CONVERTERS: Converters = {

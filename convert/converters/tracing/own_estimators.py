@@ -1,0 +1,124 @@
+"""The proxy for a fitted estimator whose own methods are followed.
+
+It is of a class made for it: between the user's class and the first parent that has a converter
+stands one whose methods are answered by that converter, so that `super().predict(X)` and methods
+that are inherited are not followed into scikit-learn.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodType, new_class
+from typing import Any, NoReturn
+
+from onnxlet.convert.converters.tracing.base import refuse
+from onnxlet.convert.converters.tracing.checks import validate_data
+from onnxlet.convert.converters.tracing.fitted_values import ANSWERS, IN_FIT, KEPT, asked, known
+from onnxlet.convert.converters.tracing.reach import FOREIGN, names_of, reached
+from onnxlet.convert.graph.converter import Graph, Unsupported
+from onnxlet.convert.graph.fallback import why_not
+from onnxlet.convert.sources.users_code import is_users_own
+from onnxlet.folders import documented
+
+WRAPPER = "_wrap_method_output"  # scikit-learn's, of set_output
+# What may be another than a parent's, whose answers do not depend on it.
+BESIDE = frozenset(
+    {
+        "fit", "fit_predict", "fit_transform", "get_feature_names_out", "get_params",
+        "partial_fit", "score", "set_params",
+    }
+)  # fmt: skip
+HINT = "Write its transform in Python, or register a converter" + documented(
+    " (docs/how-to/converters.md).", " by @onnxlet.converts."
+)
+
+
+class Followed:
+    """What comes before the user's class: nothing may be written to the estimator."""
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        refuse(f"it writes to self.{name}, {KEPT}", IN_FIT)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        refuse(f"it deletes self.{name}, {KEPT}", IN_FIT)
+
+    _validate_data = validate_data  # of scikit-learn before 1.7
+
+    def _check_nothing(self, *_: Any, **__: Any) -> None:
+        """Of scikit-learn before 1.7, too."""
+
+    _check_n_features = _check_feature_names = _check_nothing
+
+
+def own_method(estimator: Any, name: str) -> MethodType:
+    """A method without what `set_output` puts around it.
+
+    Unsupported: it is no Python.
+    """
+    method = getattr(estimator, name)
+    function = getattr(method, "__func__", None)
+    if not isinstance(function, FunctionType):
+        raise Unsupported(
+            f"{type(estimator).__name__} has no converter, and its {name} can't be followed: there "
+            "is no Python code of it",
+            HINT,
+        )
+    is_wrapper = function.__code__.co_qualname.startswith(WRAPPER)
+    return MethodType(function.__wrapped__, method.__self__) if is_wrapper else method  # type: ignore[attr-defined]
+
+
+def stand_in(graph: Graph, fitted: Any) -> Any:
+    """The proxy for a fitted estimator: its attributes are constants."""
+    kind = type(fitted)
+    parent = next((one for one in kind.__mro__[1:] if answers_for_others(graph, one)), None)
+    bases = (
+        (Followed, kind) if parent is None else (Followed, kind, _between(graph, fitted, parent))
+    )
+    made = object.__new__(new_class(kind.__name__, bases))
+    vars(made).update({name: known(graph, value) for name, value in vars(fitted).items()})
+    return made
+
+
+def answers_for_others(graph: Graph, kind: type) -> bool:
+    """Whether a class has a converter that fits a subclass's own attributes."""
+    return graph.knows(kind) and not is_followed(kind)
+
+
+def _between(graph: Graph, fitted: Any, parent: type) -> type:
+    """A subclass of the parent: its methods are answered by the parent's converter."""
+    kind = type(fitted)
+    classes = kind.__mro__[: kind.__mro__.index(parent)]
+    own = {name for one in classes for name, value in vars(one).items() if callable(value)}
+    plain = object.__new__(parent)
+    vars(plain).update(vars(fitted))
+
+    def method(name: str) -> Any:
+        asks = {n for f in reached(getattr(plain, name)).values() for n in names_of(f)}
+        replaced = sorted(n for n in asks & own & {*dir(parent)} - BESIDE - {name} if n[:2] != "__")
+
+        def answer(self: Any, *given: Any, **options: Any) -> Any:
+            if replaced:
+                refuse(
+                    f"its own {', '.join(replaced)} may answer differently from "
+                    f"{parent.__name__}'s, which {parent.__name__}.{name} asks",
+                    f"Say the same with the settings of {parent.__name__}.",
+                )
+            return asked(graph, plain, name, *given, **options)
+
+        return answer
+
+    made = new_class(parent.__name__, (parent,))
+    for name in ANSWERS:
+        if hasattr(plain, name):
+            setattr(made, name, method(name))  # not before: set_output would be put around it
+    return made
+
+
+def is_followed(kind: type) -> bool:
+    """Whether the methods of a class without a converter are followed.
+
+    Of the user's own classes all are; of a library's, those that transform only.
+    """
+    if kind.__module__.partition(".")[0] in {*FOREIGN, "builtins"} or why_not(kind):
+        return False
+    methods = [name for name in ANSWERS if callable(getattr(kind, name, None))]
+    return bool(methods) and (is_users_own(kind) or methods == ["transform"])
