@@ -63,7 +63,7 @@ def is_users_own(kind: type) -> bool:
 def _is_theirs(code: Any) -> bool:
     name = code.co_filename
     if name.startswith("<"):  # made up as the program runs, or a cell of a notebook
-        return name.startswith("<ipython-input")
+        return str(name).startswith("<ipython-input")
     path = Path(name).resolve()
     if PACKAGES.intersection(path.parts):
         return False

@@ -60,7 +60,7 @@ def is_estimator(value: Any) -> bool:
     return answers and hasattr(value, "fit") and not isinstance(value, type)
 
 
-def _membership(kind: type) -> Any:
+def _membership(kind: Any) -> Any:
     def contains(self: Any, value: Any) -> bool:
         if type(value) is not Element:
             return bool(kind.__contains__(self, value))

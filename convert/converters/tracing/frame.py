@@ -212,10 +212,41 @@ class TracedFrame(FrameMethods):
             )
         return made
 
-    def join(self, other: Any, **options: Any) -> TracedFrame:
-        """`join`: with the columns of another DataFrame of the same rows."""
+    def join(self, other: Any, on: Any = None, how: str = "left", **options: Any) -> TracedFrame:
+        """`join`: with the columns of another DataFrame of the same rows, or of a table of fit."""
+        if not isinstance(other, Traced):
+            return self._looked_up(other, on, how, options)
         check_pandas("join", options)
         return beside(self._graph, [self, other])
+
+    def merge(
+        self, right: Any, how: str = "inner", on: Any = None, left_on: Any = None,
+        right_on: Any = None, right_index: bool = False, **options: Any,
+    ) -> TracedFrame:  # fmt: skip
+        """`merge` with a table of fit, which has each key once."""
+        key, of_right = (left_on, right_on) if on is None else (on, on)
+        if isinstance(right, Traced) or len(np.ravel(key)) > 1:
+            refuse("merge is followed with a table of fit, by one column", "Use .map(dictionary).")
+        if not right_index:
+            of_right = np.ravel(of_right)[0]
+            right = right.set_index(of_right, drop=of_right == np.ravel(key)[0])
+        return self._looked_up(right, key, how, options)
+
+    def _looked_up(self, table: Any, key: Any, how: str, options: Any) -> TracedFrame:
+        """With the columns of a table of constants, by its index."""
+        check_pandas("merge", {**options, "how": None if how == "left" else how}, how=(None,))
+        (label,), labels = np.ravel(key), set(self._labels)
+        table = table.to_frame() if isinstance(table, pd.Series) else table
+        if not isinstance(table, DataFrame) or not table.index.is_unique or labels & {*table}:
+            refuse(
+                "it joins a table that has a key twice, or a column of the same name",
+                "Have one row for each key in it, and rename its columns.",
+            )
+        made: TracedFrame = self.copy()
+        keys = self._by_name(label)
+        for name in table:
+            made[name] = keys.map(table[name])
+        return made
 
     def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of every column, or of every row."""

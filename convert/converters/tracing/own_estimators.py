@@ -7,9 +7,11 @@ that are inherited are not followed into scikit-learn.
 
 from __future__ import annotations
 
+from functools import partialmethod
 from types import FunctionType, MethodType, new_class
 from typing import Any, NoReturn
 
+from onnxlet.convert.converters.text_functions.translation import FOLLOWED
 from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.converters.tracing.checks import validate_data
 from onnxlet.convert.converters.tracing.fitted_values import ANSWERS, IN_FIT, KEPT, asked, known
@@ -70,10 +72,9 @@ def stand_in(graph: Graph, fitted: Any) -> Any:
     """The proxy for a fitted estimator: its attributes are constants."""
     kind = type(fitted)
     parent = next((one for one in kind.__mro__[1:] if answers_for_others(graph, one)), None)
-    bases = (
-        (Followed, kind) if parent is None else (Followed, kind, _between(graph, fitted, parent))
-    )
-    made = object.__new__(new_class(kind.__name__, bases))
+    between = () if parent is None else (_between(graph, fitted, parent),)
+    bases, own = (Followed, kind, *between), {FOLLOWED: fitted, "__module__": __name__}
+    made: Any = object.__new__(new_class(kind.__name__, bases, {}, lambda body: body.update(own)))
     vars(made).update({name: known(graph, value) for name, value in vars(fitted).items()})
     return made
 
@@ -88,28 +89,24 @@ def _between(graph: Graph, fitted: Any, parent: type) -> type:
     kind = type(fitted)
     classes = kind.__mro__[: kind.__mro__.index(parent)]
     own = {name for one in classes for name, value in vars(one).items() if callable(value)}
-    plain = object.__new__(parent)
+    plain: Any = object.__new__(parent)
     vars(plain).update(vars(fitted))
 
-    def method(name: str) -> Any:
+    def answer(_: Any, name: str, *given: Any, **options: Any) -> Any:
         asks = {n for f in reached(getattr(plain, name)).values() for n in names_of(f)}
         replaced = sorted(n for n in asks & own & {*dir(parent)} - BESIDE - {name} if n[:2] != "__")
-
-        def answer(self: Any, *given: Any, **options: Any) -> Any:
-            if replaced:
-                refuse(
-                    f"its own {', '.join(replaced)} may answer differently from "
-                    f"{parent.__name__}'s, which {parent.__name__}.{name} asks",
-                    f"Say the same with the settings of {parent.__name__}.",
-                )
-            return asked(graph, plain, name, *given, **options)
-
-        return answer
+        if replaced:
+            refuse(
+                f"{parent.__name__}'s {name} asks for {', '.join(replaced)}, which is its own and "
+                "may answer differently",
+                f"Say the same with the settings of {parent.__name__}.",
+            )
+        return asked(graph, plain, name, *given, **options)
 
     made = new_class(parent.__name__, (parent,))
     for name in ANSWERS:
-        if hasattr(plain, name):
-            setattr(made, name, method(name))  # not before: set_output would be put around it
+        if hasattr(plain, name):  # not before: set_output would be put around it
+            setattr(made, name, partialmethod(answer, name))
     return made
 
 

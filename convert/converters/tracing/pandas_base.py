@@ -65,9 +65,9 @@ class Index:
 INDEX = Index()
 
 
-def check_pandas(name: str, options: dict[str, Any]) -> None:
+def check_pandas(name: str, options: dict[str, Any], **permitted: Any) -> None:
     """Refuse options that would change the values of a method of pandas."""
-    check_options(name, options, **PERMITTED)
+    check_options(name, options, **PERMITTED, **permitted)
 
 
 class PandasBase(Traced):

@@ -182,12 +182,17 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": _with_names_out(fitted, made)}
 
 
-def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -> Table:
-    """What a function makes of the columns: by tracing, or text by text."""
+def _made(
+    graph: Graph, function: Any, options: Any, given: Table, form: Form, real: Any = None
+) -> Table:
+    """What a function makes of the columns: by tracing, or text by text.
+
+    `real` is a method as its own estimator has it.
+    """
     try:
         return trace(graph, function, options, given, form)
     except Unsupported:
-        made = translated_rows(graph, function, options, given, form)
+        made = translated_rows(graph, real or function, options, given, form)
         if made is None:
             raise
         return made
@@ -265,10 +270,10 @@ def estimator(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _followed(graph: Graph, fitted: Any, method: str, table: Table) -> Table:
-    own_method(fitted, method)
     named: Form = "series" if table.labels else "vector"
     form: Form = named if table.flat else "frame" if table.labels else "array"
-    made = _made(graph, own_method(stand_in(graph, fitted), method), {}, table, form)
+    followed = own_method(stand_in(graph, fitted), method)
+    made = _made(graph, followed, {}, table, form, own_method(fitted, method))
     return replace(made, frame=bool(made.labels))
 
 
