@@ -15,7 +15,7 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
-from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor, labelled
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.reference.answers import Task
@@ -152,8 +152,8 @@ def root_table(
     """The graph's inputs as the estimator's columns.
 
     An input for each type of values, and for each column of images, which the function reads and no
-    graph has as text; columns that the model does without come last, and empty. Only pandas' forms
-    and dictionaries have names.
+    graph has as text; columns that the model does without are empty. Only pandas' forms and
+    dictionaries have names.
     """
     used = [column for column in columns if column.required]
     keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]
@@ -177,9 +177,13 @@ def root_table(
                 tensors[-1] = _dates(tensors[-1], run[0])
     dropped = [column.name for column in columns if not column.required]
     tensors += [Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped]
+    table = Table(tuple(tensors))
+    if dropped:
+        at = {name: position for position, name in enumerate(table.labels)}
+        table = graph.select(table, [at[column.name] for column in columns])
     if behaviour.form in ("array", "texts"):
-        tensors = [replace(tensor, labels=()) for tensor in tensors]
-    return Table(tuple(tensors), flat=behaviour.form in ("series", "texts"))
+        table = labelled(table, ())
+    return replace(table, flat=behaviour.form in ("series", "texts"))
 
 
 def _dates(text: Tensor, column: Column) -> Tensor:

@@ -15,20 +15,21 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.converters.registration import ANSWERS
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.arithmetic import as_number
 from onnxlet.convert.converters.tracing.array import TracedArray
-from onnxlet.convert.converters.tracing.base import refuse
+from onnxlet.convert.converters.tracing.base import methods, refuse, refusing
 from onnxlet.convert.converters.tracing.elements import Element
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import is_traced
-from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.converters.tracing.traced import OPERATORS, Traced
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Graph, Table, Unsupported
 
-ANSWERS = ("transform", "predict", "predict_proba", "decision_function", "score_samples")
 KEPT = "which stays from one call to the next"
 IN_FIT = "Compute it in fit, or keep it in a variable of the method."
+WRITTEN = (f"it writes to an array of fit, {KEPT}", "Copy it before: self.weights_.copy().")
 DRAWN = (np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -114,11 +115,17 @@ class KnownArray(np.ndarray[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         return _gathered(self, key) if is_traced(key) else super().__getitem__(key)
 
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        refuse(*WRITTEN)
+
     def take(self, indices: Any, *given: Any, **options: Any) -> Any:
         """Some entries, by position."""
         if is_traced(indices) and not given and options.get("axis") in (None, 0):
             return _gathered(self, indices)
         return super().take(indices, *given, **options)
+
+
+methods(KnownArray, {f"__i{stem}__": refusing(*WRITTEN) for stem in OPERATORS})
 
 
 def _gathered(array: Any, index: Any) -> Any:

@@ -7,28 +7,21 @@ that are inherited are not followed into scikit-learn.
 
 from __future__ import annotations
 
-from functools import partialmethod
 from types import FunctionType, MethodType, new_class
 from typing import Any, NoReturn
 
+from onnxlet.convert.converters.registration import ANSWERS, is_followed
 from onnxlet.convert.converters.text_functions.translation import FOLLOWED
 from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.converters.tracing.checks import validate_data
-from onnxlet.convert.converters.tracing.fitted_values import ANSWERS, IN_FIT, KEPT, asked, known
-from onnxlet.convert.converters.tracing.reach import FOREIGN, names_of, reached
+from onnxlet.convert.converters.tracing.fitted_values import IN_FIT, KEPT, asked, known
+from onnxlet.convert.converters.tracing.reach import OF_FIT, names_of, reached
 from onnxlet.convert.graph.converter import Graph, Unsupported
-from onnxlet.convert.graph.fallback import why_not
-from onnxlet.convert.sources.users_code import is_users_own
 from onnxlet.folders import documented
 
 WRAPPER = "_wrap_method_output"  # scikit-learn's, of set_output
 # What may be another than a parent's, whose answers do not depend on it.
-BESIDE = frozenset(
-    {
-        "fit", "fit_predict", "fit_transform", "get_feature_names_out", "get_params",
-        "partial_fit", "score", "set_params",
-    }
-)  # fmt: skip
+BESIDE = frozenset({"get_feature_names_out", "get_params", "score", "set_params"})
 HINT = "Write its transform in Python, or register a converter" + documented(
     " (docs/how-to/converters.md).", " by @onnxlet.converts."
 )
@@ -73,7 +66,7 @@ def stand_in(graph: Graph, fitted: Any) -> Any:
     kind = type(fitted)
     parent = next((one for one in kind.__mro__[1:] if answers_for_others(graph, one)), None)
     between = () if parent is None else (_between(graph, fitted, parent),)
-    bases, own = (Followed, kind, *between), {FOLLOWED: fitted, "__module__": __name__}
+    bases, own = (Followed, kind, *between), {FOLLOWED: fitted, "__module__": kind.__module__}
     made: Any = object.__new__(new_class(kind.__name__, bases, {}, lambda body: body.update(own)))
     vars(made).update({name: known(graph, value) for name, value in vars(fitted).items()})
     return made
@@ -88,34 +81,28 @@ def _between(graph: Graph, fitted: Any, parent: type) -> type:
     """A subclass of the parent: its methods are answered by the parent's converter."""
     kind = type(fitted)
     classes = kind.__mro__[: kind.__mro__.index(parent)]
-    own = {name for one in classes for name, value in vars(one).items() if callable(value)}
+    found = {name for one in classes for name, value in vars(one).items() if callable(value)}
+    own = {name for name in found - BESIDE if not name.startswith(OF_FIT)}
     plain: Any = object.__new__(parent)
     vars(plain).update(vars(fitted))
 
-    def answer(_: Any, name: str, *given: Any, **options: Any) -> Any:
-        asks = {n for f in reached(getattr(plain, name)).values() for n in names_of(f)}
-        replaced = sorted(n for n in asks & own & {*dir(parent)} - BESIDE - {name} if n[:2] != "__")
-        if replaced:
-            refuse(
-                f"{parent.__name__}'s {name} asks for {', '.join(replaced)}, which is its own and "
-                "may answer differently",
-                f"Say the same with the settings of {parent.__name__}.",
-            )
-        return asked(graph, plain, name, *given, **options)
+    def method(name: str) -> Any:
+        def answer(self: Any, *given: Any, **options: Any) -> Any:
+            asks = {n for f in reached(getattr(plain, name)).values() for n in names_of(f)}
+            replaced = sorted(n for n in asks & own & {*dir(parent)} - {name} if n[:2] != "__")
+            if replaced:
+                refuse(
+                    f"its own {', '.join(replaced)} may answer differently from "
+                    f"{parent.__name__}'s, which {parent.__name__}.{name} asks",
+                    f"Say the same with the settings of {parent.__name__}.",
+                )
+            return asked(graph, plain, name, *given, **options)
+
+        answer.__name__ = name
+        return answer
 
     made = new_class(parent.__name__, (parent,))
     for name in ANSWERS:
         if hasattr(plain, name):  # not before: set_output would be put around it
-            setattr(made, name, partialmethod(answer, name))
+            setattr(made, name, method(name))
     return made
-
-
-def is_followed(kind: type) -> bool:
-    """Whether the methods of a class without a converter are followed.
-
-    Of the user's own classes all are; of a library's, those that transform only.
-    """
-    if kind.__module__.partition(".")[0] in {*FOREIGN, "builtins"} or why_not(kind):
-        return False
-    methods = [name for name in ANSWERS if callable(getattr(kind, name, None))]
-    return bool(methods) and (is_users_own(kind) or methods == ["transform"])

@@ -14,11 +14,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.converters.registration import FOREIGN
 from onnxlet.convert.converters.text_functions.translation import without_partial
 from onnxlet.convert.converters.tracing.base import NotTraceable
+from onnxlet.convert.sources.users_code import is_theirs
 
-# Libraries whose functions have a version of ours, or are refused where they are called.
-FOREIGN = frozenset({"numpy", "onnxlet", "pandas", "scipy", "sklearn"})
 # Names in a function's code that make its values depend on when it is called, or where.
 CHANGING = {
     "now": "the time", "today": "the date", "utcnow": "the time", "random": "random numbers",
@@ -31,6 +31,7 @@ CHANGING = {
 MODULES = {"time": "the time", "random": "random numbers", "secrets": "random numbers"}
 # Values around a function that may be other ones at its next call.
 STATE = (dict, list, set, deque, bytearray, np.ndarray, pd.Series, pd.DataFrame, int, float, str)
+OF_FIT = ("fit", "partial_fit")  # methods begin so that only a fit calls, or what is refused
 Reached = Mapping[CodeType, FunctionType]
 
 
@@ -61,10 +62,12 @@ def _beside(function: FunctionType, kind: type | None) -> Iterator[FunctionType]
     names, around = names_of(function), surroundings(function)
     package = function.__module__.partition(".")[0]
     modules = [one for one in around.values() if isinstance(one, ModuleType)]
+    inside = [vars(module).get(name) for module in modules for name in names]
+    asked = [name for name in names if kind is not None and not name.startswith(OF_FIT)]
     candidates = [
         *around.values(),
-        *(vars(module).get(name) for module in modules for name in names),
-        *(inspect.getattr_static(kind, name, None) for name in names if kind is not None),
+        *(one for one in inside if isinstance(one, FunctionType) and is_theirs(one.__code__)),
+        *(inspect.getattr_static(kind, name, None) for name in asked),
     ]
     for one in map(_inside, candidates):
         owner = str(getattr(one, "__module__", "")).partition(".")[0]
@@ -106,17 +109,17 @@ def surroundings(function: FunctionType) -> dict[str, Any]:
     return found
 
 
-def changing(functions: Reached) -> str | None:
+def changing(functions: Reached) -> tuple[str, FunctionType] | None:
     """What some function asks for that is another at the next call; None where none does."""
     for function in functions.values():
         asked = sorted(names_of(function) & CHANGING.keys())
         if asked:
-            return CHANGING[asked[0]]
+            return CHANGING[asked[0]], function
         for one in surroundings(function).values():
             kind = "__name__" if isinstance(one, ModuleType) else "__module__"
             module = getattr(one, kind, None)
             if isinstance(module, str) and module in MODULES:
-                return MODULES[module]
+                return MODULES[module], function
     return None
 
 
@@ -126,7 +129,7 @@ def state_of(functions: Reached, owner: Any = None) -> dict[str, Any]:
     for function in functions.values():
         around = surroundings(function).items()
         found |= {name: value for name, value in around if isinstance(value, STATE)}
-    for kind in type(owner).__mro__ if owner is not None else ():
+    for kind in reversed(type(owner).__mro__) if owner is not None else ():
         if kind.__module__.partition(".")[0] not in FOREIGN:
             own = vars(kind).items()
             found |= {f"{kind.__name__}.{n}": v for n, v in own if isinstance(v, STATE)}

@@ -22,20 +22,15 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
-from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.converters.registration import ANSWERS, Converters, Registration
 from onnxlet.convert.converters.text_functions.columns import translated_rows
 from onnxlet.convert.converters.text_functions.translation import without_partial
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
-from onnxlet.convert.converters.tracing.fitted_values import ANSWERS, IN_FIT, KEPT, answered
+from onnxlet.convert.converters.tracing.fitted_values import IN_FIT, KEPT, Inner, answered
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
-from onnxlet.convert.converters.tracing.own_estimators import (
-    Followed,
-    is_followed,
-    own_method,
-    stand_in,
-)
+from onnxlet.convert.converters.tracing.own_estimators import Followed, own_method, stand_in
 from onnxlet.convert.converters.tracing.reach import (
     changed,
     changing,
@@ -55,10 +50,8 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
     labelled,
 )
-from onnxlet.convert.sources.users_code import where
+from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
-
-__all__ = ["Form", "estimator", "is_followed", "trace"]
 
 Form = Literal["frame", "array", "series", "vector"]
 
@@ -69,7 +62,8 @@ HINT = (
 )
 ASKED_HINT = (
     "Estimators inside a function are not followed: make it a step of the pipeline, such as "
-    "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns."
+    "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns; or have it, "
+    "fitted, as an attribute of a class of your own."
 )
 
 
@@ -84,9 +78,10 @@ def trace(
     """
     name, functions = name_of(function), reached(function)
     owner = getattr(function, "__self__", None)
-    if asked := changing(functions):
+    if found := changing(functions):
+        asked, by = found
         raise Unsupported(
-            f"{name} asks for {asked}, so that its values would change",
+            f"{name} asks for {asked}, so that its values would change{lines_of(by)}",
             "Let the column come with the request, or hold a constant.",
         )
     before = state_of(functions, owner)
@@ -104,7 +99,8 @@ def trace(
     finally:
         REFUSALS.reset(token)
     if not refusals and (kept := changed(before, state_of(functions, owner))):
-        refusals = [NotTraceable(f"it changes {kept[0]}, {KEPT}", IN_FIT)]
+        changes = f"it changes {kept[0]}, {KEPT}{lines_of(without_partial(function))}"
+        refusals = [NotTraceable(changes, IN_FIT)]
     if refusals:
         first = refusals[0]
         reason = f"{first.reason}{where(first)}"
@@ -116,7 +112,9 @@ def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
     """The first method of an estimator that led to an error, as the reason, if there is one."""
     for frame, _ in walk_tb(error.__traceback__):
         asked = frame.f_locals.get("self")
-        if isinstance(asked, BaseEstimator) and not isinstance(asked, Followed):
+        ours = isinstance(asked, Followed) or type(asked) is Inner
+        inside = frame.f_code.co_name != "wrapped"  # scikit-learn's, around the method itself
+        if isinstance(asked, BaseEstimator) and inside and not ours:
             name = f"{type(asked).__name__}.{frame.f_code.co_name}"
             return [NotTraceable(f"it asks an estimator, {name}", ASKED_HINT)]
     return []
@@ -126,7 +124,8 @@ def name_of(function: Any) -> str:
     """What a function is, and its name, without functools.partial around it."""
     function = without_partial(function)
     if isinstance(function, MethodType):
-        return f"{type(function.__self__).__name__}.{function.__name__}"
+        kind = type(function.__self__).__name__
+        return f"{kind} has no converter, and its {function.__name__}"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     return f"the function {str(name or repr(function))[:60]}"
 
@@ -175,7 +174,7 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if fitted.func is None and not fitted.validate:
         return {"transform": table}
     form = _form(fitted, table)
-    given = _named(graph, fitted, table) if form == "frame" else table
+    given = _named(fitted, table) if form == "frame" else table
     if fitted.func is None:
         return {"transform": labelled(table, ())}
     made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
@@ -208,15 +207,10 @@ def _form(fitted: Any, table: Table) -> Form:
     return "frame" if hasattr(fitted, "feature_names_in_") and not fitted.validate else "array"
 
 
-def _named(graph: Graph, fitted: Any, table: Table) -> Table:
-    """The table with the DataFrame's names, dropped columns at their original positions."""
+def _named(fitted: Any, table: Table) -> Table:
+    """The table with the DataFrame's names, where the step before it has lost them."""
     names = fitted.feature_names_in_.tolist()
-    if not table.labels:
-        return labelled(table, names) if len(names) == table.width else table
-    if any(t.dtype == DROPPED for t in table.tensors) and set(names) == set(table.labels):
-        by_name = {label: one for one in graph.columns(table) for label in one.labels}
-        return Table(tuple(by_name[name] for name in names))
-    return table
+    return labelled(table, names) if not table.labels and len(names) == table.width else table
 
 
 def _with_names_out(fitted: Any, made: Table) -> Table:
@@ -278,8 +272,9 @@ def _followed(graph: Graph, fitted: Any, method: str, table: Table) -> Table:
 
 
 CONVERTERS: Converters = {
+    object: estimator,  # of any class that `is_followed`
     # Without a function it passes its columns through.
     FunctionTransformer: Registration(
         transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
-    )
+    ),
 }
