@@ -238,6 +238,7 @@ class FollowedMethods(Mapping[str, Table]):
 
     def __init__(self, graph: Graph, fitted: Any, table: Table) -> None:
         self._graph, self._fitted, self._table = graph, fitted, table
+        self._path = graph.path
         self._names = [name for name in ANSWERS if hasattr(fitted, name)]
         self._made: dict[str, Table] = {}
 
@@ -245,7 +246,10 @@ class FollowedMethods(Mapping[str, Table]):
         if method not in self._names:
             raise KeyError(method)
         if method not in self._made:
-            self._made[method] = _followed(self._graph, self._fitted, method, self._table)
+            try:
+                self._made[method] = _followed(self._graph, self._fitted, method, self._table)
+            except Unsupported as error:
+                raise self._graph.located(error, self._path) from error
         return self._made[method]
 
     def __contains__(self, method: object) -> bool:
