@@ -27,6 +27,7 @@ from onnxlet.convert.converters.text_functions.columns import translated_rows
 from onnxlet.convert.converters.text_functions.translation import without_partial
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
+from onnxlet.convert.converters.tracing.conditions import with_checks
 from onnxlet.convert.converters.tracing.fitted_values import IN_FIT, KEPT, Inner, answered
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
@@ -90,7 +91,7 @@ def trace(
     traced = traced_version(function)
     try:
         with traced_modules(namespaces(functions)):
-            made = traced(_stand_in(graph, table, form), **options)
+            made = with_checks(graph, lambda: traced(_stand_in(graph, table, form), **options))
     except NotTraceable as error:
         refusals[:0] = _of_an_estimator(error)
     except Exception as error:
