@@ -5,8 +5,8 @@ Its inputs can be typed in several ways, which are tried in a fixed order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
@@ -85,6 +85,7 @@ class Behaviour:
 
     raises: bool = False  # for some rows: an output of the graph marks these
     form: Form = "frame"  # in which it is given its rows
+    labels: Mapping[str, Any] = field(default_factory=dict)  # of columns that no text calls
     whole: frozenset[str] = frozenset()  # the outputs that it answers in whole numbers
     categoricals: frozenset[str] = frozenset()  # columns that it is given as pandas' categoricals
     nones: frozenset[str] = frozenset()  # columns of text whose gaps it is given as None
@@ -175,11 +176,12 @@ def root_table(
             taken[key] += len(run)
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
-    dropped = [column.name for column in columns if not column.required]
+    without = [column.name for column in columns if not column.required]
+    dropped = [behaviour.labels.get(name, name) for name in without]
     tensors += [Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped]
     table = Table(tuple(tensors))
     if dropped:
-        at = {name: position for position, name in enumerate(table.labels)}
+        at = {str(name): position for position, name in enumerate(table.labels)}
         table = graph.select(table, [at[column.name] for column in columns])
     if behaviour.form in ("array", "texts"):
         table = labelled(table, ())
@@ -199,7 +201,7 @@ def _run(matrix: Tensor, start: int, columns: Sequence[Column], behaviour: Behav
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(
         tensor,
-        labels=tuple(column.name for column in columns),
+        labels=tuple(behaviour.labels.get(column.name, column.name) for column in columns),
         types=tuple(_described(column, behaviour) for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )

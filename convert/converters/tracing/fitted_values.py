@@ -73,7 +73,7 @@ def _membership(kind: Any) -> Any:
 def _keys(values: Any) -> list[Any]:
     """The keys of a dictionary or a set, as Python finds them: a missing one only by chance."""
     if any(is_missing(key) for key in values):
-        refuse("it looks an element up where a missing value is a key", "Leave that out in fit.")
+        refuse("it looks an element up where there is a missing key", "Leave that out in fit.")
     return list(values)
 
 
@@ -99,10 +99,10 @@ class KnownDict(dict[Any, Any]):
         return key._like(Table((arithmetic.choose(found, made, other),)))
 
 
-class KnownSet(frozenset[Any]):
+class KnownSet(set[Any]):
     """A set that may be asked with an element."""
 
-    __contains__ = _membership(frozenset)
+    __contains__ = _membership(set)
 
 
 class KnownArray(np.ndarray[Any, Any]):

@@ -61,9 +61,15 @@ class TracedFrame(FrameMethods):
     def _position(self, label: Any) -> int:
         if self._labels.count(label) > 1:
             refuse(f"there are several columns '{label}'")
+        label = self._called(label)
         if label not in self._labels:
             raise KeyError(label)
         return self._labels.index(label)
+
+    def _called(self, label: Any) -> Any:
+        """A column's name, which a converter before may have made a text of a number."""
+        text = str(label) if isinstance(label, int | np.integer) else label
+        return text if text in self._labels and label not in self._labels else label
 
     def _by_name(self, key: Any) -> Any:
         """One column, or several."""
@@ -177,6 +183,7 @@ class TracedFrame(FrameMethods):
         return refuse("it makes a column of a constant, and no other column has rows")
 
     def _set(self, label: Any, tensor: Tensor) -> None:
+        label = self._called(label)
         tensors, labels = self._graph.columns(self._table), list(self._labels)
         if label in labels:
             tensors[self._position(label)] = tensor

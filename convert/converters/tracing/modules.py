@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,12 +91,15 @@ def cut(
     **options: Any,
 ) -> Any:  # fmt: skip
     """`pd.cut`: the number or label of the bin of a value; missing outside."""
-    check_options("cut", options, ordered=(True, False), precision=(3,), duplicates=("raise",))
+    precision = options.pop("precision", 3)
+    check_options("cut", options, ordered=(True, False), duplicates=("raise",))
     if isinstance(bins, int | np.integer | Traced):
         refuse(UNSEEN, "Give pd.cut the edges of the bins.")
-    if labels is None:
-        refuse("pd.cut makes intervals", "Give it labels, or labels=False for numbers.")
     edges = np.asarray(bins, dtype=np.float64)
+    if labels is None:  # intervals, in pandas' own words
+        nothing: Any = pd.Series([], dtype=np.float64)
+        made = pd.cut(nothing, edges, right, None, False, precision, include_lowest)
+        labels = [str(interval) for interval in made.cat.categories]
     entries = range(len(edges) - 1) if labels is False else list(labels)
     lowest = edges[0] if include_lowest else None
     column = x if isinstance(x, PandasBase) else as_array(x)
@@ -110,7 +114,8 @@ def _bins(x: Tensor, edges: Any, right: bool, lowest: Any, entries: list[Any]) -
     texts = any(isinstance(entry, str) for entry in entries)
     nothing, kind = (MISSING_TEXT, "string") if texts else (np.nan, number.dtype)
     table = x.graph.constant([nothing, *entries, nothing], kind)
-    return x.graph.op("Gather", table, found, dtype=kind, width=x.width, axis=0)
+    made = x.graph.op("Gather", table, found, dtype=kind, width=x.width, axis=0)
+    return replace(made, types=("string?",) * x.width) if texts else made
 
 
 DEPTH = 3  # of lists in lists in which a proxy is found
@@ -188,7 +193,10 @@ class _Vectorized:
         if not is_traced(columns):
             given, settings = self._given
             return REAL_VECTORIZE(self._function, *given, **settings)(*columns, **options)
-        return array_functions.vectorized(self._function, columns, options)
+        made = array_functions.vectorized(self._function, columns, options)
+        given, settings = self._given
+        types = given[0] if given else settings.get("otypes")
+        return made if types is None else made.astype(types[0])
 
 
 class _Stacking:
