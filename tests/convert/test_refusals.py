@@ -129,9 +129,9 @@ def test_a_step_without_a_converter_is_named_among_mixed_columns(tmp_path: Path)
     refused = refusal(lambda: Source(model, mixed), tmp_path)
 
     assert re.fullmatch(
-        r"  step Pipeline > Nameless: Nameless has no converter, and its transform can't be traced: "
-        r"it goes through the rows one by one \(tests/convert/test_refusals.py, line \d+, in "
-        r"transform\)",
+        r"  step Pipeline > Nameless: Nameless has no converter, and its transform can't be "
+        r"traced: it goes through the rows one by one "
+        r"\(tests/convert/test_refusals.py, line \d+, in transform\)",
         refused.message.split("\n")[1],
     )
     assert "NumPy's and pandas' arithmetic" in refused.hint

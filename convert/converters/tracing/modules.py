@@ -98,7 +98,9 @@ def cut(
     edges = np.asarray(bins, dtype=np.float64)
     if labels is None:  # intervals, in pandas' own words
         nothing: Any = pd.Series([], dtype=np.float64)
-        made = pd.cut(nothing, edges, right, None, False, precision, include_lowest)
+        made = pd.cut(
+            nothing, edges.tolist(), right, precision=precision, include_lowest=include_lowest
+        )
         labels = [str(interval) for interval in made.cat.categories]
     entries = range(len(edges) - 1) if labels is False else list(labels)
     lowest = edges[0] if include_lowest else None

@@ -51,14 +51,15 @@ def own_method(estimator: Any, name: str) -> MethodType:
     """
     method = getattr(estimator, name)
     function = getattr(method, "__func__", None)
+    if getattr(getattr(function, "__code__", None), "co_qualname", "").startswith(WRAPPER):
+        function = function.__wrapped__  # type: ignore[union-attr]
     if not isinstance(function, FunctionType):
         raise Unsupported(
             f"{type(estimator).__name__} has no converter, and its {name} can't be followed: there "
             "is no Python code of it",
             HINT,
         )
-    is_wrapper = function.__code__.co_qualname.startswith(WRAPPER)
-    return MethodType(function.__wrapped__, method.__self__) if is_wrapper else method  # type: ignore[attr-defined]
+    return MethodType(function, method.__self__)
 
 
 def stand_in(graph: Graph, fitted: Any) -> Any:

@@ -134,8 +134,14 @@ def state_of(functions: Reached, owner: Any = None) -> dict[str, Any]:
             own = vars(kind).items()
             found |= {f"{kind.__name__}.{n}": v for n, v in own if isinstance(v, STATE)}
     if owner is not None:
-        found |= {f"self.{name}": value for name, value in vars(owner).items()}
+        kept = {name for name in vars(owner) if not _is_cached(type(owner), name)}
+        found |= {f"self.{name}": vars(owner)[name] for name in kept}
     return {name: _fingerprint(value) for name, value in found.items()}
+
+
+def _is_cached(kind: type, name: str) -> bool:
+    """Whether it is a property's value, which is the same at each call: it is made of the fit."""
+    return isinstance(inspect.getattr_static(kind, name, None), cached_property)
 
 
 def _fingerprint(value: Any) -> Any:

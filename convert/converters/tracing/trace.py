@@ -117,7 +117,8 @@ def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
         inside = frame.f_code.co_name != "wrapped"  # scikit-learn's, around the method itself
         if isinstance(asked, BaseEstimator) and inside and not ours:
             name = f"{type(asked).__name__}.{frame.f_code.co_name}"
-            return [NotTraceable(f"it asks an estimator, {name}", ASKED_HINT)]
+            said = f"it asks an estimator, {name}{where(error)}"
+            return [NotTraceable(said, ASKED_HINT)]
     return []
 
 
@@ -167,6 +168,8 @@ def _returned(name: str, made: Any) -> Table:
         kind = type(made).__name__
         what = {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
         raise Unsupported(f"{name} returns {what}, which none of its columns went into", HINT)
+    if not made._table.tensors:
+        raise Unsupported(f"{name} returns no column", "Have it keep one at least.")
     return answered(made)
 
 

@@ -17,9 +17,8 @@ class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn
 
     def fit(self, X: Any, y: Any = None) -> Any:
         self.learn(X, y)
-        made = type(self).transform.__wrapped__(self, X)
-        width = 1 if made.ndim == 1 else made.shape[1]
-        numbered = [f"{type(self).__name__.lower()}{n}" for n in range(width)]
+        made = self.transform(X)
+        numbered = [f"{type(self).__name__.lower()}{n}" for n in range(made.shape[1])]
         self.names_ = list(made.columns) if hasattr(made, "columns") else numbered
         return self
 
