@@ -393,7 +393,7 @@ def test_a_parent_answers_by_its_own_converter(tmp_path: Path) -> None:
 def test_columns_that_are_not_needed_keep_their_positions(tmp_path: Path) -> None:
     model = of_pandas(own.AboveMedian(), NUMBERS).fit(NUMBERS)
     manifest = built(Source(model, NUMBERS), tmp_path).manifest
-    assert [c["name"] for c in manifest["signature"]["inputs"] if c["required"]] == ["d"]
+    assert [c["name"] for c in manifest["signature"]["inputs"] if c.get("required", True)] == ["d"]
 
 
 def test_columns_are_called_by_numbers_too(tmp_path: Path) -> None:
