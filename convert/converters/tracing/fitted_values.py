@@ -13,7 +13,7 @@ from types import MethodType
 from typing import Any, NoReturn
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame, Series
 
 from onnxlet.convert.converters.registration import ANSWERS
 from onnxlet.convert.converters.tracing import arithmetic, column_values
@@ -50,7 +50,9 @@ def known(graph: Graph, value: Any) -> Any:
             made.ravel()[:] = [known(graph, one) for one in value.ravel()]
         made.flags.writeable = False
         return made.view(KnownArray)
-    if kind in (pd.Series, pd.DataFrame):
+    if kind is Series:
+        return KnownSeries(value, copy=True)
+    if kind is DataFrame:
         return value.copy()
     return Drawn() if isinstance(value, DRAWN) else value
 
@@ -103,6 +105,29 @@ class KnownSet(set[Any]):
     """A set that may be asked with an element."""
 
     __contains__ = _membership(set)
+
+
+class KnownSeries(Series):
+    """A Series that may be asked with an element, as a dictionary."""
+
+    _constructor = Series
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._by(key)[key] if type(key) is Element else super().__getitem__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value of a label; the default where it has none."""
+        return self._by(key).get(key, default)
+
+    def __contains__(self, key: Any) -> bool:  # type: ignore[misc]
+        return key in self._by(key)
+
+    def _by(self, key: Any) -> Any:
+        if type(key) is not Element:
+            return Series(self)
+        if not self.index.is_unique:
+            refuse("it looks an element up in a Series that has a key twice")
+        return KnownDict(self.to_dict())
 
 
 class KnownArray(np.ndarray[Any, Any]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -28,7 +28,13 @@ CHANGING = {
     "read_bytes": "a file", "urlopen": "an address", "environ": "the environment",
     "getenv": "the environment",
 }  # fmt: skip
-MODULES = {"time": "the time", "random": "random numbers", "secrets": "random numbers"}
+MODULES = {
+    "time": "the time", "random": "random numbers", "secrets": "random numbers",
+    "joblib": "a file", "pathlib": "a file", "pickle": "a file", "sqlite3": "a database",
+    "requests": "an address", "socket": "an address", "subprocess": "another program",
+}  # fmt: skip
+NOW = ("now", "today")
+OF_TIME = {"Timestamp", "to_datetime", "datetime64"}  # of the text "now" or "today"
 # Values around a function that may be other ones at its next call.
 STATE = (dict, list, set, deque, bytearray, np.ndarray, pd.Series, pd.DataFrame, int, float, str)
 OF_FIT = ("fit", "partial_fit")  # methods begin so that only a fit calls, or what is refused
@@ -36,7 +42,7 @@ Reached = Mapping[CodeType, FunctionType]
 
 
 def reached(
-    function: Any, kind: type | None = None, known: dict[CodeType, FunctionType] | None = None
+    function: Any, owner: Any = None, known: dict[CodeType, FunctionType] | None = None
 ) -> Reached:
     """The functions that one may call, itself first, by their code.
 
@@ -45,34 +51,59 @@ def reached(
     found: dict[CodeType, FunctionType] = {} if known is None else known
     function = without_partial(function)
     if isinstance(function, MethodType):
-        kind = kind or type(function.__self__)
+        owner = owner or function.__self__
     function = _inside(function)
     if not hasattr(function, "__code__"):
         function = vars(type(function)).get("__call__")
     code = getattr(function, "__code__", None)
     if isinstance(code, CodeType) and code not in found:
         found[code] = function
-        for one in _beside(function, kind):
-            reached(one, kind, found)
+        for one in _beside(function, owner):
+            reached(one, owner, found)
     return found
 
 
-def _beside(function: FunctionType, kind: type | None) -> Iterator[FunctionType]:
+def _beside(function: FunctionType, owner: Any) -> Iterator[FunctionType]:
     """The functions that a function has a name of."""
     names, around = names_of(function), surroundings(function)
     package = function.__module__.partition(".")[0]
     modules = [one for one in around.values() if isinstance(one, ModuleType)]
     inside = [vars(module).get(name) for module in modules for name in names]
-    asked = [name for name in names if kind is not None and not name.startswith(OF_FIT)]
     candidates = [
-        *around.values(),
+        *_functions_in(around.values()),
         *(one for one in inside if isinstance(one, FunctionType) and is_theirs(one.__code__)),
-        *(inspect.getattr_static(kind, name, None) for name in asked),
+        *(_functions_in(_attributes(function, owner)) if owner is not None else ()),
     ]
     for one in map(_inside, candidates):
-        owner = str(getattr(one, "__module__", "")).partition(".")[0]
-        if isinstance(one, FunctionType) and (owner == package or owner not in FOREIGN):
+        home = str(getattr(one, "__module__", "")).partition(".")[0]
+        if isinstance(one, FunctionType) and (home == package or home not in FOREIGN):
             yield one
+
+
+def _attributes(function: FunctionType, owner: Any) -> Iterator[Any]:
+    """What a function may find in its object: by name, or by texts that it makes a name of."""
+    names, held = names_of(function), getattr(owner, "__dict__", {})
+    texts = [one for one in _constants(function) if isinstance(one, str) and one[1:].isidentifier()]
+    for name in {*dir(type(owner)), *held}:
+        is_made = any(name.startswith(text) or name.endswith(text) for text in texts)
+        by_text = "getattr" in names and (is_made or not texts)
+        if (name in names or by_text) and not name.startswith((*OF_FIT, "__")):
+            yield held.get(name, inspect.getattr_static(type(owner), name, None))
+
+
+def _constants(function: FunctionType) -> list[Any]:
+    return [one for code in _every(function.__code__) for one in code.co_consts]
+
+
+def _functions_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The functions among values, and in collections among them."""
+    for value in values:
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, list | tuple | set):
+            yield from value
+        else:
+            yield value
 
 
 def _inside(one: Any) -> Any:
@@ -112,9 +143,11 @@ def surroundings(function: FunctionType) -> dict[str, Any]:
 def changing(functions: Reached) -> tuple[str, FunctionType] | None:
     """What some function asks for that is another at the next call; None where none does."""
     for function in functions.values():
-        asked = sorted(names_of(function) & CHANGING.keys())
-        if asked:
+        names = names_of(function)
+        if asked := sorted(names & CHANGING.keys()):
             return CHANGING[asked[0]], function
+        if names & OF_TIME and any(one in NOW for one in _constants(function)):
+            return "the time", function
         for one in surroundings(function).values():
             kind = "__name__" if isinstance(one, ModuleType) else "__module__"
             module = getattr(one, kind, None)

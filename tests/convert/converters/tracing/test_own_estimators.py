@@ -131,11 +131,15 @@ class Plain(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.known_: dict[str, float] = {}
         self.weights_ = np.ones(X.shape[1])
         self.scaler_ = StandardScaler().fit(np.asarray(X))
+        self.functions_ = {"age": lambda X: X * pd.Timestamp("now").year}
         self.generator_ = np.random.default_rng(0)
         return self
 
     def now(self) -> float:
         return time.time()
+
+    def _day(self) -> int:
+        return pd.Timestamp.today().day
 
 
 def counts(self: Any, X: Any) -> Any:
@@ -232,6 +236,14 @@ def reads(self: Any, X: Any) -> Any:
     return X * len(Path(__file__).read_text())
 
 
+def asks_the_date_by_another_name(self: Any, X: Any) -> Any:
+    return X * getattr(self, "_" + "day")()
+
+
+def asks_the_time_by_an_attribute(self: Any, X: Any) -> Any:
+    return self.functions_["age"](X)
+
+
 def draws(self: Any, X: Any) -> Any:
     return X + self.generator_.normal()
 
@@ -256,6 +268,8 @@ UNFOLLOWED: list[tuple[Any, str, str]] = [
     (loops, "it goes through the rows one by one", "every row from that row only"),
     (counts_rows, "it computes with the number of rows", "every row from that row only"),
     (asks_the_time, "asks for the time", "come with the request"),
+    (asks_the_date_by_another_name, "asks for the date", "come with the request"),
+    (asks_the_time_by_an_attribute, "asks for the time", "come with the request"),
     (reads, "asks for a file", "come with the request"),
     (draws, "it draws random numbers", "chance"),
 ]
@@ -311,6 +325,7 @@ LOOKED_UP: dict[str, Any] = {
         "g",
         lambda self, v: 1 - self.known_[v] if v in self.known_ else 1,
     ),
+    "a label": (pd.Series({"x": 1.0, "y": 2.0}), "g", lambda self, v: self.known_.get(v, 0.5)),
     "text of a number": ({"1": 10}, "h", lambda self, v: self.known_.get(v, 0)),
 }
 
