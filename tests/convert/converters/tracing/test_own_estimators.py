@@ -16,15 +16,19 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
-    FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
     StandardScaler,
 )
 
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.converter import Graph
+from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function.inputs.columns import Column
 from tests.convert.converters.tracing import own_classes as own
-from tests.convert.exactness import assert_exact, assert_refused
+from tests.convert.exactness import assert_exact, assert_refused, run
 from tests.convert.helpers import built, served
 
 RANDOM = np.random.default_rng(0)
@@ -303,15 +307,24 @@ class Checked(Plain):
         return np.sqrt(X)
 
 
-def test_rows_that_a_check_raises_for_are_refused(tmp_path: Path) -> None:
-    before = FunctionTransformer(lambda X: X - 1.0)
-    model = make_pipeline(before, Checked()).fit(NUMBERS[["a"]] + 1.0)
-    directory = built(Source(model, NUMBERS[["a"]] + 1.0), tmp_path)
+def test_a_check_that_raises_is_followed(tmp_path: Path) -> None:
+    X = NUMBERS[["a", "b"]]
+    assert built(Source(Checked().fit(X), X), tmp_path).manifest["parity"]["differing_rows"] == 0
     client = served(tmp_path)
-    assert directory.manifest["parity"]["differing_rows"] == 0
-    assert client.post("/predict", json=[{"a": 5.0}]).json["prediction"] == [[2.0]]
-    assert client.post("/predict", json=[{"a": 1.0}]).status_code == 422
-    assert client.post("/predict", json=[{"a": None}]).status_code == 422
+    for a, status in ((4.0, 200), (-1.0, 422), (None, 422)):
+        assert client.post("/predict", json=[{"a": a, "b": 0.5}]).status_code == status
+
+
+def test_rows_that_a_check_raises_for_are_marked() -> None:
+    graph = Graph("float64", converters(), watches=True)
+    table = root_table(graph, [Column("a", "float64"), Column("b", "float64")], "columns")
+    graph.transform(Checked().fit(NUMBERS[["a", "b"]]), table)
+    rows = np.array([[1.0, 2.0], [1.0, -2.0], [np.nan, 1.0], [0.0, 1.0], [3.0, 4.0]])
+
+    proto = graph.finished([any_of(graph.raising)])
+    (marked,) = run(proto, {graph.inputs[0]["name"]: rows})
+
+    assert marked.ravel().tolist() == [False, True, True, True, False]
 
 
 LOOKED_UP: dict[str, Any] = {
