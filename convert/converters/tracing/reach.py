@@ -34,6 +34,7 @@ MODULES = {
     "requests": "an address", "socket": "an address", "subprocess": "another program",
 }  # fmt: skip
 NOW = ("now", "today")
+OURS = "onnxlet"
 OF_TIME = {"Timestamp", "to_datetime", "datetime64"}  # of the text "now" or "today"
 # Values around a function that may be other ones at its next call.
 STATE = (dict, list, set, deque, bytearray, np.ndarray, pd.Series, pd.DataFrame, int, float, str)
@@ -76,7 +77,8 @@ def _beside(function: FunctionType, owner: Any) -> Iterator[FunctionType]:
     ]
     for one in map(_inside, candidates):
         home = str(getattr(one, "__module__", "")).partition(".")[0]
-        if isinstance(one, FunctionType) and (home == package or home not in FOREIGN):
+        is_inside = home == package != OURS  # ours only hand on to what they were given
+        if isinstance(one, FunctionType) and (is_inside or home not in FOREIGN):
             yield one
 
 
