@@ -90,7 +90,8 @@ def is_followed(kind: type) -> bool:
 
     Of the user's own classes all are; of a library's, those that transform only.
     """
-    if kind.__module__.partition(".")[0] in {*FOREIGN, "builtins"} or why_not(kind):
+    known = kind.__module__.partition(".")[0] in {*FOREIGN, "builtins"}
+    if known or not hasattr(kind, "get_params") or why_not(kind):
         return False
     methods = [name for name in ANSWERS if callable(getattr(kind, name, None))]
     return bool(methods) and (is_users_own(kind) or methods == ["transform"])
