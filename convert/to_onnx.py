@@ -5,8 +5,8 @@ Its inputs can be typed in several ways, which are tried in a fixed order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
@@ -15,10 +15,11 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
-from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor, labelled
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.reference.answers import Task
+from onnxlet.convert.reference.inputs import Form
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import Column
 
@@ -83,7 +84,8 @@ class Behaviour:
     """What the reference was seen to do, that the graph does as well."""
 
     raises: bool = False  # for some rows: an output of the graph marks these
-    series: bool = False  # it is given the one column as a Series
+    form: Form = "frame"  # in which it is given its rows
+    labels: Mapping[str, Any] = field(default_factory=dict)  # of columns that no text calls
     whole: frozenset[str] = frozenset()  # the outputs that it answers in whole numbers
     categoricals: frozenset[str] = frozenset()  # columns that it is given as pandas' categoricals
     nones: frozenset[str] = frozenset()  # columns of text whose gaps it is given as None
@@ -107,7 +109,6 @@ def convert(
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
     graph.given_sparse = behaviour.sparse
     table = root_table(graph, columns, recipe.layout, behaviour)
-    table = replace(table, flat=behaviour.series)
     outputs = [
         _output(graph, estimator, table, task, name, method, name in behaviour.whole)
         for name, method in task.methods.items()
@@ -152,7 +153,8 @@ def root_table(
     """The graph's inputs as the estimator's columns.
 
     An input for each type of values, and for each column of images, which the function reads and no
-    graph has as text; columns that the model does without come last, and empty.
+    graph has as text; columns that the model does without are empty. Only pandas' forms and
+    dictionaries have names.
     """
     used = [column for column in columns if column.required]
     keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]
@@ -174,8 +176,16 @@ def root_table(
             taken[key] += len(run)
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
-    dropped = [column.name for column in columns if not column.required]
-    return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
+    without = [column.name for column in columns if not column.required]
+    dropped = [behaviour.labels.get(name, name) for name in without]
+    tensors += [Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped]
+    table = Table(tuple(tensors))
+    if dropped:
+        at = {str(name): position for position, name in enumerate(table.labels)}
+        table = graph.select(table, [at[column.name] for column in columns])
+    if behaviour.form in ("array", "texts"):
+        table = labelled(table, ())
+    return replace(table, flat=behaviour.form in ("series", "texts"))
 
 
 def _dates(text: Tensor, column: Column) -> Tensor:
@@ -191,7 +201,7 @@ def _run(matrix: Tensor, start: int, columns: Sequence[Column], behaviour: Behav
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(
         tensor,
-        labels=tuple(column.name for column in columns),
+        labels=tuple(behaviour.labels.get(column.name, column.name) for column in columns),
         types=tuple(_described(column, behaviour) for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )

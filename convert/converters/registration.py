@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.graph.converter import Converter, Graph, Tensor
+from onnxlet.convert.graph.fallback import why_not
+from onnxlet.convert.sources.users_code import is_users_own
 from onnxlet.function.arrays import Array
 
 
@@ -37,6 +39,9 @@ class Splits:
     dtype: type[np.floating[Any]]
 
 
+# The methods of an estimator that are followed, and libraries whose classes have none of these.
+ANSWERS = ("transform", "predict", "predict_proba", "decision_function", "score_samples")
+FOREIGN = frozenset({"numpy", "onnxlet", "pandas", "scipy", "sklearn"})
 # The columns of a term; and of each of them the edges of its bins, or the bins of its categories.
 Term = tuple[Sequence[int], Sequence[Array | Mapping[str, Any]]]
 
@@ -78,3 +83,15 @@ Converters = Mapping[type, Converter | Registration]
 def exact(convert: Converter | None = None, **known: Any) -> Registration:
     """The registration of an estimator whose arithmetic is mirrored operation by operation."""
     return Registration(convert, exact=True, **known)
+
+
+def is_followed(kind: type) -> bool:
+    """Whether the methods of a class that has no converter are followed, as functions are.
+
+    Of the user's own classes all are; of a library's, those that transform only.
+    """
+    known = kind.__module__.partition(".")[0] in {*FOREIGN, "builtins"}
+    if known or not hasattr(kind, "get_params") or why_not(kind):
+        return False
+    methods = [name for name in ANSWERS if callable(getattr(kind, name, None))]
+    return bool(methods) and (is_users_own(kind) or methods == ["transform"])

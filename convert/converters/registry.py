@@ -16,7 +16,8 @@ here they are not asked. The name of an entry point is the package whose estimat
 its value is a module with CONVERTERS, or such a mapping itself. It is loaded when the first of
 these estimators comes.
 
-An estimator of no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
+The methods of an estimator of the user's own are followed, as functions are (`tracing`). What is of
+no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from types import ModuleType
 from typing import Any
 
 import onnxlet.convert.converters as families
-from onnxlet.convert.converters.registration import Registration
+from onnxlet.convert.converters.registration import Registration, is_followed
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
@@ -163,6 +164,7 @@ class Registry(Mapping[type, Converter]):
         names = [one.name for one in folders if one.ispkg and one.name != LIBRARIES]
         known = (importlib.import_module(name) for name in names)
         self._known = _listed(module for folder in known for module in _inside(folder))
+        self._of_others = self._known.pop(object).convert  # of any class that is followed
         # Packages whose library has been read here, and whose entry points were looked for.
         self._read: set[str] = set()
         self._asked: set[str] = set()
@@ -195,8 +197,10 @@ class Registry(Mapping[type, Converter]):
         if (convert := self._found(kind).convert) is not None:
             return convert
         for parent in _parents_that_answer(kind):
-            if parent in self:
+            if parent in self and not is_followed(parent):
                 return self[parent]
+        if is_followed(kind) and self._of_others is not None:
+            return self._of_others
         raise KeyError(kind)
 
     def __iter__(self) -> Iterator[type]:

@@ -96,12 +96,21 @@ class Graph(GraphBuilder):
                     self.raising += raising(fitted, table)
                 self._converted[key] = (fitted, _outputs(convert, self, fitted, table))
             except Unsupported as error:
-                if error.args[0].startswith("step "):  # raised, and named, further inside
-                    raise
-                raise Unsupported(f"step {' > '.join(self._path)}: {error}", error.hint) from error
+                raise self.located(error) from error
             finally:
                 self._path.pop()
         return self._converted[key][1]
+
+    def located(self, error: Unsupported, path: Sequence[str] = ()) -> Unsupported:
+        """With the steps that lead to it, unless it was raised, and named, further inside."""
+        if error.args[0].startswith("step "):
+            return error
+        return Unsupported(f"step {' > '.join(path or self._path)}: {error}", error.hint)
+
+    @property
+    def path(self) -> Sequence[str]:
+        """The classes of the steps that lead to the one that is being converted."""
+        return tuple(self._path)
 
     def call(self, fitted: Any, table: Table, method: str) -> Tensor:
         """The output of one method, in one tensor of shape (rows, width).

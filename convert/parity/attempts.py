@@ -119,7 +119,8 @@ class SearchState:
         inputs, expected = self.reference.inputs, self.evidence.expected
         return Behaviour(
             raises=bool(self.evidence.raising),
-            series=inputs.form == "series",
+            form=inputs.form,
+            labels={c.name: c.label for c in inputs.columns if not isinstance(c.label, str)},
             whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
             categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
             nones=frozenset(

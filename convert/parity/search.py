@@ -13,7 +13,6 @@ answers are those to the user's own frame, and its cells have gone through JSON.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import thread_time
@@ -46,6 +45,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.sources.users_code import is_users_own
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.convert.to_onnx import Converted, float32_refusal, recipes
 from onnxlet.function import json_text
@@ -251,19 +251,13 @@ def refuse_what_has_no_converter(estimator: Any) -> None:
     for path, step in _steps(estimator, ()):
         try:
             known = graph.knows(type(step)) or type(step) in sklearn_operator_name_map
-            if known or _is_users_own(type(step)):
+            if known or is_users_own(type(step)):
                 continue
             fallback(graph, step, Table(()))
         except Unsupported as error:
             names = " > ".join((*path, type(step).__name__))
             failed = FailedRecipe("", f"step {names}: {error}", error.hint, error)
             raise no_conversion(type(estimator).__name__, [failed]) from error
-
-
-def _is_users_own(kind: type) -> bool:
-    """Whether it is of no installed package: asking such a class may show a better reason."""
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return file is not None and "site-packages" not in file
 
 
 def _steps(estimator: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

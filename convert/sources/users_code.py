@@ -36,7 +36,7 @@ def where(error: BaseException) -> str:
     names it already.
     """
     frames = traceback.walk_tb(error.__traceback__)
-    theirs = [(frame.f_code, line) for frame, line in frames if _is_theirs(frame.f_code)]
+    theirs = [(frame.f_code, line) for frame, line in frames if is_theirs(frame.f_code)]
     if not theirs or isinstance(error, SyntaxError):
         return ""
     code, line = theirs[-1]
@@ -47,15 +47,24 @@ def where(error: BaseException) -> str:
 def lines_of(function: Callable[..., Any]) -> str:
     """Where a function of the user's own begins, in brackets; '' where it is none."""
     code = getattr(function, "__code__", None)
-    if code is None or not _is_theirs(code):
+    if code is None or not is_theirs(code):
         return ""
     return f" ({_shown(code.co_filename)}, line {code.co_firstlineno}, {code.co_name})"
 
 
-def _is_theirs(code: Any) -> bool:
+def is_users_own(kind: type) -> bool:
+    """Whether a class is of no installed package; one of a notebook has no file."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return kind.__module__ == "__main__" or (
+        file is not None and PACKAGES.isdisjoint(Path(file).parts)
+    )
+
+
+def is_theirs(code: Any) -> bool:
+    """Whether code is of the user's own files: of no installed package, nor Python's or ours."""
     name = code.co_filename
-    if name.startswith("<"):  # made up as the program runs
-        return False
+    if name.startswith("<"):  # made up as the program runs, or a cell of a notebook
+        return str(name).startswith("<ipython-input")
     path = Path(name).resolve()
     if PACKAGES.intersection(path.parts):
         return False
@@ -63,6 +72,8 @@ def _is_theirs(code: Any) -> bool:
 
 
 def _shown(name: str) -> str:
+    if name.startswith("<"):
+        return name
     path, here = Path(name).resolve(), Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

@@ -72,7 +72,7 @@ class Tripled(Doubled):
 
 class Forgotten(Doubled):
     def transform(self, X):
-        return 4.0 * np.asarray(X)
+        return np.asarray(X) / len(X)
 
 
 @converts(Doubled)

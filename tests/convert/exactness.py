@@ -15,7 +15,7 @@ from sklearn.base import is_classifier
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph.converter import Graph, Precision, Table, Unsupported
 from onnxlet.convert.graph.fallback import fallback
-from onnxlet.convert.to_onnx import root_table
+from onnxlet.convert.to_onnx import Behaviour, root_table
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
@@ -61,7 +61,8 @@ def answers(
     graph = Graph(precision, converters(), fallback)
     columns = columns_of(X)
     frame = isinstance(X, pd.DataFrame) or _is_texts(X)
-    table: Table = root_table(graph, columns, "columns" if frame else "matrix")
+    behaviour = Behaviour(form="frame" if frame else "array")
+    table: Table = root_table(graph, columns, "columns" if frame else "matrix", behaviour)
     asked = list(methods or methods_of(estimator))
     outputs = [graph.call(estimator, table, method) for method in asked]
     outputs = [graph.op("Identity", tensor) for tensor in outputs]

@@ -49,6 +49,9 @@ def median_rows(X: Any) -> Any:
     return np.partition(np.asarray(X), 1)
 
 
+LINE = median_rows.__code__.co_firstlineno + 1
+
+
 def dated() -> Source:
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["when"]), remainder="passthrough"
@@ -104,7 +107,8 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
         assert tool in first
     assert second == (
         "  step Pipeline > FunctionTransformer: the function median_rows can't be traced: "
-        "np.partition has no conversion"
+        f"np.partition has no conversion (tests/convert/test_refusals.py, line {LINE}, in "
+        "median_rows)"
     )
 
 
@@ -115,7 +119,7 @@ class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Any) -> Any:
-        return np.column_stack([np.asarray(X)[:, 0], np.asarray(X)[:, 1] == "u"]).astype(float)
+        return np.array([[float(row[0]), row[1] == "u"] for row in np.asarray(X)])
 
 
 def test_a_step_without_a_converter_is_named_among_mixed_columns(tmp_path: Path) -> None:
@@ -124,10 +128,14 @@ def test_a_step_without_a_converter_is_named_among_mixed_columns(tmp_path: Path)
 
     refused = refusal(lambda: Source(model, mixed), tmp_path)
 
-    reason = "  step Pipeline > Nameless: Nameless has no converter"
-    assert refused.message.split("\n")[1:] == [reason]
-    assert "Replace it by an estimator that has one" in refused.hint
-    assert "(docs/how-to/converters.md)" in refused.hint
+    assert re.fullmatch(
+        r"  step Pipeline > Nameless: Nameless has no converter, and its transform can't be "
+        r"traced: it goes through the rows one by one "
+        r"\(tests/convert/test_refusals.py, line \d+, in transform\)",
+        refused.message.split("\n")[1],
+    )
+    assert "NumPy's and pandas' arithmetic" in refused.hint
+    assert "(docs/how-to/converters.md, " in refused.hint
 
 
 def test_a_difference_says_which_rows_and_columns_and_how_far(
@@ -190,13 +198,11 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
     error, reason, hint = told[start:]
     assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
     assert reason == (
-        "  step Pipeline > Forgotten: Forgotten has no converter: its own transform may answer "
-        "differently from Doubled's"
+        "  step Pipeline > Forgotten: Forgotten has no converter, and its transform can't be "
+        "traced: it computes with the number of rows, which is another for each request "
+        "(source.py, line 54, in transform)"
     )
-    assert hint == (
-        "hint: Nothing was written. Say the same with the settings of Doubled, "
-        "or write its converter in the SOURCE file (docs/how-to/converters.md)."
-    )
+    assert hint.startswith("hint: Nothing was written. A function can be traced if it makes")
     assert not (tmp_path / "m").exists()
 
 

@@ -139,13 +139,13 @@ def test_columns_are_one_tensor_for_each_type() -> None:
     assert [t.column for t in table.tensors if t.dtype == "string"] == ["t", "u"]
 
 
-def test_columns_that_the_model_drops_are_no_inputs_and_come_last() -> None:
+def test_columns_that_the_model_drops_are_no_inputs_and_keep_their_positions() -> None:
     columns = [Column("gone", "string", required=False), number("a"), number("b", required=False)]
     for layout in ("matrix", "columns"):
         table, inputs = inputs_of(columns, layout)
         assert inputs == [("float64", ["a"])]
-        assert table.labels == ("a", "gone", "b")
-        assert [tensor.dtype for tensor in table.tensors] == ["float64", DROPPED, DROPPED]
+        assert table.labels == ("gone", "a", "b")
+        assert [tensor.dtype for tensor in table.tensors] == [DROPPED, "float64", DROPPED]
 
 
 # What comes out

@@ -40,7 +40,7 @@ class Own(BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
     def predict(self, X):
-        return X[:, 0]
+        return X[:, 0] - X.mean()
 
 make_pipeline(StandardScaler(), LinearRegression()).fit(X, y)
 GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2).fit(X, y)

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -176,11 +176,13 @@ def translated_rows(
     Options are its keyword arguments; the form is frame, array, series or vector, as scikit-learn
     would pass the table. Unsupported: it is one, but something in it is not translated.
     """
-    if not isinstance(function, FunctionType) or not function.__code__.co_argcount:
+    if not isinstance(function, FunctionType | MethodType):
         return None
     try:
         node = copy.deepcopy(written(function))
     except Unsupported:
+        return None
+    if not node.args.args:
         return None
     look_up = around(function, {**defaults_of(function), **options})
     found = text_function_in(node, lambda each: _constant(each, look_up))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
+from sklearn.base import BaseEstimator
+
 from onnxlet.function.inputs.restricted_python import (
     CHANGING,
     FUNCTIONS,
@@ -241,7 +243,7 @@ class Rewritten(ast.NodeTransformer):
             if isinstance(owner, ModuleType) and owner not in MODULES:
                 self._translation.check_library(owner)
                 self._translation.refuse(f"calls {owner.__name__}.{node.attr}, not followed")
-            if isinstance(owner, ModuleType) or owner is str:
+            if isinstance(owner, ModuleType | BaseEstimator) or owner is str:
                 return getattr(owner, node.attr, NOTHING)
         return NOTHING
 

@@ -16,8 +16,15 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
-from typing import Any, NoReturn
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, NoReturn, cast
 
 from onnxlet.convert.converters.text_functions.rewriter import Rewritten, marked
 from onnxlet.convert.graph.converter import Unsupported
@@ -25,6 +32,8 @@ from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.folders import documented
 from onnxlet.function.inputs.restricted_python import CONSTANTS, FUNCTIONS, MAIN, function_of
 
+Function = FunctionType | MethodType
+FOLLOWED = "__followed__"  # of a proxy's class: the estimator that it stands for
 SAVED = "Define it in a file that is there at the build, and fit again."
 
 
@@ -35,24 +44,11 @@ def without_partial(function: Any) -> Any:
     return function
 
 
-def names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
-    """All names in the code of a function, and of functions of its module that it calls."""
-    known: set[Any] = set() if seen is None else seen
-    function = without_partial(function)
-    if not hasattr(function, "__code__"):
-        function = vars(type(function)).get("__call__")
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or code in known:
-        return set()
-    known.add(code)
-    names = {name for each in _every(code) for name in each.co_names}
-    beside = getattr(function, "__globals__", {})
-    called = [beside[name] for name in names if isinstance(beside.get(name), FunctionType)]
-    return names.union(*(names_in(one, known) for one in called))
+def written(function: Function) -> ast.FunctionDef | ast.Lambda:
+    """The syntax tree of a function, of a method without its object.
 
-
-def written(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
-    """The syntax tree of a function; Unsupported: its file is not there, or has changed since."""
+    Unsupported: its file is not there, or has changed since.
+    """
     name, code = function.__name__, function.__code__
     try:
         every, tree = _compiled("".join(inspect.findsource(code)[0]))
@@ -62,8 +58,15 @@ def written(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
         raise Unsupported(f"the file of its function {name} has changed since", SAVED)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.Lambda) and _is_of(node, code):
-            return node
+            return _unbound(node) if isinstance(function, MethodType) else node
     raise Unsupported(f"its {name} is no function of def or lambda")
+
+
+def _unbound(node: ast.FunctionDef | ast.Lambda) -> ast.FunctionDef | ast.Lambda:
+    """A method without its first parameter, which stands for its object as a constant does."""
+    made = copy.deepcopy(node)
+    (made.args.posonlyargs or made.args.args).pop(0)
+    return made
 
 
 @cache
@@ -90,22 +93,29 @@ def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:
     return code.co_name == "<lambda>" and wanted in code.co_positions()
 
 
-def around(function: FunctionType, given: Mapping[str, Any]) -> Callable[[str], Any]:
+def around(function: Function, given: Mapping[str, Any]) -> Callable[[str], Any]:
     """Looks up what a name in a function is given, or stands for outside; raises KeyError."""
+    if isinstance(function, MethodType):
+        given = {function.__code__.co_varnames[0]: function.__self__, **given}
+    function = cast("FunctionType", getattr(function, "__func__", function))
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
 
     def look_up(name: str) -> Any:
         if name in given:
-            return given[name]
-        if name in cells:
-            return cells[name].cell_contents
-        return function.__globals__[name] if name in function.__globals__ else vars(builtins)[name]
+            found = given[name]
+        elif name in cells:
+            found = cells[name].cell_contents
+        else:
+            beside = function.__globals__
+            found = beside[name] if name in beside else vars(builtins)[name]
+        return vars(type(found)).get(FOLLOWED, found)
 
     return look_up
 
 
-def defaults_of(function: FunctionType) -> dict[str, Any]:
+def defaults_of(function: Function) -> dict[str, Any]:
     """The default of each parameter that has one."""
+    function = cast("FunctionType", getattr(function, "__func__", function))
     code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     given = function.__defaults__ or ()
@@ -181,7 +191,7 @@ class Translation:
             return self._partial(function)
         if isinstance(function, type):
             self.refuse(f"calls {function.__name__}, which is not followed")
-        if not isinstance(function, FunctionType):
+        if not isinstance(function, FunctionType | MethodType):
             self.refuse(f"is no function but an object, of {type(function).__name__}")
         return self._defined(function)
 
@@ -203,18 +213,19 @@ class Translation:
         given += ["text", *(f"{key}={self.value(each)}" for key, each in options)]
         return f"(lambda text: {inner}({', '.join(given)}))"
 
-    def _defined(self, function: FunctionType) -> str:
-        if id(function) in self._open:
+    def _defined(self, function: Function) -> str:
+        key = id(getattr(function, "__func__", function))  # a method is another object each time
+        if key in self._open:
             self.refuse(f"calls itself, {function.__name__}")
-        if id(function) in self._known:
-            return self._known[id(function)]
-        self._open.add(id(function))
+        if key in self._known:
+            return self._known[key]
+        self._open.add(key)
         given = defaults_of(function).items()
         defaults = {n: self.value(each, shared=True) for n, each in given}
         name = self.define(written(function), around(function, {}), defaults)
-        self._known[id(function)] = name
+        self._known[key] = name
         self._kept.append(function)
-        self._open.remove(id(function))
+        self._open.remove(key)
         return name
 
     def define(

@@ -64,6 +64,14 @@ def as_float(x: Tensor) -> Tensor:
     return number if gap is None else gap.where(np.nan, number)
 
 
+def as_number(x: Tensor) -> Tensor:
+    """A bool as a number of type bool, as booleans of inputs are; anything else as it is."""
+    if x.dtype != "bool":
+        return x
+    kind = "bool" if _lacking(x) is None else "bool?"
+    return replace(as_float(x), labels=x.labels, types=(kind,) * x.width)
+
+
 def _lacking(x: Tensor) -> Tensor | None:
     return x.graph.lacking.get(x.name)
 

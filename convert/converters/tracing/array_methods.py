@@ -20,6 +20,7 @@ from onnxlet.convert.converters.tracing.base import (
     refuse,
     whole,
 )
+from onnxlet.convert.converters.tracing.conditions import SomeRow
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, Tensor
 
@@ -164,12 +165,20 @@ REDUCTIONS: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 
+# Of rows, only a check that raises may ask these.
+CHECKS: dict[str, Callable[[Tensor, bool], SomeRow]] = {
+    "any": lambda x, skip: SomeRow(truth(_filled(x, 0.0, skip))),
+    "all": lambda x, skip: SomeRow(~truth(x), negated=True),
+}
+ACROSS = (1, -1, "columns")
+
+
 def over_columns(name: str, axis: Any, dims: int = 2) -> None:
     """Refuse a reduction over the rows of an array of `dims` dimensions.
 
     The axis is a number, or pandas' name.
     """
-    if dims == 2 and axis in (1, -1, "columns"):
+    if dims == 2 and axis in ACROSS:
         return
     refuse(
         f"its {name}() goes over the rows: it depends on which rows come together in a request",
@@ -231,6 +240,8 @@ class ArrayMethods(Traced):
         skip: bool = False,
         **options: Any,
     ) -> Any:
+        if name in CHECKS and axis not in ACROSS:
+            return CHECKS[name](whole(self._graph, self._table), skip)
         over_columns(name, axis, self.ndim)
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
         return self._array(Table((made,)), not keepdims)

@@ -171,6 +171,8 @@ def _constant(operand: Any, form: ColumnsBase) -> Array:
     """One value, or one for each column; those of a Series are found by the columns' names."""
     if type(operand) is RowCount:
         operand.refuse()
+    if isinstance(operand, dict) and form._rank == FRAME:
+        operand = Series(operand)
     if isinstance(operand, Series) and form._rank == FRAME:
         if set(operand.index) != set(form._table.labels):
             refuse("it computes with a Series whose index is not the columns")

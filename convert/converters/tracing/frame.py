@@ -61,9 +61,15 @@ class TracedFrame(FrameMethods):
     def _position(self, label: Any) -> int:
         if self._labels.count(label) > 1:
             refuse(f"there are several columns '{label}'")
+        label = self._called(label)
         if label not in self._labels:
             raise KeyError(label)
         return self._labels.index(label)
+
+    def _called(self, label: Any) -> Any:
+        """A column's name, which a converter before may have made a text of a number."""
+        text = str(label) if isinstance(label, int | np.integer) else label
+        return text if text in self._labels and label not in self._labels else label
 
     def _by_name(self, key: Any) -> Any:
         """One column, or several."""
@@ -177,6 +183,7 @@ class TracedFrame(FrameMethods):
         return refuse("it makes a column of a constant, and no other column has rows")
 
     def _set(self, label: Any, tensor: Tensor) -> None:
+        label = self._called(label)
         tensors, labels = self._graph.columns(self._table), list(self._labels)
         if label in labels:
             tensors[self._position(label)] = tensor
@@ -212,10 +219,41 @@ class TracedFrame(FrameMethods):
             )
         return made
 
-    def join(self, other: Any, **options: Any) -> TracedFrame:
-        """`join`: with the columns of another DataFrame of the same rows."""
+    def join(self, other: Any, on: Any = None, how: str = "left", **options: Any) -> TracedFrame:
+        """`join`: with the columns of another DataFrame of the same rows, or of a table of fit."""
+        if not isinstance(other, Traced):
+            return self._looked_up(other, on, how, options)
         check_pandas("join", options)
         return beside(self._graph, [self, other])
+
+    def merge(
+        self, right: Any, how: str = "inner", on: Any = None, left_on: Any = None,
+        right_on: Any = None, right_index: bool = False, **options: Any,
+    ) -> TracedFrame:  # fmt: skip
+        """`merge` with a table of fit, which has each key once."""
+        key, of_right = (left_on, right_on) if on is None else (on, on)
+        if isinstance(right, Traced) or len(np.ravel(key)) > 1:
+            refuse("merge is followed with a table of fit, by one column", "Use .map(dictionary).")
+        if not right_index:
+            of_right = np.ravel(of_right)[0]
+            right = right.set_index(of_right, drop=of_right == np.ravel(key)[0])
+        return self._looked_up(right, key, how, options)
+
+    def _looked_up(self, table: Any, key: Any, how: str, options: Any) -> TracedFrame:
+        """With the columns of a table of constants, by its index."""
+        check_pandas("merge", {**options, "how": None if how == "left" else how}, how=(None,))
+        (label,), labels = np.ravel(key), set(self._labels)
+        table = table.to_frame() if isinstance(table, pd.Series) else table
+        if not isinstance(table, DataFrame) or not table.index.is_unique or labels & {*table}:
+            refuse(
+                "it joins a table that has a key twice, or a column of the same name",
+                "Have one row for each key in it, and rename its columns.",
+            )
+        made: TracedFrame = self.copy()
+        keys = self._by_name(label)
+        for name in table:
+            made[name] = keys.map(table[name])
+        return made
 
     def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of every column, or of every row."""

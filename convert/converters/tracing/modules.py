@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from onnxlet.convert.converters.tracing.base import (
     refuse,
     refusing,
 )
+from onnxlet.convert.converters.tracing.checks import VALIDATION
 from onnxlet.convert.converters.tracing.column_values import read_number
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
@@ -89,12 +91,17 @@ def cut(
     **options: Any,
 ) -> Any:  # fmt: skip
     """`pd.cut`: the number or label of the bin of a value; missing outside."""
-    check_options("cut", options, ordered=(True, False), precision=(3,), duplicates=("raise",))
+    precision = options.pop("precision", 3)
+    check_options("cut", options, ordered=(True, False), duplicates=("raise",))
     if isinstance(bins, int | np.integer | Traced):
         refuse(UNSEEN, "Give pd.cut the edges of the bins.")
-    if labels is None:
-        refuse("pd.cut makes intervals", "Give it labels, or labels=False for numbers.")
     edges = np.asarray(bins, dtype=np.float64)
+    if labels is None:  # intervals, in pandas' own words
+        nothing: Any = pd.Series([], dtype=np.float64)
+        made = pd.cut(
+            nothing, edges.tolist(), right, precision=precision, include_lowest=include_lowest
+        )
+        labels = [str(interval) for interval in made.cat.categories]
     entries = range(len(edges) - 1) if labels is False else list(labels)
     lowest = edges[0] if include_lowest else None
     column = x if isinstance(x, PandasBase) else as_array(x)
@@ -109,7 +116,8 @@ def _bins(x: Tensor, edges: Any, right: bool, lowest: Any, entries: list[Any]) -
     texts = any(isinstance(entry, str) for entry in entries)
     nothing, kind = (MISSING_TEXT, "string") if texts else (np.nan, number.dtype)
     table = x.graph.constant([nothing, *entries, nothing], kind)
-    return x.graph.op("Gather", table, found, dtype=kind, width=x.width, axis=0)
+    made = x.graph.op("Gather", table, found, dtype=kind, width=x.width, axis=0)
+    return replace(made, types=("string?",) * x.width) if texts else made
 
 
 DEPTH = 3  # of lists in lists in which a proxy is found
@@ -187,7 +195,10 @@ class _Vectorized:
         if not is_traced(columns):
             given, settings = self._given
             return REAL_VECTORIZE(self._function, *given, **settings)(*columns, **options)
-        return array_functions.vectorized(self._function, columns, options)
+        made = array_functions.vectorized(self._function, columns, options)
+        given, settings = self._given
+        types = given[0] if given else settings.get("otypes")
+        return made if types is None else made.astype(types[0])
 
 
 class _Stacking:
@@ -231,6 +242,7 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
         for name in ("sum", "prod", "mean", "median", "std", "max", "min", "any", "all")
     },
     **{(math, name): function for name, function in OF_MATH.items()},
+    **VALIDATION,
 }
 
 
@@ -243,8 +255,11 @@ def traced_version(function: Any) -> Any:
 
 
 @contextmanager
-def traced_modules() -> Iterator[None]:
-    """Put our versions into NumPy, pandas and math for the time of a trace."""
+def traced_modules(namespaces: Iterable[dict[str, Any]] = ()) -> Iterator[None]:
+    """Put our versions into NumPy, pandas, math and scikit-learn for the time of a trace.
+
+    In the namespaces of functions too, where they were imported by name.
+    """
     real = {key: getattr(*key) for key in TRACED}
     ours = {key: _dispatched(real[key], traced) for key, traced in TRACED.items()}
     special = {
@@ -254,10 +269,21 @@ def traced_modules() -> Iterator[None]:
         (pd, "Series"): _class(pd.Series, series),
     }
     real |= {key: getattr(*key) for key in special}
+    instead = {id(real[key]): version for key, version in (ours | special).items()}
+    imported = [
+        (names, name, value)
+        for names in namespaces
+        for name, value in names.items()
+        if id(value) in instead
+    ]
     try:
         for (module, name), function in (ours | special).items():
             setattr(module, name, function)
+        for names, name, value in imported:
+            names[name] = instead[id(value)]
         yield
     finally:
         for (module, name), function in real.items():
             setattr(module, name, function)
+        for names, name, value in imported:
+            names[name] = value

@@ -10,6 +10,8 @@ import numpy as np
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import (
+    ACROSS,
+    CHECKS,
     REDUCTIONS,
     matrix_product,
     over_columns,
@@ -45,7 +47,7 @@ ROW_METHODS = frozenset(
         "quantile", "describe", "value_counts", "unique", "nunique", "mode", "sample", "head",
         "tail", "cumsum", "cumprod", "cummax", "cummin", "corr", "cov", "factorize", "merge",
         "nlargest", "nsmallest", "sort_index", "skew", "kurt", "sem", "transpose", "T", "iterrows",
-        "itertuples", "resample", "idxmax", "idxmin", "argmax", "argmin", "size", "empty", "item",
+        "itertuples", "resample", "idxmax", "idxmin", "argmax", "argmin", "size", "item",
     }
 )  # fmt: skip
 NO_ROWS = "it takes some rows and not others"
@@ -65,9 +67,9 @@ class Index:
 INDEX = Index()
 
 
-def check_pandas(name: str, options: dict[str, Any]) -> None:
+def check_pandas(name: str, options: dict[str, Any], **permitted: Any) -> None:
     """Refuse options that would change the values of a method of pandas."""
-    check_options(name, options, **PERMITTED)
+    check_options(name, options, **PERMITTED, **permitted)
 
 
 class PandasBase(Traced):
@@ -75,6 +77,7 @@ class PandasBase(Traced):
 
     __slots__ = ()
     index = INDEX
+    empty = False  # a request has a row
 
     def _mapped(self, function: Callable[..., Tensor], *others: Any) -> Any:
         return elementwise(function, self, *others)
@@ -156,11 +159,15 @@ class PandasBase(Traced):
         only_numbers = options.pop("numeric_only", None)
         known = {k: options.pop(k) for k in ("min_count", "ddof") if k in options}
         check_pandas(name, options)
-        over_columns(name, axis, 1 if self._flat else 2)
+        across = not self._flat and axis in ACROSS
+        if name not in CHECKS:
+            over_columns(name, axis, 1 if self._flat else 2)
         tensors = self._table.tensors
         if only_numbers:
             tensors = tuple(tensor for tensor in tensors if tensor.dtype != "string")
         x = whole(self._graph, Table(tensors))
+        if not across and name in CHECKS:
+            return CHECKS[name](x, skipna)
         return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
 
 

@@ -126,6 +126,8 @@ class TracedSeries(PandasBase):
         mapping = options.pop("arg", func)
         check_pandas("map", {"na_action": na_action, **options})
         if isinstance(mapping, Series):
+            if not mapping.index.is_unique:
+                refuse("it maps by a Series that has a key twice")
             mapping = mapping.to_dict()
         if isinstance(mapping, dict):
             return self._mapped(lambda x: column_values.mapped(x, mapping))

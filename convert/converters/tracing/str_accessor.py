@@ -199,6 +199,15 @@ class SplitText:
     def __getitem__(self, index: Any) -> Any:
         return self.get(index)
 
+    def len(self) -> Any:
+        """How many parts there are."""
+        separator, most = self._settings["separator"], self._settings["most"]
+        if most > 0 or self._settings.get("pattern"):
+            refuse("the number of parts of a text has a conversion only where all splits are made")
+        if separator is None:
+            return self._accessor.count(r"\S+")
+        return self._accessor.count(re.escape(separator)) + 1
+
     def get(self, i: Any) -> Any:
         """One of the parts."""
         return self._accessor._changed("split_part", **self._settings, index=_whole(i))

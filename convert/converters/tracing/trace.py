@@ -6,28 +6,39 @@ with it becomes nodes. Whatever depends on values or on the number of rows while
 is refused, so that a graph never holds what was true of one row only.
 
 FunctionTransformer (`sklearn/preprocessing/_function_transformer.py`) is converted by it. Upstream:
-skl2onnx converts only the identity (sklearn-onnx #609).
+skl2onnx converts only the identity (sklearn-onnx #609). So are the methods of an estimator whose
+class has no converter: one of the user's own, above all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from traceback import walk_tb
+from types import MethodType
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
-from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.converters.registration import ANSWERS, Converters, Registration
 from onnxlet.convert.converters.text_functions.columns import translated_rows
-from onnxlet.convert.converters.text_functions.translation import names_in, without_partial
-from onnxlet.convert.converters.tracing.arithmetic import as_float
+from onnxlet.convert.converters.text_functions.translation import without_partial
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
+from onnxlet.convert.converters.tracing.conditions import with_checks
+from onnxlet.convert.converters.tracing.fitted_values import IN_FIT, KEPT, Inner, answered
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
+from onnxlet.convert.converters.tracing.own_estimators import Followed, own_method, stand_in
+from onnxlet.convert.converters.tracing.reach import (
+    changed,
+    changing,
+    namespaces,
+    reached,
+    state_of,
+)
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.errors import shortened
@@ -40,7 +51,7 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
     labelled,
 )
-from onnxlet.convert.sources.users_code import where
+from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
 
 Form = Literal["frame", "array", "series", "vector"]
@@ -52,13 +63,9 @@ HINT = (
 )
 ASKED_HINT = (
     "Estimators inside a function are not followed: make it a step of the pipeline, such as "
-    "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns."
+    "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns; or have it, "
+    "fitted, as an attribute of a class of your own."
 )
-# Names in a function's code that make its values depend on when it is called.
-CHANGING = {
-    "now": "the time", "today": "the date", "utcnow": "the time", "random": "random numbers",
-    "default_rng": "random numbers", "urandom": "random numbers",
-}  # fmt: skip
 
 
 def trace(
@@ -70,18 +77,21 @@ def trace(
     names of a DataFrame or Series, or none; they are `flat` if it returns a Series or an array of
     one dimension. Unsupported: it does something that has no conversion, or it raises.
     """
-    name = name_of(function)
-    for changing in sorted(names_in(function) & set(CHANGING)):
+    name, functions = name_of(function), reached(function)
+    owner = getattr(function, "__self__", None)
+    if found := changing(functions):
+        asked, by = found
         raise Unsupported(
-            f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
+            f"{name} asks for {asked}, so that its values would change{lines_of(by)}",
             "Let the column come with the request, or hold a constant.",
         )
+    before = state_of(functions, owner)
     refusals: list[NotTraceable] = []
     token = REFUSALS.set(refusals)
     traced = traced_version(function)
     try:
-        with traced_modules():
-            made = traced(_stand_in(graph, table, form), **options)
+        with traced_modules(namespaces(functions)):
+            made = with_checks(graph, lambda: traced(_stand_in(graph, table, form), **options))
     except NotTraceable as error:
         refusals[:0] = _of_an_estimator(error)
     except Exception as error:
@@ -89,29 +99,37 @@ def trace(
         refusals += [*_of_an_estimator(error), NotTraceable(said, HINT)]
     finally:
         REFUSALS.reset(token)
+    if not refusals and (kept := changed(before, state_of(functions, owner))):
+        changes = f"it changes {kept[0]}, {KEPT}{lines_of(without_partial(function))}"
+        refusals = [NotTraceable(changes, IN_FIT)]
     if refusals:
         first = refusals[0]
-        raise Unsupported(
-            f"the function {name} can't be traced: {first.reason}", first.hint or HINT
-        )
-    return _returned(graph, name, made)
+        reason = f"{first.reason}{where(first)}"
+        raise Unsupported(f"{name} can't be traced: {reason}", first.hint or HINT)
+    return _returned(name, made)
 
 
 def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
     """The first method of an estimator that led to an error, as the reason, if there is one."""
     for frame, _ in walk_tb(error.__traceback__):
         asked = frame.f_locals.get("self")
-        if isinstance(asked, BaseEstimator):
+        ours = isinstance(asked, Followed) or type(asked) is Inner
+        inside = frame.f_code.co_name != "wrapped"  # scikit-learn's, around the method itself
+        if isinstance(asked, BaseEstimator) and inside and not ours:
             name = f"{type(asked).__name__}.{frame.f_code.co_name}"
-            return [NotTraceable(f"it asks an estimator, {name}", ASKED_HINT)]
+            said = f"it asks an estimator, {name}{where(error)}"
+            return [NotTraceable(said, ASKED_HINT)]
     return []
 
 
 def name_of(function: Any) -> str:
-    """A function's name, without functools.partial around it, in at most 60 characters."""
+    """What a function is, and its name, without functools.partial around it."""
     function = without_partial(function)
+    if isinstance(function, MethodType):
+        kind = type(function.__self__).__name__
+        return f"{kind} has no converter, and its {function.__name__}"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
-    return str(name or repr(function))[:60]
+    return f"the function {str(name or repr(function))[:60]}"
 
 
 def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
@@ -145,23 +163,14 @@ def _cast(tensor: Tensor, kind: str) -> Tensor:
     return replace(tensor.cast(kind), labels=tensor.labels)
 
 
-def _returned(graph: Graph, name: str, made: Any) -> Table:
+def _returned(name: str, made: Any) -> Table:
     if not isinstance(made, TracedFrame | TracedSeries | TracedArray):
         kind = type(made).__name__
         what = {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
-        raise Unsupported(
-            f"the function {name} returns {what}, which none of its columns went into", HINT
-        )
-    tensors = tuple(_as_number(graph, tensor) for tensor in made._table.tensors)
-    return Table(tensors, flat=made._flat)
-
-
-def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
-    """A bool becomes a number of type bool, as booleans of inputs are."""
-    if tensor.dtype != "bool":
-        return tensor
-    kind = "bool?" if tensor.name in graph.lacking else "bool"
-    return replace(as_float(tensor), labels=tensor.labels, types=(kind,) * tensor.width)
+        raise Unsupported(f"{name} returns {what}, which none of its columns went into", HINT)
+    if not made._table.tensors:
+        raise Unsupported(f"{name} returns no column", "Have it keep one at least.")
+    return answered(made)
 
 
 def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -169,19 +178,24 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if fitted.func is None and not fitted.validate:
         return {"transform": table}
     form = _form(fitted, table)
-    given = _named(graph, fitted, table) if form == "frame" else table
+    given = _named(fitted, table) if form == "frame" else table
     if fitted.func is None:
         return {"transform": labelled(table, ())}
     made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
     return {"transform": _with_names_out(fitted, made)}
 
 
-def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -> Table:
-    """What a function makes of the columns: by tracing, or text by text."""
+def _made(
+    graph: Graph, function: Any, options: Any, given: Table, form: Form, real: Any = None
+) -> Table:
+    """What a function makes of the columns: by tracing, or text by text.
+
+    `real` is a method as its own estimator has it.
+    """
     try:
         return trace(graph, function, options, given, form)
     except Unsupported:
-        made = translated_rows(graph, function, options, given, form)
+        made = translated_rows(graph, real or function, options, given, form)
         if made is None:
             raise
         return made
@@ -197,15 +211,10 @@ def _form(fitted: Any, table: Table) -> Form:
     return "frame" if hasattr(fitted, "feature_names_in_") and not fitted.validate else "array"
 
 
-def _named(graph: Graph, fitted: Any, table: Table) -> Table:
-    """The table with the DataFrame's names, dropped columns at their original positions."""
+def _named(fitted: Any, table: Table) -> Table:
+    """The table with the DataFrame's names, where the step before it has lost them."""
     names = fitted.feature_names_in_.tolist()
-    if not table.labels:
-        return labelled(table, names) if len(names) == table.width else table
-    if any(t.dtype == DROPPED for t in table.tensors) and set(names) == set(table.labels):
-        by_name = {label: one for one in graph.columns(table) for label in one.labels}
-        return Table(tuple(by_name[name] for name in names))
-    return table
+    return labelled(table, names) if not table.labels and len(names) == table.width else table
 
 
 def _with_names_out(fitted: Any, made: Table) -> Table:
@@ -224,13 +233,56 @@ def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
         return x
     made = trace(graph, function, fitted.inv_kw_args or {}, Table((x,)), "array")
     if made.width != x.width:
-        raise Unsupported(f"the function {name_of(function)} makes other columns than it is given")
+        raise Unsupported(f"{name_of(function)} makes other columns than it is given")
     return graph.matrix(made)
 
 
+class FollowedMethods(Mapping[str, Table]):
+    """The outputs of an estimator whose methods are followed, each once it is asked for."""
+
+    def __init__(self, graph: Graph, fitted: Any, table: Table) -> None:
+        self._graph, self._fitted, self._table = graph, fitted, table
+        self._path = graph.path
+        self._names = [name for name in ANSWERS if hasattr(fitted, name)]
+        self._made: dict[str, Table] = {}
+
+    def __getitem__(self, method: str) -> Table:
+        if method not in self._names:
+            raise KeyError(method)
+        if method not in self._made:
+            try:
+                self._made[method] = _followed(self._graph, self._fitted, method, self._table)
+            except Unsupported as error:
+                raise self._graph.located(error, self._path) from error
+        return self._made[method]
+
+    def __contains__(self, method: object) -> bool:
+        return method in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def estimator(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """An estimator of a class that has no converter: its own methods, as functions of columns."""
+    return FollowedMethods(graph, fitted, table)
+
+
+def _followed(graph: Graph, fitted: Any, method: str, table: Table) -> Table:
+    named: Form = "series" if table.labels else "vector"
+    form: Form = named if table.flat else "frame" if table.labels else "array"
+    followed = own_method(stand_in(graph, fitted), method)
+    made = _made(graph, followed, {}, table, form, own_method(fitted, method))
+    return replace(made, frame=bool(made.labels))
+
+
 CONVERTERS: Converters = {
+    object: estimator,  # of any class that `is_followed`
     # Without a function it passes its columns through.
     FunctionTransformer: Registration(
         transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
-    )
+    ),
 }

@@ -1,4 +1,4 @@
-"""Subclasses of one's own answer as the class that they leave the answering to, or are refused."""
+"""Subclasses of one's own answer as the class that they leave the answering to, or are followed."""
 
 from __future__ import annotations
 
@@ -67,12 +67,17 @@ def test_what_replaces_only_the_fit_is_converted() -> None:
     assert_exact(type("Twice", (Named, Steady), {})().fit(X, y), X)
 
 
-@pytest.mark.parametrize("kind", [Late, Later, Shifted, type("Mixed", (Named, Late), {})])
-def test_what_answers_itself_is_refused(kind: type) -> None:
-    assert_refused(
-        kind().fit(X, y > 0), X, f"{kind.__name__} has no converter", methods=["predict"]
-    )
+@pytest.mark.parametrize("kind", [Late, Later, type("Mixed", (Named, Late), {})])
+def test_what_answers_itself_is_followed(kind: type) -> None:
+    assert_exact(kind().fit(X, np.where(y > 0, "yes", "no")), X)
 
 
-def test_what_is_no_subclass_is_refused() -> None:
-    assert_refused(Doubling().fit(X), X, "Doubling has no converter", methods=["transform"])
+def test_what_a_parent_asks_of_it_is_not_the_parents() -> None:
+    fitted = Shifted().fit(X, y > 0)
+    assert_exact(fitted, X, methods=["decision_function"])
+    reason = "its own decision_function may answer differently from LogisticRegression's"
+    assert_refused(fitted, X, reason, methods=["predict"])
+
+
+def test_what_is_no_subclass_is_followed() -> None:
+    assert_exact(Doubling().fit(X), X)

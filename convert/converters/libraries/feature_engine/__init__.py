@@ -9,11 +9,10 @@ has another number of columns than in `fit`; many raise for a missing or infinit
 value that a function is not defined for. The build finds that by asking them, and where such a
 value is only made inside the model, the graph marks its row (`Graph.refuse_rows`).
 
-Here are those that compute nothing: the pipeline, whose steps may remove rows in `fit`, selectors,
-a transformer of scikit-learn for some columns, and features of other rows, which are refused.
-Sources: `feature_engine/pipeline/pipeline.py`, `feature_engine/selection/base_selector.py`
-(`transform`, which no selector replaces), `feature_engine/wrappers/wrappers.py`,
-`feature_engine/timeseries/forecasting/`.
+Here are the pipeline, whose steps may remove rows in `fit`, and features of other rows, which are
+refused. Sources: `feature_engine/pipeline/pipeline.py`, `feature_engine/timeseries/forecasting/`.
+The `transform` of those without a converter is followed, as one of the user's own is
+(`onnxlet.convert.converters.tracing`).
 """
 
 from __future__ import annotations
@@ -24,10 +23,8 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from feature_engine import selection, wrappers
 from feature_engine.pipeline import Pipeline
 from feature_engine.timeseries import forecasting
-from feature_engine.wrappers.wrappers import _CREATORS
 
 from onnxlet.convert.converters.composition.pipelines import pipeline
 from onnxlet.convert.converters.registration import Converters, exact
@@ -39,7 +36,6 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
     framed,
-    labelled,
     refusing,
 )
 
@@ -131,27 +127,6 @@ def refuse_missing_and_infinite(graph: Graph, x: Tensor) -> None:
     graph.refuse_rows(x.unary("Abs").equals(float("inf")))
 
 
-def kept(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The columns without those that it drops."""
-    return {"transform": without(columns_of_fit(fitted, table), names(fitted.features_to_drop_))}
-
-
-def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Its variables transformed: in their columns, in new ones, or some of them dropped."""
-    table = columns_of_fit(fitted, table)
-    if hasattr(fitted, "features_to_drop_"):
-        return {"transform": without(table, names(fitted.features_to_drop_))}
-    chosen = names(fitted.variables_)
-    made = graph.transform(fitted.transformer_, table[chosen])
-    if type(fitted.transformer_).__name__ in _CREATORS:
-        new = names(fitted.transformer_.get_feature_names_out(fitted.variables_))
-        others = [name for name in table.labels if name not in set(chosen)]
-        before = table[others].tensors if others else ()
-        return {"transform": Table((*before, *labelled(made, new).tensors), frame=True)}
-    by_name = dict(zip(chosen, graph.columns(labelled(made, chosen)), strict=True))
-    return {"transform": table.assign(**by_name)}
-
-
 FEATURES = (
     forecasting.ExpandingWindowFeatures,
     forecasting.LagFeatures,
@@ -164,8 +139,6 @@ OF_OTHER_ROWS = refusing(
 
 
 CONVERTERS: Converters = {
-    **{getattr(selection, name): kept for name in selection.__all__},
     **dict.fromkeys(FEATURES, OF_OTHER_ROWS),
     Pipeline: exact(pipeline),
-    wrappers.SklearnTransformerWrapper: exact(wrapped),
 }

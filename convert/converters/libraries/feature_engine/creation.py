@@ -1,18 +1,16 @@
-"""New columns made of others: arithmetic, cycles, trees, distances on the earth.
+"""New columns made of others, by arithmetic.
 
 Sources: `feature_engine/creation/`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from feature_engine import creation as library
-from feature_engine.creation.geo_features import EARTH_RADIUS
 
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
@@ -20,16 +18,12 @@ from onnxlet.convert.converters.libraries.feature_engine import (
     finished,
     names,
     refuse_missing_and_infinite,
-    variables_of,
 )
-from onnxlet.convert.converters.libraries.feature_engine.numeric import rounded
-from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.converters.tracing.trace import trace
-from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 
 DIVISIONS = ("div", "truediv", "floordiv", "mod")
-KM_PER_DEGREE = 111.0
 # Of a row in a Series they call its own method, which skips missing values.
 OF_NUMPY: dict[Any, Callable[[Any], Any]] = {
     np.max: lambda X: X.max(axis=1),
@@ -40,17 +34,6 @@ OF_NUMPY: dict[Any, Callable[[Any], Any]] = {
     np.sum: lambda X: X.sum(axis=1),
     np.var: lambda X: X.var(axis=1, ddof=0),
 }
-
-
-def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """CyclicalFeatures: the sine and cosine of each variable, its maximum being a whole turn."""
-    table, chosen, x = variables_of(graph, fitted, table)
-    refuse_missing_and_infinite(graph, x)
-    angle = x * [2.0 * math.pi / float(fitted.max_values_[name]) for name in fitted.variables_]
-    both = graph.concat([angle.unary("Sin"), angle.unary("Cos")])
-    order = [part * x.width + index for index in range(x.width) for part in range(2)]
-    new = [f"{name}_{suffix}" for name in chosen for suffix in ("sin", "cos")]
-    return finished(fitted, added(table, new, both.take(order)), chosen)
 
 
 def mathematical(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -118,53 +101,7 @@ def _combined(
     return by_zero.where(float(fitted.fill_value), made)
 
 
-def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DecisionTreeFeatures: what trees of some variables answer."""
-    table, chosen, x = variables_of(graph, fitted, table)
-    refuse_missing_and_infinite(graph, x)
-    for features, tree in zip(fitted.input_features_, fitted.estimators_, strict=True):
-        columns = table[names(features if isinstance(features, list) else [features])]
-        if fitted.regression:
-            made = rounded(graph.call(tree, columns, "predict"), fitted)
-        elif fitted._is_binary == "binary":
-            made = rounded(graph.call(tree, columns, "predict_proba").take([1]), fitted)
-        else:
-            made = graph.call(tree, columns, "predict")
-        table = added(table, [f"tree({features})"], made)
-    return finished(fitted, table, chosen)
-
-
-def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """GeoDistanceFeatures: between two points, along the surface or on a plane."""
-    table, chosen, x = variables_of(graph, fitted, table)
-    graph.refuse_rows(x.isnan())
-    made = _haversine(fitted, x) if fitted.method == "haversine" else _planar(fitted, x)
-    return finished(fitted, added(table, [fitted.output_col], made), chosen)
-
-
-def _haversine(fitted: Any, x: Tensor) -> Tensor:
-    radians = x * (math.pi / 180.0)
-    lat1, lon1, lat2, lon2 = (radians.take([index]) for index in range(4))
-    north, east = (((b - a) / 2.0).unary("Sin") for a, b in ((lat1, lat2), (lon1, lon2)))
-    a = north * north + lat1.unary("Cos") * lat2.unary("Cos") * (east * east)
-    return float(EARTH_RADIUS[fitted.output_unit]) * (2.0 * elementary.arcsin(a.unary("Sqrt")))
-
-
-def _planar(fitted: Any, x: Tensor) -> Tensor:
-    lat1, lon1, lat2, lon2 = (x.take([index]) for index in range(4))
-    north, east = lat2 - lat1, lon2 - lon1
-    if fitted.method == "euclidean":
-        north, east = north * KM_PER_DEGREE, east * KM_PER_DEGREE
-        made = (north * north + east * east).unary("Sqrt")
-    else:
-        made = (north.unary("Abs") + east.unary("Abs")) * KM_PER_DEGREE
-    return made * float(EARTH_RADIUS[fitted.output_unit] / EARTH_RADIUS["km"])
-
-
 CONVERTERS: Converters = {
-    library.CyclicalFeatures: cyclical,
-    library.DecisionTreeFeatures: exact(by_trees),
-    library.GeoDistanceFeatures: distance,
     library.MathFeatures: mathematical,
     library.RelativeFeatures: relative,
 }

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from feature_engine import datetime, text
-from feature_engine.datetime._datetime_constants import FEATURES_SUFFIXES
 
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
@@ -94,44 +93,6 @@ def counted(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 DAY = 86_400e6  # microseconds
 BEFORE_1970 = 719_163  # days from the first of the first year
-PARTS = {
-    "week": "iso_week", "day_of_month": "day", "semester": "month", "weekend": "weekday",
-    "leap_year": "is_leap_year",
-    **{
-        f"{span}_{end}": f"is_{span}_{end}"
-        for span in ("month", "quarter", "year")
-        for end in ("start", "end")
-    },
-}  # fmt: skip
-
-
-def features(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DatetimeFeatures: parts of each date."""
-    if fitted.variables == "index":
-        raise Unsupported(
-            "it takes the index of the DataFrame apart, and a request has none",
-            "Make the index a column, X.reset_index(), before fit.",
-        )
-    table, chosen = chosen_of(fitted, table)
-    wanted = fitted.features_to_extract_
-    for name in chosen:
-        date = _date(fitted, table, name)
-        parts = dates.parts(date, [PARTS.get(feature, feature) for feature in wanted])
-        made = [_feature(feature, parts.take([n])) for n, feature in enumerate(wanted)]
-        new = [f"{name}{FEATURES_SUFFIXES[feature]}" for feature in wanted]
-        table = added(table, new, graph.concat(made))
-    return finished(fitted, table, chosen)
-
-
-def _feature(feature: str, part: Tensor) -> Tensor:
-    """What the library makes of a part; of a missing date, too."""
-    if feature == "semester":
-        return (part > 6.0).cast(part.dtype) + part.isnan().where(1.0, part * 0.0) + 1.0
-    if feature == "weekend":
-        return 1.0 - (part <= 4.0).cast(part.dtype)
-    if PARTS.get(feature, "").startswith("is_"):
-        return part.equals(1.0).cast(part.dtype)
-    return part
 
 
 def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -191,7 +152,6 @@ def _date(fitted: Any, table: Table, name: str) -> Tensor:
 
 CONVERTERS: Converters = {
     text.TextFeatures: exact(counted),
-    datetime.DatetimeFeatures: exact(features),
     datetime.DatetimeOrdinal: exact(ordinal),
     datetime.DatetimeSubtraction: exact(subtraction),
 }

@@ -1,7 +1,7 @@
-"""Imputers: values instead of missing ones, and indicators of what was missing.
+"""Imputers: values instead of missing ones.
 
 Sources: `feature_engine/imputation/base_imputer.py` (`fillna` with a value for each column),
-`categorical.py`, `missing_indicator.py`, `drop_missing_data.py`.
+`categorical.py`, `drop_missing_data.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from feature_engine import imputation as library
 
 from onnxlet.convert.converters.libraries.feature_engine import (
-    added,
     as_text,
     chosen_of,
     columns_of_fit,
@@ -48,14 +47,6 @@ def _filled_text(column: Tensor, values: Mapping[str, Any]) -> Tensor:
     return replace(made, labels=(name,))
 
 
-def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """AddMissingIndicator: the columns, and for some of them 1 where they are missing."""
-    table, chosen = chosen_of(fitted, table)
-    made = flags(graph, table, [table.labels.index(name) for name in chosen], None)
-    new = [f"{name}_na" for name in chosen]
-    return {"transform": added(table, new, made[0]) if made else table}
-
-
 def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DropMissingData: the columns; a row that it drops has no answer."""
     table, variables = chosen_of(fitted, table)
@@ -67,12 +58,8 @@ def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 CONVERTERS: Converters = {
-    library.AddMissingIndicator: exact(indicated),
-    library.ArbitraryNumberImputer: exact(filled),
     library.CategoricalImputer: exact(filled),
     library.DropMissingData: complete,
-    library.EndTailImputer: exact(filled),
-    library.MeanMedianImputer: exact(filled),
     library.RandomSampleImputer: refusing(
         "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
         "a generator that ONNX has not",

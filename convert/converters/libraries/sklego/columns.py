@@ -1,7 +1,8 @@
-"""scikit-lego's transformers of columns: selectors, caps, look-ups, projections, bases.
+"""scikit-lego's transformers of columns: selectors by type, caps, bases.
 
-Sources: `sklego/preprocessing/`, `sklego/feature_selection/mrmr.py`. OutlierRemover and RandomAdder
-change only the rows that they were fitted on.
+Sources: `sklego/preprocessing/`. OutlierRemover and RandomAdder change only the rows that they were
+fitted on. The `transform` of those without a converter is followed, as one of the user's own is
+(`onnxlet.convert.converters.tracing`).
 """
 
 from __future__ import annotations
@@ -10,19 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklego import feature_selection, preprocessing
+from sklego import preprocessing
 from sklego.preprocessing.repeatingbasis import _RepeatingBasisFunction
 
-from onnxlet.convert.converters.preprocessing.selection import selector
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.graph.categories import Meaning, as_categories, is_missing, look_up
-from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported, labelled
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, labelled
 from onnxlet.convert.graph.tree_ensemble import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 
 def named(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """ColumnSelector, ColumnDropper and TypeSelector: columns by name, in a DataFrame."""
+    """TypeSelector: columns by name, in a DataFrame."""
     names = getattr(fitted, "feature_names_", None) or fitted.columns_
     return {"transform": replace(table[list(names)], frame=True)}
 
@@ -30,11 +29,6 @@ def named(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def same(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The rows as they are."""
     return {"transform": replace(table, frame=bool(table.labels))}
-
-
-def checked(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """IdentityTransformer: an array, if it checks its columns."""
-    return {"transform": labelled(table, ())} if fitted.check_X else same(graph, fitted, table)
 
 
 def capped(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -45,16 +39,6 @@ def capped(graph: Graph, fitted: Any, table: Table) -> Outputs:
         x = x.unary("Abs").equals(np.inf).where(np.nan, x)
     x = (x > high).where(graph.constant(high, x.dtype), x)
     return {"transform": (x < low).where(graph.constant(low, x.dtype), x)}
-
-
-def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DictMapper: whole numbers, by the dictionary's keys."""
-    keys = list(fitted.mapper)
-    if any(is_missing(key) for key in keys):
-        raise Unsupported("its dictionary has a missing key", "Leave it out: it is never found.")
-    values = np.array([int(value) for value in fitted.mapper.values()]).reshape(-1, 1)
-    meaning = Meaning(as_categories(keys), values, np.array([int(fitted.default)]))
-    return {"transform": look_up(graph, table, [meaning] * table.width, graph.precision)}
 
 
 def interpolated(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -74,35 +58,6 @@ def _lines(knots: Array, heights: Array) -> Pieces:
     return Pieces(knots[last], origins, coefficients)
 
 
-def embedded(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """LinearEmbedder: each column times its coefficient."""
-    return {"transform": graph.matrix(table) * fitted.coef_}
-
-
-def rising(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """MonotonicSplineTransformer: sums of a column's splines, from the last to the first."""
-    made = []
-    for column, spline in fitted.spline_transformer_.items():
-        bases = graph.call(spline, labelled(graph.select(table, [column]), ()), "transform")
-        turned = bases.take(range(bases.width - 1, -1, -1))
-        made.append(graph.op("CumSum", turned, graph.constant(np.array(1), "int64")))
-    return {"transform": Table(tuple(made))}
-
-
-def orthogonal(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """OrthogonalTransformer: the columns times the inverse of R."""
-    made = graph.matrix(table) @ fitted.inv_R_
-    return {"transform": made / np.reshape(fitted.normalization_vector_, (1, -1))}
-
-
-def filtered(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """InformationFilter: the other columns, without what they share with the sensitive ones."""
-    x = graph.matrix(table)
-    kept = np.delete(np.arange(table.width), fitted.col_ids_).tolist()
-    fair = x @ fitted.projection_[:, kept]
-    return {"transform": fair * fitted.alpha + x.take(kept) * (1 - fitted.alpha)}
-
-
 def repeating(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RepeatingBasisFunction: a ColumnTransformer inside."""
     return {"transform": labelled(graph.transform(fitted.pipeline_, table), ())}
@@ -118,17 +73,8 @@ def bases(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 CONVERTERS: Converters = {
-    feature_selection.MaximumRelevanceMinimumRedundancy: selector,
     preprocessing.ColumnCapper: exact(capped),
-    preprocessing.ColumnDropper: exact(named),
-    preprocessing.ColumnSelector: exact(named),
-    preprocessing.DictMapper: exact(mapped),
-    preprocessing.IdentityTransformer: exact(checked),
-    preprocessing.InformationFilter: filtered,
     preprocessing.IntervalEncoder: interpolated,
-    preprocessing.LinearEmbedder: embedded,
-    preprocessing.MonotonicSplineTransformer: rising,
-    preprocessing.OrthogonalTransformer: orthogonal,
     preprocessing.OutlierRemover: same,
     preprocessing.PandasTypeSelector: exact(named),
     preprocessing.RandomAdder: exact(same),
