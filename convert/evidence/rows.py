@@ -67,17 +67,39 @@ def moved(starts: Sequence[Start], values: Array) -> list[Cells]:
     return [start.moved(value) for start, value in zip(starts, values.tolist(), strict=True)]
 
 
-def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:
+def bisected(
+    low: Array,
+    high: Array,
+    at: Callable[[Array], Array],
+    is_above: Callable[[Array], Array],
+    ahead: int = 1,
+) -> tuple[Array, Array]:
     """The two neighbouring numbers that each interval's change lies between, as HALVINGS allow.
 
-    Intervals run from low to high, which may be less: float64, shape (intervals,). `is_above` says
-    of their middles whether the change lies between middle and high.
+    Intervals run from low to high, which may be less: float64, shape (intervals,). Of what `at`
+    answers about their middles, `is_above` says whether the change lies between middle and high.
+    `at` is asked about so many halvings at once, wherever they lead: float64, shape
+    (2**ahead - 1, intervals), of which the first are the middles. It may answer these only.
     """
+    every, node, answers = np.arange(len(low)), np.zeros(len(low), dtype=np.intp), np.empty(0)
     for halving in range(HALVINGS):
         advanced("looking for discontinuities", halving, HALVINGS)
         middle = low + (high - low) / 2
         if np.all((middle == low) | (middle == high)):
             break
-        above = is_above(middle)
+        if node.max() >= len(answers):
+            node, answers = np.zeros_like(node), at(_middles(low, high, ahead))
+        above = is_above(answers[node, every])
         low, high = np.where(above, middle, low), np.where(above, high, middle)
+        node = 2 * node + 1 + above
     return low, high
+
+
+def _middles(low: Array, high: Array, halvings: int) -> Array:
+    """Of intervals, then of their lower and upper halves, and so on."""
+    parts, found = [(low, high)], []
+    while len(found) < 2**halvings - 1:
+        a, b = parts[len(found)]
+        found.append(a + (b - a) / 2)
+        parts += [(a, found[-1]), (found[-1], b)]
+    return np.array(found)

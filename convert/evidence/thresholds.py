@@ -292,7 +292,9 @@ def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -
         )
 
     first, last = goes_left(low), goes_left(high)
-    low, high = bisected(low, high, lambda middle: goes_left(middle) == first)
+    low, high = bisected(
+        low, high, lambda middles: goes_left(*middles)[None], lambda left: left == first
+    )
     for start, a, b, crossed in zip(
         starts, low.tolist(), high.tolist(), (first != last).tolist(), strict=True
     ):
