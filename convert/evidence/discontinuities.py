@@ -25,7 +25,7 @@ PAIRS_OF_COLUMN = 8  # of rows, between which one column is moved
 MOST_STARTS = 400  # of these pairs, over all columns
 BESIDE = 1e-8  # of the way between two rows: rounding in float64 moves no discontinuity so far
 LABELLED = 400  # held-out rows whose labels are compared
-AHEAD, AT_ONCE = 3, 256  # halvings and rows that are asked about at once
+AT_ONCE = 256  # rows that an estimator is asked about
 PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
 FEWEST_BISECTED = 24  # pairs, however wide the rows are
@@ -58,8 +58,8 @@ def at_discontinuities(
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
     costly = reference.task.one_by_one or any(column.image for column in columns)
-    most = 1 if costly else AHEAD
-    return _from_answered(some, lambda kept: _bisected(kept, reference, most))
+    at_once = 0 if costly else AT_ONCE
+    return _from_answered(some, lambda kept: _bisected(kept, reference, at_once))
 
 
 def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
@@ -72,7 +72,7 @@ def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -
     return []
 
 
-def _bisected(starts: Sequence[Start], reference: Reference, most: int) -> list[Cells]:
+def _bisected(starts: Sequence[Start], reference: Reference, at_once: int) -> list[Cells]:
     low, high = ends(starts)
 
     def at(values: Array) -> Array:
@@ -91,8 +91,7 @@ def _bisected(starts: Sequence[Start], reference: Reference, most: int) -> list[
         return above
 
     beside = BESIDE * (high - low)
-    ahead = next(n for n in range(most, 0, -1) if n == 1 or len(starts) << n <= AT_ONCE)
-    low, high = bisected(low, high, at, changes_more_above, ahead)
+    low, high = bisected(low, high, at, changes_more_above, at_once)
     found = [moved(starts, values) for values in (low, high, low - beside, high + beside)]
     return [row for rows in zip(*found, strict=True) for row in rows]
 

@@ -14,6 +14,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 
 FLOATS = ("float64", "float32")
+AHEAD = 3  # halvings whose middles are asked about together: a call takes longer than its rows
 HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
 
 
@@ -72,15 +73,17 @@ def bisected(
     high: Array,
     at: Callable[[Array], Array],
     is_above: Callable[[Array], Array],
-    ahead: int = 1,
+    at_once: int = 0,
 ) -> tuple[Array, Array]:
     """The two neighbouring numbers that each interval's change lies between, as HALVINGS allow.
 
     Intervals run from low to high, which may be less: float64, shape (intervals,). Of what `at`
     answers about their middles, `is_above` says whether the change lies between middle and high.
-    `at` is asked about so many halvings at once, wherever they lead: float64, shape
-    (2**ahead - 1, intervals), of which the first are the middles. It may answer these only.
+    `at` is asked about up to AHEAD halvings together, wherever they lead, where that is not more
+    than so many numbers at once: float64, shape (2**halvings - 1, intervals), of which the first
+    are the middles. It may answer these only.
     """
+    ahead = next((n for n in range(AHEAD, 1, -1) if len(low) * (2**n - 1) <= at_once), 1)
     every, node, answers = np.arange(len(low)), np.zeros(len(low), dtype=np.intp), np.empty(0)
     for halving in range(HALVINGS):
         advanced("looking for discontinuities", halving, HALVINGS)

@@ -44,6 +44,7 @@ MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 KNOWN_ROWS = 500  # held-out ones that are looked at, and others
 KNOWN_CELLS, FEWEST_KNOWN = 20_000_000, 50  # where the steps make many columns, fewer rows
 STARTS = 400  # nodes and rows that are tried, in all
+AT_ONCE = 1200  # rows that the steps before the trees are asked about
 BASES_OF_NODE = 8  # rows
 MOVED_COLUMNS = 2  # raw ones, for each node
 Sees = Callable[[Sequence[Cells]], Array]
@@ -282,19 +283,30 @@ def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -
         return
     low, high = ends(starts)
 
+    feature = [start.tree.feature[start.node] for start in starts]
+    every = np.arange(len(starts))
+
     def goes_left(values: Array) -> Array:
-        made = seen(moved(starts, values))
+        made = seen([row for each in values for row in moved(starts, each)])
+        compared = made.reshape(len(values), len(starts), -1)[:, every, feature]
         return np.array(
             [
-                s.tree.dtype(made[number, s.tree.feature[s.node]]) <= s.tree.threshold[s.node]
-                for number, s in enumerate(starts)
+                [
+                    s.tree.dtype(x) <= s.tree.threshold[s.node]
+                    for s, x in zip(starts, xs, strict=True)
+                ]
+                for xs in compared
             ]
         )
 
-    first, last = goes_left(low), goes_left(high)
-    low, high = bisected(
-        low, high, lambda middles: goes_left(*middles)[None], lambda left: left == first
-    )
+    def foreseen(values: Array) -> Array:
+        try:
+            return goes_left(values)
+        except ValueError:  # perhaps only for rows that are not come to
+            return goes_left(values[:1])
+
+    [first], [last] = goes_left(low[None]), goes_left(high[None])
+    low, high = bisected(low, high, foreseen, lambda left: left == first, AT_ONCE)
     for start, a, b, crossed in zip(
         starts, low.tolist(), high.tolist(), (first != last).tolist(), strict=True
     ):
