@@ -57,8 +57,8 @@ def at_discontinuities(
                 starts.append(Start(rows[a], position, float(low), float(high)))
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
-    costly = reference.task.one_by_one or any(column.image for column in columns)
-    at_once = 0 if costly else AT_ONCE
+    slow = reference.task.one_by_one or any(column.image for column in columns)
+    at_once = 0 if slow else AT_ONCE
     return _from_answered(some, lambda kept: _bisected(kept, reference, at_once))
 
 
@@ -151,14 +151,12 @@ def _along(
         cells = (first + share[:, None] * step).tolist()
         return [changed(row, positions, c) for (row, _), c in zip(pairs, cells, strict=True)]
 
+    def labels(shares: Array) -> Array:
+        return reference.finest_answers(at(*shares))[None]
+
     low, high = np.zeros(len(pairs)), np.ones(len(pairs))
-    label = reference.finest_answers(at(low))
-    low, high = bisected(
-        low,
-        high,
-        lambda shares: reference.finest_answers(at(*shares))[None],
-        lambda found: found == label,
-    )
+    [label] = labels(low[None])
+    low, high = bisected(low, high, labels, lambda found: found == label)
     shares = (low, high, low - BESIDE, high + BESIDE)
     return [row for share in shares for row in at(share)]
 

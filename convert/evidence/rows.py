@@ -100,7 +100,7 @@ def bisected(
 
 def _middles(low: Array, high: Array, halvings: int) -> Array:
     """Of intervals, then of their lower and upper halves, and so on."""
-    parts, found = [(low, high)], []
+    parts, found = [(low, high)], list[Array]()
     while len(found) < 2**halvings - 1:
         a, b = parts[len(found)]
         found.append(a + (b - a) / 2)

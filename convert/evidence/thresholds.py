@@ -283,30 +283,20 @@ def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -
         return
     low, high = ends(starts)
 
-    feature = [start.tree.feature[start.node] for start in starts]
-    every = np.arange(len(starts))
-
     def goes_left(values: Array) -> Array:
-        made = seen([row for each in values for row in moved(starts, each)])
-        compared = made.reshape(len(values), len(starts), -1)[:, every, feature]
-        return np.array(
-            [
-                [
-                    s.tree.dtype(x) <= s.tree.threshold[s.node]
-                    for s, x in zip(starts, xs, strict=True)
-                ]
-                for xs in compared
-            ]
-        )
-
-    def foreseen(values: Array) -> Array:
         try:
-            return goes_left(values)
-        except ValueError:  # perhaps only for rows that are not come to
+            made = seen([row for each in values for row in moved(starts, each)])
+        except Exception:  # perhaps only for rows that are not come to
+            if len(values) == 1:
+                raise
             return goes_left(values[:1])
+        made = made.reshape(len(values), len(starts), -1)
+        at_nodes = [made[:, n, s.tree.feature[s.node]] for n, s in enumerate(starts)]
+        pairs = zip(at_nodes, starts, strict=True)
+        return np.array([x.astype(s.tree.dtype) <= s.tree.threshold[s.node] for x, s in pairs]).T
 
     [first], [last] = goes_left(low[None]), goes_left(high[None])
-    low, high = bisected(low, high, foreseen, lambda left: left == first, AT_ONCE)
+    low, high = bisected(low, high, goes_left, lambda left: left == first, AT_ONCE)
     for start, a, b, crossed in zip(
         starts, low.tolist(), high.tolist(), (first != last).tolist(), strict=True
     ):
