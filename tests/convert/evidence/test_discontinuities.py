@@ -17,8 +17,8 @@ STEP = 1 / 3
 X = np.array([[0.0], [1.0]] * 8)
 
 
-class Gapped(RegressorMixin, BaseEstimator):
-    """A step; beyond it there may be a gap, for which it raises, and which no bisection comes to."""
+class Gapped(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A step; it may raise for a gap beyond it, which no bisection comes to."""
 
     def __init__(self, gap: tuple[float, float] = (2.0, 2.0)) -> None:
         self.gap = gap
