@@ -37,7 +37,7 @@ NODE := node_modules/.package-lock.json
 NOT_OLDEST := bundle examples graph imported workers record_batches/test_tables_doc.py \
     $(addprefix report/test_,card.py files.py page.py plots.py sentences.py wording.py) \
     $(addprefix score/test_,duckdb.py journal.py s3.py same_bytes.py) \
-    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py fits.py) \
+    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py refit.py training.py fits.py) \
     tables/test_csv_parts.py test_command_line.py test_progress.py test_spacing.py
 # Tests in so many processes, where a suite is beside no other: three for two cores, as many tests
 # wait for processes of their own. A file's are in one.
@@ -153,7 +153,7 @@ test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP, and other long b
 	$(PY) -m pytest -m pipelines tests/pipelines tests/convert tests/project $(ARGS)
 
 test-training: $(DEV) ## searches and whole trainings, of tables and of images (slow)
-	$(PY) -m pytest $(SPREAD) -m training tests/convert/train tests/project $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m training --timeout 600 tests/convert/train tests/project $(ARGS)
 
 test-kept: $(DEV) ## devices of earlier versions, which this one updates, and which go back (slow)
 	$(PY) -m pytest -m kept tests/kept $(ARGS)

@@ -26,7 +26,6 @@ try:
         sheet_option,
         unit_option,
     )
-    from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
     from onnxlet.convert.score.command import score
     from onnxlet.convert.train.command import train
@@ -113,6 +112,7 @@ def build(
     from onnxlet.convert.about import described
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
+    from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.reference.image_columns import images_root, with_images_beside
     from onnxlet.convert.sources.mlflow_folder import is_mlflow
     from onnxlet.convert.sources.source import load_source

@@ -83,9 +83,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what would only be run again."""
-    again = [each for each in items if _is_of_no_worker(each) or _is_of_another_transport(each)]
+    again = {each for each in items if _is_of_no_worker(each) or _is_of_another_transport(each)}
     config.hook.pytest_deselected(items=again)
-    items[:] = [each for each in items if each not in set(again)]
+    items[:] = [each for each in items if each not in again]
 
 
 def _is_of_no_worker(item: pytest.Item) -> bool:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlet.convert.parity.comparison import TOLERANCE
-from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import ModelError
@@ -18,6 +15,10 @@ from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.explanation.background import background
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import floor_of, load_proven
+
+if TYPE_CHECKING:
+    from onnxlet.convert.reference.answers import Answers
+    from onnxlet.convert.reference.inputs import Cells
 
 GOLDEN_ROWS = 24
 MOST_CHARACTERS = 2_000_000  # of text in them
@@ -35,6 +36,8 @@ def choose_golden(
     numbers are those that the conversion was compared with; by the size of these answers if not
     given.
     """
+    from onnxlet.convert.parity.comparison import TOLERANCE  # to verify takes no scikit-learn
+
     sure = ~doubtful
     for array in expected.values():
         if array.dtype.kind == "f":

@@ -25,6 +25,7 @@ PAIRS_OF_COLUMN = 8  # of rows, between which one column is moved
 MOST_STARTS = 400  # of these pairs, over all columns
 BESIDE = 1e-8  # of the way between two rows: rounding in float64 moves no discontinuity so far
 LABELLED = 400  # held-out rows whose labels are compared
+AT_ONCE = 256  # rows that an estimator is asked about
 PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
 FEWEST_BISECTED = 24  # pairs, however wide the rows are
@@ -56,7 +57,9 @@ def at_discontinuities(
                 starts.append(Start(rows[a], position, float(low), float(high)))
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
-    return _from_answered(some, lambda kept: _bisected(kept, reference))
+    slow = reference.task.one_by_one or any(column.image for column in columns)
+    at_once = 0 if slow else AT_ONCE
+    return _from_answered(some, lambda kept: _bisected(kept, reference, at_once))
 
 
 def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
@@ -69,17 +72,18 @@ def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -
     return []
 
 
-def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
+def _bisected(starts: Sequence[Start], reference: Reference, at_once: int) -> list[Cells]:
     low, high = ends(starts)
 
     def at(values: Array) -> Array:
-        return reference.finest_answers(moved(starts, values)).reshape(len(starts), -1)
+        rows = [row for each in values for row in moved(starts, each)]
+        answers = reference.finest_answers(rows, len(starts))
+        return answers.reshape(len(answers) // len(starts), len(starts), -1)
 
-    at_low, at_high = at(low), at(high)
+    [at_low], [at_high] = at(low[None]), at(high[None])
 
-    def changes_more_above(middle: Array) -> Array:
+    def changes_more_above(at_middle: Array) -> Array:
         nonlocal at_low, at_high
-        at_middle = at(middle)
         # "Not below", so that a distance of NaN goes up.
         above = ~(_distance(at_low, at_middle) >= _distance(at_middle, at_high))
         at_low = np.where(above[:, None], at_middle, at_low)
@@ -87,7 +91,7 @@ def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
         return above
 
     beside = BESIDE * (high - low)
-    low, high = bisected(low, high, changes_more_above)
+    low, high = bisected(low, high, at, changes_more_above, at_once)
     found = [moved(starts, values) for values in (low, high, low - beside, high + beside)]
     return [row for rows in zip(*found, strict=True) for row in rows]
 
@@ -147,9 +151,12 @@ def _along(
         cells = (first + share[:, None] * step).tolist()
         return [changed(row, positions, c) for (row, _), c in zip(pairs, cells, strict=True)]
 
+    def labels(shares: Array) -> Array:
+        return reference.finest_answers(at(*shares))[None]
+
     low, high = np.zeros(len(pairs)), np.ones(len(pairs))
-    label = reference.finest_answers(at(low))
-    low, high = bisected(low, high, lambda share: reference.finest_answers(at(share)) == label)
+    [label] = labels(low[None])
+    low, high = bisected(low, high, labels, lambda found: found == label)
     shares = (low, high, low - BESIDE, high + BESIDE)
     return [row for share in shares for row in at(share)]
 

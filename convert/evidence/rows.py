@@ -14,6 +14,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 
 FLOATS = ("float64", "float32")
+AHEAD = 3  # halvings whose middles are asked about together: a call takes longer than its rows
 HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
 
 
@@ -67,17 +68,41 @@ def moved(starts: Sequence[Start], values: Array) -> list[Cells]:
     return [start.moved(value) for start, value in zip(starts, values.tolist(), strict=True)]
 
 
-def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:
+def bisected(
+    low: Array,
+    high: Array,
+    at: Callable[[Array], Array],
+    is_above: Callable[[Array], Array],
+    at_once: int = 0,
+) -> tuple[Array, Array]:
     """The two neighbouring numbers that each interval's change lies between, as HALVINGS allow.
 
-    Intervals run from low to high, which may be less: float64, shape (intervals,). `is_above` says
-    of their middles whether the change lies between middle and high.
+    Intervals run from low to high, which may be less: float64, shape (intervals,). Of what `at`
+    answers about their middles, `is_above` says whether the change lies between middle and high.
+    `at` is asked about up to AHEAD halvings together, wherever they lead, where that is not more
+    than so many numbers at once: float64, shape (2**halvings - 1, intervals), of which the first
+    are the middles. It may answer these only.
     """
+    ahead = next((n for n in range(AHEAD, 1, -1) if len(low) * (2**n - 1) <= at_once), 1)
+    every, node, answers = np.arange(len(low)), np.zeros(len(low), dtype=np.intp), np.empty(0)
     for halving in range(HALVINGS):
         advanced("looking for discontinuities", halving, HALVINGS)
         middle = low + (high - low) / 2
         if np.all((middle == low) | (middle == high)):
             break
-        above = is_above(middle)
+        if node.max() >= len(answers):
+            node, answers = np.zeros_like(node), at(_middles(low, high, ahead))
+        above = is_above(answers[node, every])
         low, high = np.where(above, middle, low), np.where(above, high, middle)
+        node = 2 * node + 1 + above
     return low, high
+
+
+def _middles(low: Array, high: Array, halvings: int) -> Array:
+    """Of intervals, then of their lower and upper halves, and so on."""
+    parts, found = [(low, high)], list[Array]()
+    while len(found) < 2**halvings - 1:
+        a, b = parts[len(found)]
+        found.append(a + (b - a) / 2)
+        parts += [(a, found[-1]), (found[-1], b)]
+    return np.array(found)

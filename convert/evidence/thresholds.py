@@ -44,6 +44,7 @@ MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 KNOWN_ROWS = 500  # held-out ones that are looked at, and others
 KNOWN_CELLS, FEWEST_KNOWN = 20_000_000, 50  # where the steps make many columns, fewer rows
 STARTS = 400  # nodes and rows that are tried, in all
+AT_ONCE = 1200  # rows that the steps before the trees are asked about
 BASES_OF_NODE = 8  # rows
 MOVED_COLUMNS = 2  # raw ones, for each node
 Sees = Callable[[Sequence[Cells]], Array]
@@ -283,16 +284,19 @@ def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -
     low, high = ends(starts)
 
     def goes_left(values: Array) -> Array:
-        made = seen(moved(starts, values))
-        return np.array(
-            [
-                s.tree.dtype(made[number, s.tree.feature[s.node]]) <= s.tree.threshold[s.node]
-                for number, s in enumerate(starts)
-            ]
-        )
+        try:
+            made = seen([row for each in values for row in moved(starts, each)])
+        except Exception:  # perhaps only for rows that are not come to
+            if len(values) == 1:
+                raise
+            return goes_left(values[:1])
+        made = made.reshape(len(values), len(starts), -1)
+        at_nodes = [made[:, n, s.tree.feature[s.node]] for n, s in enumerate(starts)]
+        pairs = zip(at_nodes, starts, strict=True)
+        return np.array([x.astype(s.tree.dtype) <= s.tree.threshold[s.node] for x, s in pairs]).T
 
-    first, last = goes_left(low), goes_left(high)
-    low, high = bisected(low, high, lambda middle: goes_left(middle) == first)
+    [first], [last] = goes_left(low[None]), goes_left(high[None])
+    low, high = bisected(low, high, goes_left, lambda left: left == first, AT_ONCE)
     for start, a, b, crossed in zip(
         starts, low.tolist(), high.tolist(), (first != last).tolist(), strict=True
     ):

@@ -156,16 +156,13 @@ def _changes(zone: str) -> tuple[list[int], list[int]]:
     first, last = (int((end - datetime(1970, 1, 1)).total_seconds()) for end in (LEAST, GREATEST))
     days = np.arange(first, last, DAY_SECONDS)
     by_day = _offsets(days, zone)
-    starts: list[int] = []
-    for index in np.flatnonzero(np.diff(by_day)).tolist():
-        low, high = int(days[index]), int(days[index + 1])
-        while high - low > 1:
-            middle = (low + high) // 2
-            same = _offsets(np.array([middle]), zone)[0] == by_day[index]
-            low, high = (middle, high) if same else (low, middle)
-        starts.append(high)
-    changed = by_day[1:][np.diff(by_day) != 0]
-    return starts, [int(by_day[0]), *changed.tolist()]
+    before = np.flatnonzero(np.diff(by_day))
+    low, high = days[before], days[before + 1]
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        same = _offsets(middle, zone) == by_day[before]
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return high.tolist(), [int(by_day[0]), *by_day[before + 1].tolist()]
 
 
 def _offsets(seconds: Array, zone: str) -> Array:

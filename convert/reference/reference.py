@@ -210,15 +210,20 @@ class Reference:
         first, second = self._in_parts(rows[:middle]), self._in_parts(rows[middle:])
         return {name: np.concatenate([array, second[name]]) for name, array in first.items()}
 
-    def finest_answers(self, rows: Sequence[Cells]) -> Array:
+    def finest_answers(self, rows: Sequence[Cells], needed: int | None = None) -> Array:
         """The answer that shows a change first: probabilities, scores, or predictions.
 
         Nothing else is asked for: bisection comes sixty times. Raises Unanswered where scikit-learn
-        raises for some of the rows.
+        raises for some of the rows. Where so many are `needed`, the first ones, a row behind them
+        that it raises for leaves their answers.
         """
         name = next(name for name in FINEST if name in self.task.methods)
         only = replace(self.task, methods={name: self.task.methods[name]})
-        found, answers = replace(self, task=only).answers_where_answered(rows)
+        asked = replace(self, task=only)
+        if needed is not None and needed < len(rows):
+            with suppress(Exception):
+                return asked.answers(rows)[name]
+        found, answers = asked.answers_where_answered(rows[:needed])
         if not all(found):
             raise Unanswered(found)
         return answers[name]

@@ -64,7 +64,7 @@ def test_with_some_packages_the_next_is_reported(checkout: Path, tmp_path: Path)
     end = started(checkout, "convert", "build", PYTHONPATH=str(tmp_path))
 
     assert end.returncode == 1
-    assert "has no 'numpy'" in end.stderr
+    assert "has no 'orjson'" in end.stderr
     assert "Traceback" not in end.stderr
 
 

@@ -17,13 +17,8 @@ from tests.conftest import ROOT
 WORKER = """
 from onnxlet.convert.workers import child
 child.EVERY = -1
-child.serve(%d, "tests.convert.workers.test_child:begin", %d)
+child.serve(%d, "tests.convert.workers.work:begin", %d)
 """
-
-
-def begin(content: bytes) -> Any:
-    """What the process does with each argument."""
-    return lambda argument, tick: [content, argument, tick(1)]
 
 
 @pytest.mark.parametrize("is_there", [True, False])

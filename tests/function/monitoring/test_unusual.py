@@ -58,9 +58,10 @@ def trained() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model(trained: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Model:
     numbers = ["number", "bool"]
+    texts = make_column_selector(dtype_exclude=numbers)
     columns = make_column_transformer(
         ("passthrough", make_column_selector(dtype_include=numbers)),
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude=numbers)),
+        (OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=9), texts),
         sparse_threshold=0,
     )
     fitted = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=5))
