@@ -210,6 +210,7 @@ def test_hints_are_of_arguments_and_of_no_command(tmp_path: Path) -> None:
         def transform(self, X: object) -> object:
             return X
 
+    Own.__module__ = "sklearn.own"  # of one's own it would be followed
     error = refused(model=make_pipeline(Own(), MODEL[0]).fit(ROWS, SOLD), models=tmp_path)
     assert "by @onnxlet.converts, before build(estimator, X_test, …)" in error.hint
     error = refused(with_report=True, models=tmp_path)

@@ -73,6 +73,10 @@ def stand_in(graph: Graph, fitted: Any) -> Any:
     return made
 
 
+def _of(fitted: Any, name: str) -> Any:
+    return lambda _, *given, **options: getattr(fitted, name)(*given, **options)
+
+
 def answers_for_others(graph: Graph, kind: type) -> bool:
     """Whether a class has a converter that fits a subclass's own attributes."""
     return graph.knows(kind) and not is_followed(kind)
@@ -83,8 +87,10 @@ def _between(graph: Graph, fitted: Any, parent: type) -> type:
     kind = type(fitted)
     classes = kind.__mro__[: kind.__mro__.index(parent)]
     found = {name for one in classes for name, value in vars(one).items() if callable(value)}
-    own = {name for name in found - BESIDE if not name.startswith(OF_FIT)}
-    plain: Any = object.__new__(parent)
+    # What an abstract parent leaves to its subclasses, as a selector's mask, is the estimator's.
+    left = {name: _of(fitted, name) for name in getattr(parent, "__abstractmethods__", ())}
+    own = {name for name in found - BESIDE - left.keys() if not name.startswith(OF_FIT)}
+    plain: Any = object.__new__(new_class(parent.__name__, (parent,), {}, lambda b: b.update(left)))
     vars(plain).update(vars(fitted))
 
     def method(name: str) -> Any:

@@ -82,10 +82,10 @@ class Given(BaseEstimator):  # type: ignore[misc]
 
 
 class Odd(LogisticRegression):  # type: ignore[misc]
-    """Without a converter: it answers in a way of its own."""
+    """It can't be followed: its answers depend on all rows."""
 
     def predict(self, X: Any) -> Any:
-        return super().predict(X)
+        return super().predict(X - X.mean())
 
 
 def test_text_is_selected_as_it_is() -> None:
@@ -163,4 +163,4 @@ class Halved(EveryOther):
 
 def test_a_selector_of_ones_own_is_asked_for_its_columns() -> None:
     assert_exact(EveryOther().fit(X), X)
-    assert_refused(Halved().fit(X), X, "its own transform may answer differently")
+    assert_exact(Halved().fit(X), X)
