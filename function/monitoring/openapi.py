@@ -45,7 +45,7 @@ DRIFT: Schema = forms.record(
     version=forms.POSITIVE,
     since={"type": "string", "format": "date-time"},
     rows=forms.COUNT,
-    came={**forms.COUNT, "description": "rows, all counted until 1,000 a second come for long"},
+    came={**forms.COUNT, "description": "rows, all counted until 250 a second come for long"},
     window=forms.COUNT,
     waiting={
         **forms.or_null(forms.COUNT),

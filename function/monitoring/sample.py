@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import log, log1p
+from struct import unpack
 
-RATE = 1_000  # rows of one model that are looked at in a second, about, where more come for long
+RATE = 250  # rows of one model that are looked at in a second, about, where more come for long
 BURST = 10_000  # rows that are all looked at, where fewer came before
+DRAWN = 64  # random numbers at once
 LEAST_SECONDS = 0.1  # in which a rate shows: of less, a few requests would make any
 
 
@@ -27,6 +29,7 @@ class Sample:
         self._came = self._before = 0  # rows of this second, and of the one before
         self._bucket = float(BURST)  # rows, when this second began
         self._skipped: int | None = None  # of the next rows, until one is chosen; to be drawn
+        self._uniforms = _uniforms()
 
     def of(self, rows: int) -> Sequence[int] | None:
         """The positions of the chosen ones among the next so many rows; None stands for all."""
@@ -44,15 +47,20 @@ class Sample:
             self._skipped = None
             return None
         found = []
-        at = _gap(share) if self._skipped is None else self._skipped
+        at = self._gap(share) if self._skipped is None else self._skipped
         while at < rows:
             found.append(at)
-            at += 1 + _gap(share)
+            at += 1 + self._gap(share)
         self._skipped = at - rows
         return found
 
+    def _gap(self, share: float) -> int:
+        """How many rows are passed over, if each is chosen by this chance."""
+        return int(log(next(self._uniforms)) / log1p(-share))
 
-def _gap(share: float) -> int:
-    """How many rows are passed over, if each is chosen by this chance; by the system's chance."""
-    uniform = (int.from_bytes(os.urandom(7), "big") + 1) / 2**56  # above 0, at most 1
-    return int(log(uniform) / log1p(-share))
+
+def _uniforms() -> Iterator[float]:
+    """Numbers above 0, at most 1, by the system's chance; many of them by one call."""
+    while True:
+        for number in unpack(f"{DRAWN}Q", os.urandom(8 * DRAWN)):
+            yield (number + 1) / 2**64
