@@ -1,4 +1,4 @@
-"""docs/how-to/containers.md: Kubernetes' and KServe's own classes take its objects."""
+"""Documents on containers: Kubernetes' and KServe's own classes take their objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_objects_are_what_their_classes_take() -> None:
 
 def test_faults_would_be_found() -> None:
     wrong = copy.deepcopy(objects())
-    cloud_run, deployment, service, runtime, inference = wrong
+    deployment, service, runtime, inference, cloud_run = wrong
     cloud_run["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = []
     deployment["spec"]["template"]["spec"]["containers"][0]["liveProbe"] = {}
     service["spec"]["ports"][0].pop("port")
