@@ -37,10 +37,10 @@ WORDS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"--images-from DIR \(images_from in Python\)", "images_from"),
         (r"--columns? '([^'=]+)=([^']*)'", r"columns={'\1': '\2'}"),
         (r"--columns FILE\.toml", "columns={…}"),
-        ("--report", "with_report=True"),
-        ("--breaking", "breaking=True"),
-        (r"--no-refit", "refit=False"),
-        (rf"(?<![\w'])--([a-z]+(?:-[a-z]+)*)(?: (\d+|{VALUES})\b)?", _argument),
+        (r"(?<![\w'-])--report(?![\w-])", "with_report=True"),
+        (r"(?<![\w'-])--breaking(?![\w-])", "breaking=True"),
+        (r"(?<![\w'-])--no-refit(?![\w-])", "refit=False"),
+        (rf"(?<![\w'-])--([a-z]+(?:-[a-z]+)*)(?: (\d+|{VALUES})\b)?", _argument),
     )
 )
 

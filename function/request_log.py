@@ -127,7 +127,7 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
 
 
 def _listed(value: Any) -> Any:
-    from onnxlet.function import json_text  # it imports NumPy, which a supervisor does without
+    from onnxlet.function import json_text  # few lines need it
 
     return json_text.listed(value)
 

@@ -68,7 +68,7 @@ def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
     client = Client(server.port)
     try:
         faults = compare_body(client.ask(request(model.path, body)), golden)
-        served = client.ask(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        served = client.ask(request("/models", b"", "GET"))
     except OSError as error:
         raise BenchError(
             f"{model.path}: {error}", f"See the log of: {typed('edge', 'serve')}."

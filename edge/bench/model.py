@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import socket
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from onnxlet.function.models.repository import NAME, versions_in
 
 BATCH = 100  # rows of a large request
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+KEY = secrets.token_hex(16)  # of this bench's requests
 TIMEOUT_SECONDS = 60.0
 
 
@@ -94,10 +96,10 @@ def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:
     return found
 
 
-def request(path: str, body: bytes) -> bytes:
-    """A request as bytes."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+def request(path: str, body: bytes, method: str = "POST") -> bytes:
+    """A request as bytes, with the key that a bench's own server takes."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}X-API-Key: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Client:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from onnxlet.edge.bench.model import BenchModel
+from onnxlet.edge.bench.model import KEY, BenchModel
 from onnxlet.edge.device.machine import read_bytes_of
+from onnxlet.edge.settings.keys import PREDICTS, text_of
 from onnxlet.folders import ROOT
 from onnxlet.function.errors import OnnxletError
 
@@ -95,11 +96,12 @@ def server(models: Path) -> Iterator[Server]:
     BenchError has the server's own message where it does not start.
     """
     main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
+    own_key = {PREDICTS: text_of("onnxlet-bench", KEY)}  # the folder may have keys of others
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")
     with (
         tempfile.TemporaryFile("w+") as log,
         subprocess.Popen(  # noqa: S603 - our own arguments
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ()
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ() | own_key
         ) as process,
     ):
         try:

@@ -6,6 +6,7 @@ the same form. A key itself is nowhere.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,7 @@ from onnxlet.function.errors import SettingsError, WrongUse
 from onnxlet.function.settings import WORD, Settings
 
 PREDICTS, READS = "ONNXLET_API_KEYS", "ONNXLET_READER_KEYS"
+KNOWN = (f"{PREDICTS}=".encode(), f"{READS}=".encode())  # as lines begin
 
 
 def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = False) -> str:
@@ -44,12 +46,10 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
     if not file.parent.is_dir():
         hint = "Name the folder of models: --models DIR."
         raise WrongUse(f"there is no folder '{file.parent}'", hint)
-    if file.is_symlink():  # in somebody else's folder it may lead anywhere
-        raise WrongUse(f"{file}: expected a file, got a link", "Put the file itself there.")
     alone = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:  # of two keys that are made at once, both are kept
         fcntl.flock(alone, fcntl.LOCK_EX)
-        content = file.read_bytes() if file.exists() else b""
+        content, there = _content(file)
         kept = as_variables(_read(content, file))
         for each, text in kept.items():
             if f",{name}:" in f",{text}" and not (replace and each == variable):
@@ -59,13 +59,31 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
         key = secrets.token_urlsafe(32)
         others = [one for one in kept[variable].split(",") if not one.startswith(f"{name}:")]
         value = ",".join([*filter(None, others), text_of(name, key)])
-        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
-        of = (file if file.exists() else file.parent).stat()  # by root for whoever serves
+        mode = stat.S_IMODE(there.st_mode) if there else 0o600
+        of = there or file.parent.stat()  # by root for whoever serves
         owner = (of.st_uid, of.st_gid) if os.geteuid() == 0 else None
         write_durably(file, _with_line(content, variable, value, file), mode, owner)
     finally:
         os.close(alone)
     return key
+
+
+def _content(file: Path) -> tuple[bytes, os.stat_result | None]:
+    """What a file holds, and whose it is; nothing where it is not there.
+
+    WrongUse is raised where it is a link: in somebody else's folder it may lead anywhere.
+    """
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return b"", None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        hint = "Put the file itself there."
+        raise WrongUse(f"{file}: expected a file, got a link", hint) from error
+    with os.fdopen(opened, "rb") as held:
+        return held.read(), os.fstat(held.fileno())
 
 
 def text_of(name: str, key: str) -> str:
@@ -76,16 +94,38 @@ def text_of(name: str, key: str) -> str:
 def with_kept_keys(file: Path, settings: Settings) -> Settings:
     """The settings of a server, with the keys that were made for it in such a file.
 
-    SettingsError is raised where they can't be read: without them the server would be open.
+    SettingsError is raised where they can't be read, or there are none: without them the server
+    would be open.
     """
     try:
-        own, kept = as_variables(settings), as_variables(_read(file.read_bytes(), file))
+        content = file.read_bytes()
     except OSError as error:
-        hint = "Let the user that serves read it, or remove it."
+        hint = "Let the user that serves read it (chmod 644: it has digests only), or remove it."
         raise SettingsError(f"{file}: {error.strerror}", hint) from error
-    lines = (f"{n}={','.join(filter(None, [own[n], kept[n]]))}\n" for n in own)
-    both = _read("".join(lines).encode(), file)
-    return settings._replace(api_keys=both.api_keys, reader_keys=both.reader_keys)
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip() and not line.startswith((b"#", b";", *KNOWN)):
+            raise SettingsError(
+                f"{file}: line {number}: expected {PREDICTS}=NAME:DIGEST or {READS}=NAME:DIGEST",
+                "`onnxlet key NAME` writes it. Mend the line, or remove the file.",
+            )
+    kept = _read(content, file)
+    if not (kept.api_keys or kept.reader_keys):
+        raise SettingsError(f"{file}: there is no key in it", "Make one, or remove the file.")
+    for name, (sort, digest) in _sorts(kept).items():
+        if _sorts(settings).get(name, (sort, digest)) != (sort, digest):
+            raise SettingsError(
+                f"{file}: '{name}' has another key in the environment", "Take one of them out."
+            )
+    return settings._replace(
+        api_keys={**settings.api_keys, **kept.api_keys},
+        reader_keys={**settings.reader_keys, **kept.reader_keys},
+    )
+
+
+def _sorts(settings: Settings) -> dict[str, tuple[str, bytes]]:
+    """By its name, which variable a key belongs to, and its digest."""
+    every = {PREDICTS: settings.api_keys, READS: settings.reader_keys}
+    return {name: (n, digest) for n, keys in every.items() for name, digest in keys.items()}
 
 
 def as_variables(settings: Settings) -> dict[str, str]:

@@ -34,6 +34,7 @@ from onnxlet.edge.workers.notices import Notices
 from onnxlet.edge.workers.relay import Relay
 from onnxlet.edge.workers.worker import work
 from onnxlet.function import request_log
+from onnxlet.function.runtime.faults import RuntimeMissing
 from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.settings import Settings
 
@@ -67,7 +68,10 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
     secret = Secret()
     save(secret)
     options = {name: getattr(device, name) for name in OPTIONS}
-    load()
+    # Whoever started this may have it ignored, and then no worker's end could be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if sys.platform == "linux":  # elsewhere not all that is imported survives a fork
+        load()
     orders = {
         "models": str(models),
         "device": {n: str(v) if isinstance(v, Path) else v for n, v in options.items()},
@@ -80,12 +84,15 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
 def load() -> None:
     """Import what each worker needs sooner or later: forked, they have it in memory once.
 
-    RuntimeMissing is raised where there is no ONNX Runtime.
+    ServeError is raised where there is no ONNX Runtime.
     """
     gc.disable()  # while modules are imported: a collection would find nothing
     for name in SHARED:
         import_module(name)
-    runtime_version()
+    try:
+        runtime_version()
+    except (RuntimeMissing, ImportError) as error:
+        raise ServeError(f"ONNX Runtime does not load: {error}") from error
     gc.freeze()  # a collection writes to what it looks at, which each worker would have a copy of
     gc.enable()
 
@@ -184,7 +191,8 @@ class Supervisor:
         for child in self._children.values():
             child.link.close()
         self._children.clear()
-        self._selector.close()
+        with suppress(OSError):  # a kqueue is not inherited
+            self._selector.close()
         ending.close()
         os.close(signal.set_wakeup_fd(-1))
         for name in NOT_ITS_OWN:

@@ -240,6 +240,8 @@ def test_hints_are_of_arguments_and_of_no_command(tmp_path: Path) -> None:
          "target 'price': task='regression' expects numbers"),
         ("Say --decimal point, or --on-error null.", "Say decimal='point', or on_error='null'."),
         ("expected a number, got '--a--b'", "expected a number, got '--a--b'"),
+        ("no 'my--report.csv', --breaking", "no 'my--report.csv', breaking=True"),
+        ("no '/x--no-refit/y', '--breaking'", "no '/x--no-refit/y', '--breaking'"),
     ],
 )  # fmt: skip
 def test_options_are_arguments_in_python(of_commands: str, of_python: str) -> None:

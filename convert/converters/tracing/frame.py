@@ -242,6 +242,8 @@ class TracedFrame(FrameMethods):
     def _looked_up(self, table: Any, key: Any, how: str, options: Any) -> TracedFrame:
         """With the columns of a table of constants, by its index."""
         check_pandas("merge", {**options, "how": None if how == "left" else how}, how=(None,))
+        if key is None:
+            refuse("it joins a table of fit by the rows' index", "Name a column: on='COLUMN'.")
         (label,), labels = np.ravel(key), set(self._labels)
         table = table.to_frame() if isinstance(table, pd.Series) else table
         if not isinstance(table, DataFrame) or not table.index.is_unique or labels & {*table}:

@@ -24,6 +24,8 @@ from onnxlet.edge.bench.report import (
     as_markdown,
     times_of,
 )
+from onnxlet.edge.settings.device import KEYS
+from onnxlet.edge.settings.keys import make_key
 from tests.conftest import ROOT, ran
 from tests.edge.reload.test_reload import rewrite_golden
 from tests.edge.service.test_serve import CLEAN
@@ -61,10 +63,16 @@ def real() -> None:
         pytest.skip(f"no time is measured here: {why}")
 
 
-def test_this_machine(real: None, models: Path, tmp_path: Path) -> None:
+def test_this_machine(
+    real: None, models: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Settings of this device count for nothing: neither its keys, nor its queue or its port."""
+    served = tmp_path_factory.mktemp("served")
+    for model in models.iterdir():
+        (served / model.name).symlink_to(model)
+    make_key("me", served / KEYS)
     done = bench(
-        "--models", str(models), "--model", "house-prices", "--seconds", "2",
+        "--models", str(served), "--model", "house-prices", "--seconds", "2",
         ONNXLET_API_KEYS=f"me:{'0' * 64}", ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"),
         ONNXLET_DEVICE_FORWARD_URL="https://localhost:9/",
     )  # fmt: skip

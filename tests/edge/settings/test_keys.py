@@ -266,3 +266,25 @@ def test_what_packages_models_leaves_keys_where_they_are(own: Path, tmp_path: Pa
     with ZipFile(tmp_path / "models.zip") as archive:
         assert archive.namelist()
         assert not [name for name in archive.namelist() if KEYS in name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "# none\n", f"export {PREDICTS}=me:{64 * 'a'}\n", f"ONNXLET_API_KEY=me:{64 * 'a'}\n",
+     f"me:{64 * 'a'}\n", f"{PREDICTS}=\n", f"{PREDICTS}=me:{64 * 'a'}\nother\n",
+     f"{PREDICTS}=\x01me:{64 * 'a'}\n"],
+)  # fmt: skip
+def test_a_file_without_a_key_leaves_no_server_open(content: str, file: Path) -> None:
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=r"expected ONNXLET_API_KEYS|there is no key in it"):
+        with_kept_keys(file, Settings.from_environ({}))
+
+
+def test_the_environment_may_have_the_same_key_and_no_other_of_its_name(file: Path) -> None:
+    make_key("me", file)
+    environ = {PREDICTS: kept(file)[PREDICTS]}
+    same = with_kept_keys(file, Settings.from_environ(environ))
+    assert same == Settings.from_environ(environ)
+    for others in ({PREDICTS: f"me:{64 * 'a'}"}, {READS: f"me:{64 * 'a'}"}):
+        with pytest.raises(SettingsError, match="'me' has another key in the environment"):
+            with_kept_keys(file, Settings.from_environ(others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -20,6 +21,9 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.service.serve import ServeError
+from onnxlet.edge.workers import supervisor
+from onnxlet.function.runtime.faults import RuntimeMissing
 from tests.conftest import Server, begun, ran, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN, is_listened_on
@@ -389,6 +393,37 @@ def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
     assert json.loads(connection.getresponse().read())["versions"] == [2]
     connection.close()
     assert stop_server(started.server) == 0
+
+
+def test_a_launcher_may_have_children_ignored(models: Path, tmp_path: Path) -> None:
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    command = f"{ignoring}os.execv(sys.executable, [sys.executable, '-m', 'edge', 'serve'])"
+    port = free_port()
+    environ = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
+    with (tmp_path / "log").open("w") as log:
+        server = begun(
+            [sys.executable, "-c", command], env={**CLEAN, **WORKERS, **environ}, stderr=log
+        )
+    started = Started(Server(server, port), tmp_path / "log")
+    assert server.stdout is not None
+    assert server.stdout.readline().startswith("serving")
+    first = started.workers()
+    os.kill(first[0], signal.SIGKILL)
+    wait_until(lambda: len(started.workers()) == 2 and started.workers() != first)
+    terminate(server)
+    server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_start_without_onnx_runtime_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise RuntimeMissing("expected onnxruntime 1.20 or newer, got none")
+
+    monkeypatch.setattr(supervisor, "runtime_version", missing)
+    with pytest.raises(ServeError, match="ONNX Runtime does not load: expected onnxruntime"):
+        supervisor.load()
+    gc.enable()
 
 
 def test_what_workers_import_is_in_memory_once(started: Started) -> None:
