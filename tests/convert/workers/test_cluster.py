@@ -173,6 +173,7 @@ def other_numpy(tmp_path: Path) -> Path:
 
 
 def test_a_worker_with_other_versions_is_refused(tmp_path: Path, other_numpy: Path) -> None:
+    (other_numpy / "onnxlet.py").write_text("raise ImportError")  # it stands before this checkout
     with cluster(tmp_path / "cluster", workers=0) as started:
         started.worker(env={"PYTHONPATH": str(other_numpy)}, cwd=tmp_path)
         started.wait_for_workers()
