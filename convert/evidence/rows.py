@@ -90,7 +90,7 @@ def bisected(
         middle = low + (high - low) / 2
         if np.all((middle == low) | (middle == high)):
             break
-        if node.max() >= len(answers):
+        if np.max(node) >= len(answers):
             node, answers = np.zeros_like(node), at(_middles(low, high, ahead))
         above = is_above(answers[node, every])
         low, high = np.where(above, middle, low), np.where(above, high, middle)
