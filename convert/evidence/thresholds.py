@@ -293,7 +293,9 @@ def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -
         made = made.reshape(len(values), len(starts), -1)
         at_nodes = [made[:, n, s.tree.feature[s.node]] for n, s in enumerate(starts)]
         pairs = zip(at_nodes, starts, strict=True)
-        return np.array([x.astype(s.tree.dtype) <= s.tree.threshold[s.node] for x, s in pairs]).T
+        # In float64, in which NumPy 1 would not compare float32 with one number.
+        rounded = [(x.astype(s.tree.dtype).astype(np.float64), s) for x, s in pairs]
+        return np.array([x <= s.tree.threshold[s.node] for x, s in rounded]).T
 
     [first], [last] = goes_left(low[None]), goes_left(high[None])
     low, high = bisected(low, high, goes_left, lambda left: left == first, AT_ONCE)
