@@ -46,9 +46,9 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
     if not file.parent.is_dir():
         hint = "Name the folder of models: --models DIR."
         raise WrongUse(f"there is no folder '{file.parent}'", hint)
-    alone = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:  # of two keys that are made at once, both are kept
-        fcntl.flock(alone, fcntl.LOCK_EX)
+        fcntl.flock(folder, fcntl.LOCK_EX)
         content, there = _content(file)
         kept = as_variables(_read(content, file))
         for each, text in kept.items():
@@ -64,7 +64,7 @@ def make_key(name: str, file: Path, variable: str = PREDICTS, replace: bool = Fa
         owner = (of.st_uid, of.st_gid) if os.geteuid() == 0 else None
         write_durably(file, _with_line(content, variable, value, file), mode, owner)
     finally:
-        os.close(alone)
+        os.close(folder)
     return key
 
 

@@ -36,7 +36,6 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
         from onnxlet.edge.settings import keys  # many servers have no such file
 
         settings = keys.with_kept_keys(models / KEYS, settings)
-        os.environ.update(keys.as_variables(settings))  # which workers read, later ones, too
     workers = device.workers or cores()
     if workers > 1:
         from onnxlet.edge.workers.supervisor import supervise

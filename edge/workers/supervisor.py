@@ -19,7 +19,6 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from onnxlet.edge.server.entrance import SharedCounters, clear_slot, make_counters
 from onnxlet.edge.service.log_writer import LogWriter
@@ -52,7 +51,7 @@ SHARED = (
     "onnxlet.function.http.slim_flask",
     "onnxlet.function.monitoring.layout",
 )
-OPTIONS = ("host", "port", "tls_cert", "tls_key", "open")  # which a command line may have set
+Work = Callable[[socket.socket, SharedCounters], int]
 
 
 def supervise(models: Path, device: DeviceSettings, settings: Settings, workers: int) -> None:
@@ -67,17 +66,12 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     secret = Secret()
     save(secret)
-    options = {name: getattr(device, name) for name in OPTIONS}
     # Whoever started this may have it ignored, and then no worker's end could be waited for.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if sys.platform == "linux":  # elsewhere not all that is imported survives a fork
         load()
-    orders = {
-        "models": str(models),
-        "device": {n: str(v) if isinstance(v, Path) else v for n, v in options.items()},
-        "secret": [secret.request_id, secret.key],
-    }
-    if (of_a_worker := Supervisor(listener, workers, orders, os.environ).run()) is not None:
+    working = partial(work, listener, models, device, settings, secret)
+    if (of_a_worker := Supervisor(listener, workers, working, os.environ).run()) is not None:
         sys.exit(of_a_worker())
 
 
@@ -98,7 +92,7 @@ def load() -> None:
 
 
 class Supervisor:
-    """Keeps so many workers, which get these orders.
+    """Keeps so many workers, of which each works by its link and its view of what all share.
 
     The environment says whether systemd listens.
     """
@@ -107,14 +101,15 @@ class Supervisor:
         self,
         listener: socket.socket,
         workers: int,
-        orders: Mapping[str, Any],
+        working: Work,
         environ: Mapping[str, str],
     ) -> None:
         notify, seconds = notifier(environ), watchdog_seconds(environ)
         self._listener = listener  # bound and listening
         self._counters = make_counters(workers)
         self._bells = [_bell() for _ in range(workers)]
-        self._orders = {**orders, "watched": notify is not None, "watchdog": seconds}
+        self._working = working
+        self._orders = {"watched": notify is not None, "watchdog": seconds}
         self._notices = Notices(notify, seconds, workers, time.monotonic()) if notify else None
         self._relay = Relay(self._send)
         self._selector = selectors.DefaultSelector()
@@ -206,7 +201,7 @@ class Supervisor:
                 os.close(other)
         bells = [call for _, call in self._bells]
         counters = SharedCounters(self._counters, number, bells, own)
-        return partial(work, self._listener, child.theirs, counters)
+        return partial(self._working, child.theirs, counters)
 
     def _watch(self, number: int) -> None:
         child, hear = self._children[number], partial(self._hear, number)

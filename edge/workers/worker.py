@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from onnxlet.edge.server.entrance import SharedCounters
@@ -42,8 +41,16 @@ class Ending:
                 self._end.send(b"x")
 
 
-def work(listener: socket.socket, link: socket.socket, numbers: SharedCounters) -> int:
-    """Serve on a listener until the supervisor ends it, or is gone; the process's exit code.
+def work(
+    listener: socket.socket,
+    models: Path,
+    device: DeviceSettings,
+    settings: Settings,
+    secret: Secret,
+    link: socket.socket,
+    numbers: SharedCounters,
+) -> int:
+    """Serve as `serve_on` does until the supervisor ends it, or is gone; the process's exit code.
 
     The link is a socket to the supervisor; the numbers are what all workers share.
     """
@@ -63,13 +70,7 @@ def work(listener: socket.socket, link: socket.socket, numbers: SharedCounters) 
         lambda lines: channel.send("serves", introduction=lines),
     )  # fmt: skip
     try:
-        given = orders["device"]
-        paths = {name: Path(given[name]) for name in ("tls_cert", "tls_key") if given[name]}
-        device = replace(DeviceSettings.from_environ(os.environ), **{**given, **paths})
-        settings = Settings.from_environ(os.environ)
-        serve_on(
-            listener, Path(orders["models"]), device, settings, Secret(*orders["secret"]), post
-        )
+        serve_on(listener, models, device, settings, secret, post)
     except OnnxletError as error:
         channel.send("failed", message=error.message, hint=error.hint)
         return 1
