@@ -416,6 +416,22 @@ def test_a_launcher_may_have_children_ignored(models: Path, tmp_path: Path) -> N
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_a_worker_has_of_the_supervisors_sockets_only_the_listener(started: Started) -> None:
+    def sockets(pid: int) -> set[str]:
+        every = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
+        return {each for each in every if each.startswith("socket:")}
+
+    with closing(started.connect()) as connection:
+        assert ask(connection) == 200
+    first = started.workers()
+    os.kill(first[0], signal.SIGKILL)  # another is forked beside the one that stays
+    wait_until(lambda: len(started.workers()) == 2 and started.workers()[0] != first[0])
+    of_supervisor = sockets(started.server.process.pid)
+    assert len(of_supervisor) > 3
+    for pid in started.workers():
+        wait_until(lambda pid=pid: len(sockets(pid) & of_supervisor) == 1)  # type: ignore[misc]
+
+
 def test_a_start_without_onnx_runtime_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> str:
         raise RuntimeMissing("expected onnxruntime 1.20 or newer, got none")
