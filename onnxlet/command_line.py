@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from onnxlet.folders import CHECKOUT, ROOT
+from onnxlet.folders import CHECKOUT, ROOT, in_root
 
 # Nothing is imported from where it happens to be called, not even by an empty entry of PYTHONPATH.
 with suppress(FileNotFoundError):  # it may be gone
@@ -110,5 +110,5 @@ group = click.version_option(__version__, prog_name="onnxlet")(group)
 
 
 def main() -> None:
-    """Run the command line that is installed as `onnxlet`; a checkout has no such command."""
-    run(group, "python -m onnxlet" if CHECKOUT else "onnxlet")
+    """Run the command line that is installed as `onnxlet`; a checkout has it as a module only."""
+    run(group, "python -m onnxlet" if CHECKOUT and not in_root() else "onnxlet")
