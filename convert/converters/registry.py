@@ -164,17 +164,18 @@ class Registry(Mapping[type, Converter]):
         names = [one.name for one in folders if one.ispkg and one.name != LIBRARIES]
         known = (importlib.import_module(name) for name in names)
         self._known = _listed(module for folder in known for module in _inside(folder))
-        self._of_others = self._known.pop(object).convert  # of any class that is followed
+        self._of_others = self._known.pop(object)  # of any class that is followed
         # Packages whose library has been read here, and whose entry points were looked for.
         self._read: set[str] = set()
         self._asked: set[str] = set()
 
     def known(self, kind: type) -> Registration:
-        """What is registered of this very class; nothing, where there is no registration."""
+        """What is registered of this very class, or of all that are followed as it is."""
         try:
-            return self._found(kind)
+            found = self._found(kind)
         except Unsupported:  # its package is broken, which its conversion says
             return NOTHING
+        return self._of_others if found is NOTHING and is_followed(kind) else found
 
     def _found(self, kind: type) -> Registration:
         package = kind.__module__.partition(".")[0]
@@ -199,8 +200,8 @@ class Registry(Mapping[type, Converter]):
         for parent in _parents_that_answer(kind):
             if parent in self and not is_followed(parent):
                 return self[parent]
-        if is_followed(kind) and self._of_others is not None:
-            return self._of_others
+        if is_followed(kind) and self._of_others.convert is not None:
+            return self._of_others.convert
         raise KeyError(kind)
 
     def __iter__(self) -> Iterator[type]:

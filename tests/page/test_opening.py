@@ -9,7 +9,7 @@ import pytest
 from tests.page.conftest import KEY, Open, keep_screenshot, predict
 from tests.page.test_accessibility import violations
 from tests.page.test_answers import opened
-from tests.page.test_page import NARROW, ask, until, wait_until
+from tests.page.test_page import NARROW, ask, wait_until
 
 pytestmark = pytest.mark.page
 
@@ -104,9 +104,11 @@ def test_what_is_refused_when_it_opens_is_no_error_of_the_readers(
     page = open_page(site, refused=True)
     wrong = {"title": "Unprocessable", "errors": [{"row": 0, "column": "x0", "detail": "no"}]}
     page.route("**/predict*", lambda route: route.fulfill(status=422, json=wrong))
-    page.click(".gallery a[data-name=iris]")
-    until(page, "document.querySelector('#reply').textContent.startsWith('Give it a row')")
-    assert page.query_selector(".trouble, [aria-invalid=true], #answer[aria-busy]") is None
+    with page.expect_response("**/predict*"):
+        page.click(".gallery a[data-name=iris]")
+    page.wait_for_selector("#answer:not([aria-busy])")
+    assert page.inner_text("#reply").startswith("Give it a row")
+    assert page.query_selector(".trouble, [aria-invalid=true]") is None
 
     page.click("button.main")
     page.wait_for_selector(".trouble")

@@ -28,6 +28,7 @@ from onnxlet.convert.converters.text_functions.translation import without_partia
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.conditions import with_checks
+from onnxlet.convert.converters.tracing.exact_operations import is_exact, noted
 from onnxlet.convert.converters.tracing.fitted_values import IN_FIT, KEPT, Inner, answered
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
@@ -181,7 +182,8 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     given = _named(fitted, table) if form == "frame" else table
     if fitted.func is None:
         return {"transform": labelled(table, ())}
-    made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
+    with noted(graph, fitted):
+        made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
     return {"transform": _with_names_out(fitted, made)}
 
 
@@ -275,14 +277,17 @@ def _followed(graph: Graph, fitted: Any, method: str, table: Table) -> Table:
     named: Form = "series" if table.labels else "vector"
     form: Form = named if table.flat else "frame" if table.labels else "array"
     followed = own_method(stand_in(graph, fitted), method)
-    made = _made(graph, followed, {}, table, form, own_method(fitted, method))
+    with noted(graph, fitted):
+        made = _made(graph, followed, {}, table, form, own_method(fitted, method))
     return replace(made, frame=bool(made.labels))
 
 
 CONVERTERS: Converters = {
-    object: estimator,  # of any class that `is_followed`
+    object: Registration(estimator, exact=is_exact),  # of any class that `is_followed`
     # Without a function it passes its columns through.
     FunctionTransformer: Registration(
-        transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
+        transformer,
+        exact=lambda fitted: fitted.func is None or is_exact(fitted),
+        inverse=inverse,
     ),
 }

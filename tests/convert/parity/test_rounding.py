@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
@@ -222,6 +223,42 @@ NO_SUMS = [
 def test_which_round_before_a_step(estimator: Any) -> None:
     y = LABELS if "Classifier" in repr(estimator) or "Logistic" in repr(estimator) else Y
     assert rounds_before_a_step(estimator.fit(X, y)) == any(estimator is one for one in SUMS)
+
+
+def halved(columns: Any) -> Any:
+    return np.where(columns > 0.25, columns / 2, np.abs(columns - 1.0))
+
+
+def logged(columns: Any) -> Any:
+    return np.log1p(np.abs(columns))
+
+
+class Halved(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # scikit-learn has no types
+    def fit(self, X: Any, y: Any = None) -> Halved:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return halved(X)
+
+
+class Logged(Halved):
+    def transform(self, X: Any) -> Any:
+        return logged(X)
+
+
+@pytest.mark.parametrize(
+    ("step", "sums"),
+    [
+        (FunctionTransformer(halved), False),
+        (FunctionTransformer(logged), True),
+        (Halved(), False),
+        (Logged(), True),
+    ],
+)
+def test_what_is_followed_rounds_where_its_operations_do(step: Any, sums: bool) -> None:
+    made = prove(Source(make_pipeline(step, tree()).fit(X, LABELS), X), edges=True)
+    assert rounds_before_a_step(made.estimator) == sums
+    assert made.forgiven().passed
 
 
 def test_boosting_that_begins_with_a_model_of_its_rows_computes_in_float32() -> None:

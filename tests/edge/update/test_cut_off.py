@@ -32,14 +32,20 @@ KILLED = -signal.SIGKILL
 
 def start(how: str, paths: DevicePaths, *command: str) -> subprocess.Popen[bytes]:
     program = [sys.executable, "-m", "tests.edge.update.cut_off", how, *command]
-    return subprocess.Popen(
-        [*program, "--root", str(paths.root)],
-        cwd=ROOT,
-        env=CLEAN,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with said(paths).open("wb") as output:
+        return subprocess.Popen(
+            [*program, "--root", str(paths.root)],
+            cwd=ROOT,
+            env=CLEAN,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def said(paths: DevicePaths) -> Path:
+    """What the last command said."""
+    return paths.root / "said"
 
 
 def kill(process: subprocess.Popen[bytes], seconds: float) -> int:
@@ -58,7 +64,8 @@ def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
     def updated() -> float:
         """Seconds that a whole update takes, at this moment."""
         begun = time.monotonic()
-        assert start("whole", paths, "update", str(archives(number))).wait(200) == 0
+        code = start("whole", paths, "update", str(archives(number))).wait(200)
+        assert code == 0, f"seed {SEED}, release {number}: {said(paths).read_text()}"
         return time.monotonic() - begun
 
     whole = updated()
