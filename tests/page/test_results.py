@@ -181,6 +181,24 @@ def test_rows_are_sifted_and_those_that_fit_are_saved(open_page: Open, site: str
     assert page.inner_text("#save") == "Save the file"
 
 
+def test_what_the_model_takes_for_no_number_stays_as_it_is_written(
+    open_page: Open, site: str
+) -> None:
+    page = made(open_page, site, [3.5, 4.0])
+    head = "a;y;id;sold;postcode;amount"
+    rows = ["1.234,5;2,5;000001;16.10.2024;04109;1.000,5", "7;3;000010;01.11.2024;50667;20"]
+    answered(page, "\r\n".join([head, *rows]).encode())
+
+    assert shown(page)[0] == ["2", "3.5", "2.5", "1234.5", *rows[0].split(";")[2:]]
+    assert page.inner_text(".answers td >> nth=5") == "16.10.2024"
+    page.click(".answers th >> nth=6 >> button")  # a postcode is sorted as a number, none the less
+    assert [line[6] for line in shown(page)] == ["04109", "50667"]
+    page.select_option(".answers select", label="postcode")
+    page.fill("#sift", "> 5000")
+    until(page, "document.querySelectorAll('.answers tbody tr').length === 1")
+    assert shown(page)[0][6] == "50667"
+
+
 def test_hostile_cells_are_text(open_page: Open, site: str) -> None:
     label = '=HYPERLINK("http://x","y")<script>window.hacked=1</script>'
     about = {"task": "classification", "classes": [label], "signature": LABEL}

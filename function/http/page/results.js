@@ -56,6 +56,7 @@ function howGood(table, model) {
   });
 }
 
+const isNumber = ({ type }) => type !== "string" && type !== "bool";
 const numberOf = (text, { decimal }) => Number(decimal === "," ? text.replaceAll(".", "").replace(",", ".") : text);
 
 /** The mean absolute error, and the share of variance that is explained. */
@@ -88,13 +89,16 @@ const compared = (a, b, sign = 1) => (a[0] === 2 || b[0] === 2 ? 1 : sign) * (a[
 function matcher(typed) {
   const [, sign, bound] = /^([<>]=?)\s*(-?[\d.]+(?:e[-+]?\d+)?)$/i.exec(typed.trim()) || [], number = Number(bound), part = typed.trim().toLowerCase();
   if (!sign) return (cell) => String(cell ?? "").toLowerCase().includes(part);
-  return (cell) => typeof cell === "number" && (sign[1] && cell === number || (sign[0] === "<" ? cell < number : cell > number));
+  return (cell) => rankOf(cell)[0] === 0 && (sign.length > 1 && Number(cell) === number || (sign[0] === "<" ? Number(cell) < number : Number(cell) > number));
 }
 
 /** Row after row with its answer beside it: sorted by a column, and those that hold what is typed. */
 function answersTable(table, done, model, save) {
-  const targets = placesIn(table, targetsOf(model)), own = table.head.cells.map((name, at) => [name, ({ cells }) => {
-    const text = (cells[at] || "").trim(), number = text === "" ? NaN : numberOf(text, table);
+  const targets = placesIn(table, targetsOf(model));
+  // Numbers are what the model takes or predicts as such: a postcode, an id or a date stays as it is written.
+  const numeric = new Set([...table.taken.filter(isNumber).map(({ index }) => index), ...(model.task === "regression" ? targets : [])]);
+  const own = table.head.cells.map((name, at) => [name, ({ cells }) => {
+    const text = (cells[at] || "").trim(), number = text === "" || !numeric.has(at) ? NaN : numberOf(text, table);
     return Number.isFinite(number) ? number : text;
   }]);
   const isTarget = (column) => targets.includes(own.indexOf(column));

@@ -85,7 +85,7 @@ const normal = (name) => name.trim().normalize("NFC");
 
 /** What stands before decimals in columns of numbers. */
 function decimalOf(rows, taken, separator) {
-  const cells = taken.filter(({ type }) => type !== "string" && type !== "bool").flatMap(({ index }) => rows.map((row) => (row.cells[index] || "").trim()));
+  const cells = taken.filter(isNumber).flatMap(({ index }) => rows.map((row) => (row.cells[index] || "").trim()));
   if (cells.some((cell) => COMMA.test(cell))) return ",";
   const either = separator === "," || cells.some((cell) => POINT.test(cell)) ? undefined : cells.find((cell) => EITHER.test(cell));
   if (either) throw unread(`${either} may be ${either.replace(/[.,]/, "")} or ${either.replace(",", ".")}`, "No number of the file says which: save it without points that part thousands");
