@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.about import (
     TRAINED,
@@ -21,6 +22,7 @@ from onnxlet.convert.about import (
     promised,
     with_ignored,
 )
+from onnxlet.convert.converters.registration import is_followed
 from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.items import (
@@ -144,8 +146,8 @@ def proven(
     these = "held-out rows" if source.before is None else "replayed rows"
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} {these}")
     refuse_what_has_no_converter(source.estimator)
-    strict = any(hasattr(part, "X_dtypes_") for part in parts_of(source.estimator))
-    reference = Reference(source.estimator, task, replace(inputs, strict=strict))
+    inputs_there = replace(inputs, strict=_depends_on_dtypes(source.estimator))
+    reference = Reference(source.estimator, task, inputs_there)
     rows, answers = held_out_rows(source, given, reference, X)
     own, metrics = answers, metrics_of(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
@@ -199,6 +201,16 @@ def proven(
             else "none of the rows to keep is answered: there will be no explanations"
         )
     return files
+
+
+def _depends_on_dtypes(estimator: Any) -> bool:
+    """Whether a step compares the dtypes of text, or is code that asks pandas about text."""
+    return any(
+        hasattr(part, "X_dtypes_")
+        or (isinstance(part, FunctionTransformer) and part.func is not None)
+        or is_followed(type(part))
+        for part in parts_of(estimator)
+    )
 
 
 @contextmanager

@@ -90,6 +90,7 @@ class Behaviour:
     categoricals: frozenset[str] = frozenset()  # columns that it is given as pandas' categoricals
     nones: frozenset[str] = frozenset()  # columns of text whose gaps it is given as None
     sparse: frozenset[int] = frozenset()  # ids of estimators inside that are given sparse rows
+    of_arrow: frozenset[str] = frozenset()  # columns of text that it is given as PyArrow holds it
 
 
 PLAIN = Behaviour()
@@ -107,7 +108,7 @@ def convert(
     Raises Unsupported where some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
-    graph.given_sparse = behaviour.sparse
+    graph.given_sparse, graph.of_arrow = behaviour.sparse, behaviour.of_arrow
     table = root_table(graph, columns, recipe.layout, behaviour)
     outputs = [
         _output(graph, estimator, table, task, name, method, name in behaviour.whole)

@@ -25,6 +25,7 @@ class TensorGraph(Protocol):
     rowwise: bool
     inputs: list[dict[str, Any]]
     lacking: dict[str, Tensor]
+    of_arrow: frozenset[str]
 
     def op(self, *given: Any, **options: Any) -> Tensor:
         """Add a node with one output."""

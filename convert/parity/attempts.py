@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from time import thread_time
@@ -53,6 +54,10 @@ TIED_HINT = (
 WHOLE_HINT = (
     "Among rows of whole numbers that are as far as each other scikit-learn leaves the choice to "
     "chance, among floats it takes the first: fit it on X.astype(float), and give floats."
+)
+ARROW_HINT = (
+    "PyArrow holds the text, and has other methods of text than Python where letters are not "
+    "ASCII's: fit on text as objects, X.astype({'COLUMN': object}), and give X_test so."
 )
 TOGETHER_HINT = (
     "What one column may hold depends on the others, which no bound of a single column can say: "
@@ -127,6 +132,7 @@ class SearchState:
                 c.name for c in inputs.columns if c.type == "string" and c.missing is None
             ),
             sparse=given_sparse(self.reference, self.evidence.rows[:1]),
+            of_arrow=frozenset(c.name for c in inputs.columns if inputs.strict and c.of_arrow),
         )
 
     def _tried(self, recipe: Recipe, behaviour: Behaviour) -> Attempt:
@@ -259,6 +265,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     inputs, wrong = state.reference.inputs, attempt.comparison.wrong[:STEPPED]
     rows = [state.evidence.rows[row] for row in wrong]
     rows = [rows[row] for row in inputs.by_dtypes(rows)[0]]
+    of_dtype = ARROW_HINT if _depends_on_text_dtype(state.reference, rows) else ""
     columns = inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
@@ -276,13 +283,25 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
             inside, hint = "", _tied_hint(step)
             if isinstance(part_attempt, Attempt):
                 inside, hint = _inside(step, part_attempt.comparison, evidence)
-            return f"; the first step to differ is '{name}' ({type(step).__name__}){inside}", hint
+            where = f"; the first step to differ is '{name}' ({type(step).__name__}){inside}"
+            return where, of_dtype or hint
     name, step = steps[-1] if steps else ("", estimator)
     inside, hint = _inside(step, attempt.comparison, state.evidence)
     if len(steps) > 1:
         inside = f"; the step that differs is '{name}' ({type(step).__name__}){inside}"
     among_others = step is not estimator and rounds_before_a_step(estimator)
-    return inside, hint or (ROUNDING_HINT if among_others else "")
+    return inside, of_dtype or hint or (ROUNDING_HINT if among_others else "")
+
+
+def _depends_on_text_dtype(reference: Reference, rows: Sequence[Cells]) -> bool:
+    """Whether the answers to some rows are others where their text is given as Python objects."""
+    if not (reference.inputs.strict and any(c.of_arrow for c in reference.inputs.columns)):
+        return False
+    plain = replace(reference, inputs=replace(reference.inputs, strict=False))
+    with suppress(Exception):  # it may not answer them so
+        given, other = reference.answers(rows), plain.answers(rows)
+        return any((given[name] != other[name]).any() for name in given)
+    return False
 
 
 def _inside(step: Any, comparison: Comparison, evidence: Evidence) -> tuple[str, str]:

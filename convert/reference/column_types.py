@@ -104,6 +104,11 @@ class InputColumn:
         return "image" if self.image else self.type if self.date is None else "date"
 
     @property
+    def of_arrow(self) -> bool:
+        """Its text is held by PyArrow, which has other methods of text than Python."""
+        return self.text is not None and self.text.storage == "pyarrow"
+
+    @property
     def zone(self) -> str | None:
         """The time zone in which its dates count; None where they are in no zone."""
         return zone_of(self.date)
@@ -126,7 +131,8 @@ class InputColumn:
             return from_texts(cells, self.date)
         if self.category is not None:
             return pd.Series(with_unseen(self.category, cells))
-        if strict and self.text is not None:
+        # Where all are missing, pandas has objects: a frame of them is not taken for text.
+        if strict and self.text is not None and any(cell is not None for cell in cells):
             return pd.array(list(cells), dtype=self.text)
         array = self.as_array(cells)  # whose dtype stays: pandas would make text of objects
         return pd.Series(array, dtype=object) if array.dtype == object else array

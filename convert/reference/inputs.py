@@ -44,7 +44,8 @@ class Inputs:
     # dimension or a Series; or a list of dictionaries, in which what is missing is not.
     form: Form
     # Text of a DataFrame is given in the dtype that it came in, and not as objects: scikit-lego's
-    # selectors of types compare all dtypes with those of the fit.
+    # selectors of types compare all dtypes with those of the fit, and code of pandas' answers by
+    # the dtype: PyArrow has other letters in upper case, and other regular expressions.
     strict: bool = False
 
     @property

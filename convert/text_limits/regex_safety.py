@@ -199,7 +199,8 @@ Costly = tuple[Callable[[str], Any], Callable[[int], str]]
 
 # By how much each step may lengthen a text; of upper case, "\u0390" has three characters.
 GROWTH = {
-    "character_at": 1, "pattern_group": 1, "replace_texts": 1, "slice_text": 1, "split_part": 1,
+    "character_at": 1, "pattern_group": 1, "replace_texts": 1, "simple_case": 1, "slice_text": 1,
+    "split_part": 1,
 }  # fmt: skip
 GROWTH_OF_METHODS = {
     "capitalize": 3, "casefold": 3, "lower": 3, "lstrip": 1, "removeprefix": 1, "removesuffix": 1,

@@ -35,7 +35,7 @@ STEPS = {
     "text_steps": (
         "character_at", "distinct_words", "find_text", "length", "parse_float", "parse_int",
         "pattern_count", "pattern_group", "pattern_matches", "replace_literal", "replace_pattern",
-        "replace_texts", "slice_text", "split_part", "str_method", "str_predicate",
+        "replace_texts", "simple_case", "slice_text", "split_part", "str_method", "str_predicate",
     ),
 }  # fmt: skip
 MODULES = {step: f"onnxlet.function.inputs.{module}" for module in STEPS for step in STEPS[module]}

@@ -61,6 +61,34 @@ def str_method(name: str, arguments: Sequence[Any] = ()) -> Change:
     return _unless_missing(methodcaller(name, *arguments))
 
 
+def simple_case(name: str) -> Change:
+    """Each letter in `lower` or `upper` case, as PyArrow has it: none becomes several.
+
+    Source: Unicode's simple case mappings, and utf8proc's, which has a capital of ß.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if name not in ("lower", "upper"):
+        raise ValueError(f"expected lower or upper, got {name!r}")
+    whole = methodcaller(name)
+    each = _simple_lower if name == "lower" else _simple_upper
+    return _unless_missing(lambda text: whole(text) if text.isascii() else "".join(map(each, text)))
+
+
+def _simple_lower(letter: str) -> str:
+    lower = letter.lower()
+    return lower if len(lower) == 1 else lower[0]  # of İ the dot above is left out
+
+
+def _simple_upper(letter: str) -> str:
+    upper = letter.upper()
+    if len(upper) == 1:
+        return upper
+    title = letter.title()
+    return "\u1e9e" if letter == "\u00df" else title if len(title) == 1 else letter
+
+
 def str_predicate(name: str) -> Change:
     """Whether a text `isdigit`, …: 1 or 0, and NaN of a missing one.
 

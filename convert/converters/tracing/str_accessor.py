@@ -44,6 +44,9 @@ class StrAccessor:
         arguments = [*given, *options.values()]  # each has but one or two, in pandas' order
         if not all(one is None or isinstance(one, str | int) for one in arguments):
             refuse(f".str.{name} of {arguments!r:.40} has no conversion")
+        text = self._series._tensor
+        if text.column in text.graph.of_arrow and name in ("lower", "upper"):
+            return self._changed("simple_case", name=name)
         return self._changed("str_method", name=name, arguments=arguments)
 
     # changes
