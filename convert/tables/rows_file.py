@@ -29,6 +29,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.tables.csv_notes import check_rows, grouped, notes
 from onnxlet.convert.tables.json_rows import is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
+from onnxlet.convert.tables.units import without_units
 from onnxlet.convert.tables.workbook import Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import WrongUse
@@ -113,7 +114,7 @@ class Opened:
     def form(self) -> CsvForm:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
         place = f"{self.what}: '{self.name}'"
-        form = form_of(self.open, place, self.limits, sys.maxsize)
+        form = without_units(form_of(self.open, place, self.limits, sys.maxsize))
         if form.is_plain:
             check_rows(self.open, place, self.limits)
         return form

@@ -108,6 +108,13 @@ class InspectedTable:
     decimal: str = ""  # as `RawRows.decimal`
     descriptions: Descriptions | None = None  # what the user says of target and columns
 
+    @property
+    def units(self) -> dict[str, str]:
+        """By column, and target, the unit that stands in the cells of those that have one."""
+        found = {one.name: one.unit for one in self.columns if one.used}
+        found[self.target_name] = self.target.unit
+        return {name: unit for name, unit in found.items() if unit}
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -192,7 +199,7 @@ def inspect_table(
     places = known.places if found.kept is None else known.places.at(found.kept)
     return InspectedTable(
         found.frame, found, target, columns, notes, places, held_out, known.images, table.decimal,
-        descriptions,
+        descriptions.beside(found.unit, {one.name: one.unit for one in columns}),
     )  # fmt: skip
 
 

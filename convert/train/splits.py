@@ -198,7 +198,8 @@ def _by_time(times: Array, held_out: int) -> Splits:
     folds = [(np.arange(a), np.arange(a, b)) for a, b in zip(edges, ends, strict=True)]
     folds.reverse()  # where there is time for one only, it is the latest
     left = len(when) - rows
-    said = f"; {left} rows without a time are left out" if left else ""
+    verb = "is" if left == 1 else "are"
+    said = f"; {counted(left, 'row')} without a time {verb} left out" if left else ""
     which = "last" if held_out else "latest"
     how = (
         f"The {which} {len(test)} rows are the test set; {len(folds)} folds of the "

@@ -28,6 +28,7 @@ from onnxlet.convert.tables.rows_file import (
     json_frame,
     opened,
 )
+from onnxlet.convert.tables.totals import without_totals
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
@@ -111,7 +112,15 @@ def read_table(
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
     places = places.at(frame.index.to_numpy())
-    return RawRows(frame.reset_index(drop=True), notes, here, source, places, decimal)
+    found = RawRows(frame.reset_index(drop=True), notes, here, source, places, decimal)
+    return _without_totals(found, len(frame) == rows, note)
+
+
+def _without_totals(rows: RawRows, whole: bool, note: Report) -> RawRows:
+    frame, places, notes = without_totals(rows.frame, rows.places, whole)
+    for text in notes:
+        note(f"'{rows.places.file}': {text}")
+    return rows._replace(frame=frame, places=places)
 
 
 def _decimal(form: CsvForm, how: HowRead) -> str:

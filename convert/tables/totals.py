@@ -1,0 +1,203 @@
+"""Rows of a table that are none: sums of those above, as spreadsheets and reports end with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.tables.places import Places
+from onnxlet.convert.tables.units import bare, is_gap, parted, unit_in
+from onnxlet.function.arrays import Array
+from onnxlet.function.csv.layout import decimal_in
+from onnxlet.function.csv.numbers import written_number
+
+HINT = re.compile("[Σ∑]|sum|som|tot|gesam|ergeb|durchs|mittelw|avera", re.I)  # which is fast
+WORD = re.compile(
+    r"[Σ∑].*|(.*\s)?((zwischen|gesamt|end|teil)?summen?|(gesamt|zwischen|end)?ergebnis|gesamt(betrag)?"
+    r"|insgesamt|(grand |sub-?)?totals?|sum|somme|suma|totale|totaal|durchschnitt|mittelwert|average)"
+    r"\b\W*.{0,40}",
+    re.I,
+)
+MOST = 5  # rows of totals at the end
+FILLED = 0.9  # of a column's rows, for a row without a value to stand out
+FEW = 0.05  # of the rows: a word that more have is a value like others
+LOOKED_AT = 20  # cells, by which a column is one of numbers
+FEWEST = 10  # numbers that are summed: of fewer a sum may come by chance
+SHOWN = 3
+LONGEST = 80  # characters of such a word
+
+
+class Totals(NamedTuple):
+    """What is to be said of a table's rows of totals."""
+
+    last: Array  # positions of those at the end, int64, which are left out
+    within: Array  # of others that say so, which stay
+
+
+def is_word(text: Any) -> bool:
+    """Whether a cell says that its row has totals, such as Summe, Total Nord or Berlin Ergebnis."""
+    if not isinstance(text, str) or len(text) > LONGEST or not HINT.search(text):
+        return False
+    return WORD.fullmatch(text.strip()) is not None
+
+
+def totals_in(frame: pd.DataFrame, whole: bool = True) -> Totals:
+    """The rows of totals of a table in its order; only with all of its rows `whole` can be summed.
+
+    A word for it is the only text of such a row, and it lacks other texts that nearly all rows
+    have; or its numbers are the sums of those above. Where neither is sure, it is a row.
+    """
+    lacking = _lacking(frame, texts=False)
+    said = _said(frame, lacking)
+    sure = said & _lacking(frame, texts=True)
+    end = len(frame)
+    while end > max(FEWEST, len(frame) - MOST) and (
+        sure[end - 1] or (whole and _are_sums(frame.iloc[:end], said[end - 1], lacking[end - 1]))
+    ):
+        end -= 1
+    return Totals(np.arange(end, len(frame)), np.flatnonzero(sure[:end]))
+
+
+def _lacking(frame: pd.DataFrame, texts: bool) -> Array:
+    """Rows without a value, bool (rows,), in a column (of texts or dates) that is nearly filled."""
+    found = np.zeros(len(frame), bool)
+    for _, column in frame.items():
+        gaps = column.isna().to_numpy()
+        if gaps.any() and gaps.mean() <= 1 - FILLED and not (texts and _is_of_numbers(column)):
+            found |= gaps
+    return found
+
+
+def _is_of_numbers(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind in "iufbc" or all(map(_is_number, column.dropna().head(LOOKED_AT)))
+
+
+def _said(frame: pd.DataFrame, lacking: Array) -> Array:
+    """Whether each row's only text, bool (rows,), is a word for totals that few rows have.
+
+    Rows that lack nothing are not looked at, but for the last ones.
+    """
+    found, looked = np.zeros(len(frame), bool), lacking.copy()
+    looked[-MOST:] = True
+    for _, column in frame.items():
+        if column.dtype.kind not in "iufbcmM":
+            words = column.map(is_word).to_numpy(bool)
+            if words.sum() <= max(1, FEW * len(frame)):
+                found |= words & looked
+    for row in np.flatnonzero(found):
+        texts = [cell for cell in frame.iloc[row] if isinstance(cell, str) and not is_gap(cell)]
+        found[row] = sum(parted(text) is None for text in texts) == 1
+    return found
+
+
+def _are_sums(frame: pd.DataFrame, said: bool, lacks: bool) -> bool:
+    """Whether the numbers of the last row are the sums of those above it.
+
+    Of a row that a word marks one is enough; else all of them are, two at least, or one where the
+    row lacks what nearly all have.
+    """
+    sums = 0
+    for at, cell in enumerate(frame.iloc[-1]):
+        if not _is_number(cell):
+            continue
+        if _is_sum(frame.iloc[:, at]):
+            sums += 1
+        elif not said:
+            return False
+    return sums >= (1 if said or lacks else 2)
+
+
+def _is_number(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return parted(cell) is not None
+    return isinstance(cell, int | float | np.number) and cell == cell
+
+
+def _is_sum(column: pd.Series[Any]) -> bool:
+    """Whether the last of these is the sum of the others, to a unit of what they are rounded to."""
+    values = _values(column)
+    above = values[:-1][np.isfinite(values[:-1])]
+    if np.count_nonzero(above) < FEWEST or not np.isfinite(values[-1]):
+        return False
+    total = above.sum()
+    near = 0.005 * len(above) if (above != np.round(above)).any() else 0.0
+    return bool(abs(values[-1] - total) <= min(near, 1e-3 * abs(total)) + 1e-9 * abs(total))
+
+
+def _values(column: pd.Series[Any]) -> Array:
+    """The numbers of a column as float64, also of text; NaN where there is none."""
+    if column.dtype.kind in "iufb":
+        return column.to_numpy(np.float64)
+    codes, uniques = pd.factorize(column.astype(str))
+    unit = unit_in([str(text) for text in uniques])
+    texts = [bare(str(text), unit) for text in uniques]
+    comma = decimal_in([text.strip("-") for text in texts]) == ","
+    read = [written_number(text, comma) for text in texts]
+    found = np.array([np.nan if isinstance(each, str) else each for each in read], np.float64)
+    return found[codes]
+
+
+def without_totals(
+    frame: pd.DataFrame, places: Places, whole: bool
+) -> tuple[pd.DataFrame, Places, list[str]]:
+    """A table without its rows of totals at the end, and notes of these and of others within.
+
+    Columns that are text for their sake only are numbers again.
+    """
+    found = totals_in(frame, whole)
+    notes = []
+    if len(found.last):
+        verb = "is" if len(found.last) == 1 else "are"
+        notes.append(
+            f"{_placed(places, found.last)} {verb} taken for {_called(frame, found.last)}, and "
+            "left out"
+        )
+    if len(found.within):
+        notes.append(
+            f"{_placed(places, found.within)} may be {_called(frame, found.within)}: taken as "
+            "rows. Leave them out of the file if they are none"
+        )
+    if len(found.last):
+        kept = np.arange(found.last[0])
+        frame = frame.iloc[kept].reset_index(drop=True)
+        frame, places = frame.apply(_typed), places.at(kept)
+    return frame, places, notes
+
+
+def totals_below(rows: Any) -> dict[int, str]:
+    """Rows of totals that end an Arrow table of texts and have a word for it, and what they are."""
+    start = max(0, rows.num_rows - MOST)
+    end = pd.DataFrame(rows.slice(start).to_pydict(), dtype=object)
+    if not any(map(is_word, end.to_numpy().ravel())):
+        return {}
+    frame = pd.DataFrame(rows.to_pydict(), dtype=object).replace("", None)
+    return {int(at): f"it is {_called(frame, [at])}" for at in totals_in(frame).last}
+
+
+def _placed(places: Places, rows: Array) -> str:
+    """Where rows stand, the first of them."""
+    numbers = [f"{number:,}" for number in places.numbers[rows[:SHOWN]]]
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    plural = places.unit.replace("line", "lines").replace("row", "rows")
+    return f"{places.unit if len(rows) == 1 else plural} {', '.join(numbers)}{more}"
+
+
+def _called(frame: pd.DataFrame, rows: Sequence[int] | Array) -> str:
+    cells = frame.iloc[rows].to_numpy().ravel()
+    words = {str(cell).strip() for cell in cells if is_word(cell)}
+    named = f" ('{sorted(words)[0]:.40}')" if words else ", whose numbers are sums"
+    return f"{'a row' if len(rows) == 1 else 'rows'} of totals{named}"
+
+
+def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Text of plain numbers only as numbers; codes with leading zeros stay."""
+    known = column.dropna()
+    if column.dtype != object or not known.map(lambda each: isinstance(each, str)).all():
+        return column
+    if not known.str.fullmatch(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?").all() or known.empty:
+        return column
+    return pd.to_numeric(column)
