@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.kinds import is_csv
+from onnxlet.convert.score.numbers import numbers_of
 from onnxlet.convert.score.storage import S3, Storage, StoredFile, split, storage_of
 from onnxlet.convert.score.tasks import Options, ScoreTask, faults_of, kept_schema
 from onnxlet.convert.score.writing import PLAIN, Dialect
@@ -28,15 +29,12 @@ from onnxlet.convert.tables.formats import (
     format_of,
 )
 from onnxlet.convert.tables.rows_file import HowRead
-from onnxlet.convert.tables.units import SIGN
 from onnxlet.convert.tables.workbook import WORKBOOKS
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.columns import NUMERIC, Column
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.estimate import kind_of
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
@@ -173,50 +171,8 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
         check_header(columns.schema.names, model.signature)
         form = format_for(form.name, columns.form, options.sheet)
     how = HowRead(options.sheet, options.decimal or model.manifest.get("decimal"))
-    numbers, notes = _numbers(columns, model.signature.columns, model.manifest, how.mark)
+    numbers, notes = numbers_of(columns, model, how.mark)
     return File(entry, form, _ends(storage, entry), columns, numbers, notes)
-
-
-def _numbers(
-    columns: Columns, signature: Sequence[Column], manifest: Mapping[str, Any], chosen: str
-) -> tuple[list[Written], list[str]]:
-    """How numbers of CSV are written that are not plain, and notes; as training read them.
-
-    Raises WrongUse where they have another unit than those that the model was trained on.
-    """
-    if columns.form is None:
-        return [], []
-    numeric = [column.name for column in signature if column.type in NUMERIC]
-    if kind_of(manifest) == "numbers":
-        numeric.append(manifest.get("target", ""))  # what is right, where it is known
-    trained, described = manifest.get("units", {}), {each.name: each.unit for each in signature}
-    new = {n: u for n, u in columns.units.items() if u and n in numeric and n not in trained}
-    # Nobody knows whether numbers of another unit than those of the training are meant, but for
-    # signs of money and percent.
-    odd = {n: u for n, u in new.items() if u not in SIGN and u != described.get(n)}
-    here = {name: unit for name, unit in columns.units.items() if name not in odd}
-    wrong = [name for name in numeric if trained.get(name) and here.get(name)]
-    wrong = [name for name in wrong if trained[name] != here[name]]
-    if wrong:
-        raise WrongUse(
-            "; ".join(
-                f"column '{name}': expected numbers in '{trained[name]}', as the model was trained "
-                f"on, got '{here[name]}'"
-                for name in wrong
-            ),
-            "Write them in that unit.",
-        )
-    decimals = columns.form.odd_numbers(numeric, chosen)
-    for name, cells in columns.form.columns():
-        if name in numeric and name not in decimals and (name in here or name in trained):
-            decimals[name] = columns.form.decimal_below(name, cells, chosen)
-    notes = [
-        f"'{name}': numbers with '{unit}', and those of the training had no unit: "
-        + ("take it out of the cells" if name in odd else "they are read as they stand")
-        for name, unit in new.items()
-    ]
-    units = {**here, **trained}
-    return [Written(name, decimals[name], units.get(name, "")) for name in decimals], notes
 
 
 def _ends(storage: Storage, entry: StoredFile) -> str:

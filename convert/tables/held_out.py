@@ -76,9 +76,7 @@ def _csv(path: Path, report: Report, how: HowRead) -> pd.DataFrame:
             file, decimal="," if form.decimal == "," else ".", dtype=texts
         )
     rows = Places.of_rows(np.arange(len(frame)), path.name)
-    frame, _, said = without_totals(frame, rows, whole=True)
-    for text in said:
-        report(f"note: '{path.name}': {text}")
+    frame, _ = without_totals(frame, rows, True, lambda text: report(f"note: {text}"))
     if not form.is_plain:
         for name in frame.columns:
             frame[name] = _numbers(frame[name], "," if name in texts else form.decimal)

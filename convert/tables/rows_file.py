@@ -129,6 +129,13 @@ class Opened:
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
         return [*taken, *notes(self.form, self.name)]
 
+    @property
+    def decimal(self) -> str:
+        """What stands before decimals where commas do not separate its fields, in words, else ''."""
+        said = self.form.decimal if len(self.form.decimal) == 1 else self.how.mark
+        separated = self.form.layout.separator != ","
+        return {"": "", ".": "point", ",": "comma"}[said] if separated else ""
+
     def grouped(self) -> list[str]:
         """Columns in which points part thousands; WrongUse where nothing says whether they do."""
         try:

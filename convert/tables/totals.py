@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.tables.places import Places
+from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.places import Places, placed
 from onnxlet.convert.tables.units import bare, is_gap, parted, unit_in
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.layout import decimal_in
@@ -17,9 +17,9 @@ from onnxlet.function.csv.numbers import written_number
 
 HINT = re.compile("[Σ∑]|sum|som|tot|gesam|ergeb|durchs|mittelw|avera", re.I)  # which is fast
 WORD = re.compile(
-    r"[Σ∑].*|(.*\s)?((zwischen|gesamt|end|teil)?summen?|(gesamt|zwischen|end)?ergebnis|gesamt(betrag)?"
-    r"|insgesamt|(grand |sub-?)?totals?|sum|somme|suma|totale|totaal|durchschnitt|mittelwert|average)"
-    r"\b\W*.{0,40}",
+    r"[Σ∑].*|(.*\s)?((zwischen|gesamt|end|teil)?summen?|(gesamt|zwischen|end)?ergebnis"
+    r"|gesamt(betrag)?|insgesamt|(grand |sub-?)?totals?|sum|somme|suma|totale|totaal|durchschnitt"
+    r"|mittelwert|average)\b\W*.{0,40}",
     re.I,
 )
 MOST = 5  # rows of totals at the end
@@ -27,7 +27,6 @@ FILLED = 0.9  # of a column's rows, for a row without a value to stand out
 FEW = 0.05  # of the rows: a word that more have is a value like others
 LOOKED_AT = 20  # cells, by which a column is one of numbers
 FEWEST = 10  # numbers that are summed: of fewer a sum may come by chance
-SHOWN = 3
 LONGEST = 80  # characters of such a word
 
 
@@ -142,30 +141,25 @@ def _values(column: pd.Series[Any]) -> Array:
 
 
 def without_totals(
-    frame: pd.DataFrame, places: Places, whole: bool
-) -> tuple[pd.DataFrame, Places, list[str]]:
-    """A table without its rows of totals at the end, and notes of these and of others within.
+    frame: pd.DataFrame, places: Places, whole: bool, note: Report
+) -> tuple[pd.DataFrame, Places]:
+    """A table without its rows of totals at the end, which are noted, and others within, too.
 
     Columns that are text for their sake only are numbers again.
     """
     found = totals_in(frame, whole)
-    notes = []
-    if len(found.last):
-        verb = "is" if len(found.last) == 1 else "are"
-        notes.append(
-            f"{_placed(places, found.last)} {verb} taken for {_called(frame, found.last)}, and "
-            "left out"
-        )
     if len(found.within):
-        notes.append(
-            f"{_placed(places, found.within)} may be {_called(frame, found.within)}: taken as "
+        note(
+            f"{placed(places, found.within)} may be {_called(frame, found.within)}: taken as "
             "rows. Leave them out of the file if they are none"
         )
-    if len(found.last):
-        kept = np.arange(found.last[0])
-        frame = frame.iloc[kept].reset_index(drop=True)
-        frame, places = frame.apply(_typed), places.at(kept)
-    return frame, places, notes
+    if not len(found.last):
+        return frame, places
+    verb = "is" if len(found.last) == 1 else "are"
+    said = f"{_called(frame, found.last)}, and left out"
+    note(f"{placed(places, found.last)} {verb} taken for {said}")
+    kept = np.arange(found.last[0])
+    return frame.iloc[kept].reset_index(drop=True).apply(_typed), places.at(kept)
 
 
 def totals_below(rows: Any) -> dict[int, str]:
@@ -174,19 +168,13 @@ def totals_below(rows: Any) -> dict[int, str]:
     end = pd.DataFrame(rows.slice(start).to_pydict(), dtype=object)
     if not any(map(is_word, end.to_numpy().ravel())):
         return {}
-    frame = pd.DataFrame(rows.to_pydict(), dtype=object).replace("", None)
-    return {int(at): f"it is {_called(frame, [at])}" for at in totals_in(frame).last}
+    frame = pd.DataFrame(rows.to_pydict(), dtype=object)
+    frame = frame.mask(frame == "")
+    last = totals_in(frame).last
+    return {int(at): f"it is {_called(frame, np.array([at]))}" for at in last}
 
 
-def _placed(places: Places, rows: Array) -> str:
-    """Where rows stand, the first of them."""
-    numbers = [f"{number:,}" for number in places.numbers[rows[:SHOWN]]]
-    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-    plural = places.unit.replace("line", "lines").replace("row", "rows")
-    return f"{places.unit if len(rows) == 1 else plural} {', '.join(numbers)}{more}"
-
-
-def _called(frame: pd.DataFrame, rows: Sequence[int] | Array) -> str:
+def _called(frame: pd.DataFrame, rows: Array) -> str:
     cells = frame.iloc[rows].to_numpy().ravel()
     words = {str(cell).strip() for cell in cells if is_word(cell)}
     named = f" ('{sorted(words)[0]:.40}')" if words else ", whose numbers are sums"

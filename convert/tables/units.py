@@ -32,7 +32,7 @@ WORD = rf"(?:[^\W\d_]|[%‰°{SIGNS}])[\w%‰°{SIGNS}./·*^]{{0,11}}+"
 CELL = re.compile(
     rf"(?P<before>{BEFORE})\s*+(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*+(?P<inner>{BEFORE})\s*+"
     rf"(?P<digits>[0-9](?:[0-9.,{GROUPING}]*[0-9.,])?|[.,][0-9]++)(?P<power>[eE][+-]?[0-9]++)?+"
-    rf"(?P<behind>\s?[-–—{MINUS}]{{1,2}}+(?=\s|\)|$))?(?P<close>\)?)\s*+"
+    rf"(?P<behind>\s?[-\u2013\u2014{MINUS}]{{1,2}}+(?=\s|\)|$))?(?P<close>\)?)\s*+"
     rf"(?P<after>(?:{WORD}(?:\ {WORD})?)?)"
 )
 # What people write where there is no number.

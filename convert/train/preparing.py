@@ -29,7 +29,7 @@ from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
-from onnxlet.convert.train.splits import Splits, same_images, split, times_of
+from onnxlet.convert.train.splits import Splits, same_images, split, timeless, times_of
 from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
 from onnxlet.convert.train.target import (
     LEAST_ROWS,
@@ -274,6 +274,8 @@ def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared
         found = dated(frame, table.columns, y, task)
         if found is not None:
             times, notes = found.times, [*notes, found.why]
+    if times is not None:
+        notes += timeless(times, table.places)
     splits = split(y, task, groups, times, options.seed, table.target.duplicates, table.held_out)
     notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:

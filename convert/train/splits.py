@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.problems import counted
+from onnxlet.convert.tables.places import Places, placed
 from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -224,6 +225,13 @@ def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:
     if not len(starts):
         return []
     return sorted({int(starts[np.argmin(np.abs(starts - place))]) for place in wanted})
+
+
+def timeless(times: Array, places: Places) -> list[str]:
+    """Rows that are left out since they have no time, the first of them by their places."""
+    rows = np.flatnonzero(np.isnan(times))
+    said = f"{counted(len(rows), 'row')} without a time, left out: {placed(places, rows)}"
+    return [said] if len(rows) else []
 
 
 def times_of(column: pd.Series[Any], taken: TableColumn) -> Array:

@@ -61,7 +61,7 @@ class Number(Kind):
     def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:
         """Few of its values are numbers, or they have several units."""
         found = super().refusal(seen, form)
-        said = several_units(_texts(seen)) if found else ""
+        said = several_units(_texts(seen).tolist()) if found else ""
         return (
             (said, "Write all of them in one unit, or take it for a category.") if said else found
         )

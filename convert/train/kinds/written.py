@@ -1,4 +1,4 @@
-"""What a table holds as text: numbers (1,234.50, 12 %, (250), 1.234,50 €, 76 m²), forms of dates."""
+"""What a table holds as text: numbers (1,234.50, (250), 1.234,50 €, 76 m²), forms of dates."""
 
 from __future__ import annotations
 
