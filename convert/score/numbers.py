@@ -10,7 +10,7 @@ from pyarrow import types
 
 from onnxlet.convert.tables.csv_parts import Written, with_plain_numbers
 from onnxlet.convert.tables.formats import Columns
-from onnxlet.convert.tables.units import SIGN, bare, parted, unit_in
+from onnxlet.convert.tables.units import SIGN, bare, named, parted, unit_in
 from onnxlet.function.csv.layout import decimal_in
 from onnxlet.function.csv.text import is_number
 from onnxlet.function.errors import WrongUse
@@ -101,8 +101,14 @@ def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _U
     trained = model.manifest.get("units", {})
     described = {column.name: column.unit for column in model.signature.columns}
     new = {n: u for n, u in found.items() if u and n in numeric and n not in trained}
-    odd = {name for name, unit in new.items() if unit not in SIGN and unit != described.get(name)}
-    wrong = [n for n in numeric if n in trained and found.get(n) not in (None, "", trained[n])]
+    odd = {
+        name
+        for name, unit in new.items()
+        if unit not in SIGN and unit != named(described.get(name) or "")
+    }
+    wrong = [
+        n for n in numeric if n in trained and found.get(n) not in (None, "", named(trained[n]))
+    ]
     if wrong:
         raise WrongUse(
             "; ".join(

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.tables.limits import LIMITS, Limits
-from onnxlet.convert.tables.units import bare, is_gap, parted
+from onnxlet.convert.tables.units import bare, is_gap, named, parted
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
 from onnxlet.function.csv.text import READ, is_number
@@ -298,7 +298,7 @@ def _number(text: str, decimal: str, unit: str) -> Any:
     if is_gap(text):
         return None
     cell = parted(text)
-    if cell is not None and cell.unit not in ("", unit):
+    if cell is not None and cell.unit not in ("", named(unit)):
         return text
     number = text if cell is None else cell.number
     found = READ[decimal](number)

@@ -131,7 +131,7 @@ class Opened:
 
     @property
     def decimal(self) -> str:
-        """What stands before decimals where commas do not separate its fields, in words, else ''."""
+        """What stands before decimals where commas part no fields, in words; else ''."""
         said = self.form.decimal if len(self.form.decimal) == 1 else self.how.mark
         separated = self.form.layout.separator != ","
         return {"": "", ".": "point", ",": "comma"}[said] if separated else ""

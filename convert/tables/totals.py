@@ -184,7 +184,7 @@ def _called(frame: pd.DataFrame, rows: Array) -> str:
 def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
     """Text of plain numbers only as numbers; codes with leading zeros stay."""
     known = column.dropna()
-    if column.dtype != object or not known.map(lambda each: isinstance(each, str)).all():
+    if column.dtype.kind != "O" or not known.map(lambda each: isinstance(each, str)).all():
         return column
     if not known.str.fullmatch(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?").all() or known.empty:
         return column

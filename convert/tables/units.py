@@ -50,8 +50,9 @@ class Cell(NamedTuple):
     """A number as a person wrote it, and its unit."""
 
     number: str  # its minus, if any, first; 7.859,- as 7.859,00
-    unit: str  # '' where none stands beside it
+    unit: str  # by its one name, '' where none stands beside it
     is_behind: bool = False  # the minus stood behind it
+    written: str = ""  # its unit as it stands there
 
 
 def parted(text: str) -> Cell | None:
@@ -59,8 +60,8 @@ def parted(text: str) -> Cell | None:
     match = CELL.fullmatch(text.strip())
     if match is None:
         return None
-    units = {_named(match[part]) for part in ("before", "inner", "after")} - {""}
-    unit = next(iter(units), "")
+    units = {named(unit): unit for unit in match.group("before", "inner", "after") if unit}
+    unit, written = next(iter(units.items()), ("", ""))
     if len(units) > 1 or len(unit) > LONGEST:
         return None
     sign, digits, behind = match["sign"], match["digits"], (match["behind"] or "").strip()
@@ -69,18 +70,19 @@ def parted(text: str) -> Cell | None:
     if behind and (sign or behind not in ("-", MINUS)):
         return None
     number = f"{match['open']}{behind or sign}{digits}{match['power'] or ''}{match['close']}"
-    return Cell(number, unit, bool(behind))
+    return Cell(number, unit, bool(behind), written)
 
 
-def _named(unit: str) -> str:
+def named(unit: str) -> str:
     """A unit, by the one name of those that mean the same."""
-    return SAME.get(unit) or (unit.rstrip(".") if unit else "")
+    return SAME.get(unit, unit.rstrip("."))
 
 
 class Units(NamedTuple):
     """What stands beside the numbers of a column."""
 
-    unit: str  # '' for none, or where no one unit does
+    unit: str  # by its one name; '' for none, or where no one unit does
+    written: str = ""  # as it mostly stands there
     others: tuple[str, ...] = ()  # which are not joined with it, the most frequent first
 
     @property
@@ -88,7 +90,7 @@ class Units(NamedTuple):
         """What becomes of numbers with another unit; '' where there are none."""
         if not self.others:
             return ""
-        return f"numbers with {listed(self.others)}, and not '{self.unit}', are not joined with it"
+        return f"numbers with {listed(self.others)}, and not '{self.written}', are not joined"
 
 
 def units_of(cells: Iterable[Cell | None], counts: Iterable[float]) -> Units:
@@ -96,17 +98,19 @@ def units_of(cells: Iterable[Cell | None], counts: Iterable[float]) -> Units:
 
     A sign of money or percent may be left out in some of them.
     """
-    found = Counter[str]()
+    found, written = Counter[str](), Counter[tuple[str, str]]()
     for cell, count in zip(cells, counts, strict=True):
         if cell is not None:
-            found[cell.unit] += count  # type: ignore[assignment] # of whole rows
-    named = [unit for unit, _ in found.most_common() if unit]
-    most = NEARLY_ALL * sum(found.values())
-    if not named:
+            found[cell.unit] += int(count)
+            written[cell.unit, cell.written] += int(count)
+    units = [unit for unit, _ in found.most_common() if unit]
+    if not units:
         return Units("")
-    if found[named[0]] >= most or (len(named) == 1 and named[0] in SIGN):
-        return Units(named[0], tuple(named[1:]))
-    return Units("", tuple(named))
+    first, most = units[0], NEARLY_ALL * sum(found.values())
+    if found[first] >= most or (len(units) == 1 and first in SIGN):
+        stands = next(each for (unit, each), _ in written.most_common() if unit == first)
+        return Units(first, stands, tuple(units[1:]))
+    return Units("", "", tuple(units))
 
 
 def unit_in(texts: Sequence[str]) -> str:
@@ -122,7 +126,7 @@ def several_units(texts: Sequence[str]) -> str:
     """What to say of texts that are numbers, and have no one unit; '' of any others."""
     known = [text for text in texts if not is_gap(text)]
     cells = [cell for text in known if (cell := parted(text)) is not None]
-    unit, others = units_of(cells, [1] * len(cells))
+    unit, _, others = units_of(cells, [1] * len(cells))
     if unit or not 0 < len(others) <= MOST_UNITS or len(cells) < NEARLY_ALL * len(known):
         return ""
     others = others if len(others) > 1 else (*others, "no unit")
@@ -137,7 +141,7 @@ def is_gap(text: str) -> bool:
 def bare(text: str, unit: str) -> str:
     """A number of a column with this unit without it; any other text as it is."""
     cell = parted(text)
-    return text if cell is None or cell.unit not in ("", unit) else cell.number
+    return text if cell is None or cell.unit not in ("", named(unit)) else cell.number
 
 
 def units_below(form: CsvForm) -> dict[str, str]:

@@ -168,7 +168,7 @@ def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any]
                     f"{counted(read.unread, 'value')} of '{target}' {verb} no number: "
                     "taken as missing"
                 )
-            return read.values.reindex(texts.index), said, read.units.unit
+            return read.values.reindex(texts.index), said, read.units.written
         some = [str(text) for text in known.drop_duplicates().head(50)]
         if forms(some):
             raise _dates(target)

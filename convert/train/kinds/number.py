@@ -49,13 +49,13 @@ class Number(Kind):
             why = _why_by_text(content, held)
         if why is None:
             return None
-        unit = held.units.unit if held and held.are_all else ""
+        unit = held.units.written if held and held.are_all else ""
         return content.profile.taken_for(self.name, why)._replace(unit=unit)
 
     def as_said(self, seen: Profile, form: str) -> TableColumn:
         """Numbers, perhaps of a unit that stands in the cells."""
         held = None if seen.column.dtype.kind in "iufbM" else numbers_in(_texts(seen))
-        unit = held.units.unit if held else ""
+        unit = held.units.written if held else ""
         return seen.taken_for(self.name, f"a {self.name}, {SAID}")._replace(unit=unit)
 
     def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:

@@ -76,7 +76,7 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     matches = [match for match, value in zip(found, read, strict=True) if match and value == value]
     return NumbersRead(
         pd.Series(read[codes], index=texts.index),
-        _said(matches, units.unit, comma, grouped, behind),
+        _said(matches, units.written, comma, grouped, behind),
         int(counts[~np.isnan(read)].sum()),
         int(counts[np.isnan(read) & gaps].sum()),
         int(counts[np.isnan(read) & ~gaps].sum()),
