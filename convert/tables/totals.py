@@ -50,9 +50,9 @@ def totals_in(frame: pd.DataFrame, whole: bool = True) -> Totals:
     A word for it is the only text of such a row, and it lacks other texts that nearly all rows
     have; or its numbers are the sums of those above. Where neither is sure, it is a row.
     """
-    lacking = _lacking(frame, texts=False)
-    said = _said(frame, lacking)
-    sure = said & _lacking(frame, texts=True)
+    texts, lacking = _lacking(frame, texts=True), _lacking(frame, texts=False)
+    said = _said(frame, texts)
+    sure = said & texts
     end = len(frame)
     while end > max(FEWEST, len(frame) - MOST) and (
         sure[end - 1] or (whole and _are_sums(frame.iloc[:end], said[end - 1], lacking[end - 1]))
@@ -82,15 +82,21 @@ def _said(frame: pd.DataFrame, lacking: Array) -> Array:
     """
     found, looked = np.zeros(len(frame), bool), lacking.copy()
     looked[-MOST:] = True
+    rows = np.flatnonzero(looked)
     for _, column in frame.items():
-        if column.dtype.kind not in "iufbcmM":
-            words = column.map(is_word).to_numpy(bool)
-            if words.sum() <= max(1, FEW * len(frame)):
-                found |= words & looked
+        if column.dtype.kind in "iufbcmM":
+            continue
+        words = rows[_are_words(column.iloc[rows])]
+        if len(words) and _are_words(column).sum() <= max(1, FEW * len(frame)):
+            found[words] = True
     for row in np.flatnonzero(found):
         texts = [cell for cell in frame.iloc[row] if isinstance(cell, str) and not is_gap(cell)]
         found[row] = sum(parted(text) is None for text in texts) == 1
     return found
+
+
+def _are_words(column: pd.Series[Any]) -> Array:
+    return np.fromiter(map(is_word, column.astype(object)), bool, len(column))
 
 
 def _are_sums(frame: pd.DataFrame, said: bool, lacks: bool) -> bool:
@@ -130,7 +136,7 @@ def _is_sum(column: pd.Series[Any]) -> bool:
 def _values(column: pd.Series[Any]) -> Array:
     """The numbers of a column as float64, also of text; NaN where there is none."""
     if column.dtype.kind in "iufb":
-        return column.to_numpy(np.float64)
+        return column.to_numpy(np.float64, na_value=np.nan)
     codes, uniques = pd.factorize(column.astype(str))
     unit = unit_in([str(text) for text in uniques])
     texts = [bare(str(text), unit) for text in uniques]
