@@ -102,10 +102,12 @@ def _are_words(column: pd.Series[Any]) -> Array:
 def _are_sums(frame: pd.DataFrame, said: bool, lacks: bool) -> bool:
     """Whether the numbers of the last row are the sums of those above it.
 
-    Of a row that a word marks one is enough; else all of them are, two at least, or one where the
-    row lacks what nearly all have.
+    Of a row that a word marks one is enough; else it has no text, and all of them are, two at
+    least, or one where the row lacks what nearly all have.
     """
     sums = 0
+    if not said and any(isinstance(c, str) and not _is_number(c) for c in frame.iloc[-1]):
+        return False
     for at, cell in enumerate(frame.iloc[-1]):
         if not _is_number(cell):
             continue

@@ -60,7 +60,7 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     stripped = [str(text).strip() for text in uniques]
     counts = np.bincount(codes, rows, minlength=len(stripped))
     cells = [parted(text) for text in stripped]
-    if any(cell and CODE.fullmatch(cell.number.lstrip("+-")) for cell in cells):
+    if any(cell and CODE.fullmatch(cell.number) for cell in cells):
         return None
     units = units_of(cells, counts)
     cells = [cell if cell and cell.unit in ("", units.unit) else None for cell in cells]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
 
@@ -14,7 +15,8 @@ from onnxlet.convert.score import running
 from onnxlet.convert.score.errors import NoneAnswered
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.errors import WrongUse
+from onnxlet.convert.tables.csv_parts import Written, with_plain_numbers
+from onnxlet.function.errors import InvalidRows, WrongUse
 from tests.kept_builds import kept_builds
 
 ROWS = 30
@@ -79,6 +81,26 @@ def test_a_minus_behind_a_gap_and_a_unit_are_read(flats: Path, tmp_path: Path) -
     np.testing.assert_allclose(answers(tmp_path), FITTED.predict(expected))
 
 
+@pytest.mark.parametrize(("separator", "decimal"), [(";", ","), (",", ".")])
+def test_a_columns_own_numbers_say_what_stands_before_decimals(
+    separator: str, decimal: str, flats: Path, tmp_path: Path
+) -> None:
+    areas = [f"{area:.2f}".replace(".", decimal) for area in X["area"]]
+    rows = [["nr", "area", "fee"], *([f"{n}", f"{a} m²", "2 %"] for n, a in enumerate(areas))]
+    scored(flats, tmp_path, [separator.join(row) for row in rows])
+    found = pd.read_csv(tmp_path / "out.csv", sep=separator, decimal=decimal)["prediction"]
+    np.testing.assert_allclose(found, FITTED.predict(X.assign(fee=2.0)))
+
+
+def test_texts_as_plain_numbers() -> None:
+    rows = pa.RecordBatch.from_pydict({"a": ["?", "5 km", None, "3,5", "", "x", "1.5 km", "2 kg"]})
+    found, faults = with_plain_numbers(rows, [Written("a", ",", "km")])
+    assert found.column("a").to_pylist() == [
+        None, "5", None, "3.5", "", "x", "1.5 km", "2 kg"
+    ]  # fmt: skip
+    assert faults == {6: "column 'a': expected ',' before decimals, got '1.5 km'"}
+
+
 def test_a_cell_of_another_unit_is_refused(flats: Path, tmp_path: Path) -> None:
     rows = lines()
     rows[5] = rows[5].replace("m²", "km")
@@ -116,5 +138,7 @@ def test_text_in_a_frame_is_read_likewise(flats: Path) -> None:
     found = onnxlet.score("flats", frame, models=flats, batch_rows=2)["prediction"]
     expected = pd.Series(FITTED.predict(X)).where(frame.index != 3)
     np.testing.assert_allclose(found, expected)
+    with pytest.raises(InvalidRows, match="column 'area': expected a number, got '12 km'"):
+        onnxlet.score("flats", frame, models=flats, on_error="stop")
     with pytest.raises(WrongUse, match="expected numbers in 'm²'"):
         onnxlet.score("flats", frame.assign(area="5 ft"), models=flats)

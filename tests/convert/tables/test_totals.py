@@ -72,6 +72,8 @@ def test_a_row_of_totals_ends_a_table(last: list[dict[str, Any]]) -> None:
         {"nr": "Total", "city": "Ulm", "price": 5},
         {"nr": "000040", "city": "Ulm"},  # without numbers
         {"nr": "000040", "city": "Ulm", "area": "5,0 m²", "price": PRICES.sum()},  # by chance
+        {"nr": "000040", "city": "Ulm", "price": PRICES.sum()},
+        {"area": "5,0 m²", "price": PRICES.sum()},
     ],
 )
 def test_a_row_that_may_be_one_like_the_others_stays(last: dict[str, Any]) -> None:
@@ -89,8 +91,15 @@ def test_of_numbers_only_the_sums_decide() -> None:
     assert totals_in(pd.concat([values, one], ignore_index=True), whole=False).last.tolist() == []
 
 
+def test_one_sum_that_no_word_marks_is_a_row() -> None:
+    values = np.arange(20) * 1.5
+    for columns, last in ((["a"], []), (["a", "b"], [20])):
+        frame = pd.DataFrame(dict.fromkeys(columns, np.append(values, values.sum())))
+        assert totals_in(frame).last.tolist() == last
+
+
 def test_a_word_that_many_rows_have_is_a_value() -> None:
-    stations = table().assign(nr=["Total", "Shell"] * (ROWS // 2)).astype({"city": object})
+    stations = table().assign(nr=["Shell", "Total"] * (ROWS // 2)).astype({"city": object})
     stations.loc[ROWS - 1, "city"] = np.nan
     assert totals_in(stations).last.tolist() == []
 
