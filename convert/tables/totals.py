@@ -23,6 +23,7 @@ WORD = re.compile(
     re.I,
 )
 MOST = 5  # rows of totals at the end
+TAIL = 100  # rows at the end, among which may be blank ones
 FILLED = 0.9  # of a column's rows, for a row without a value to stand out
 FEW = 0.05  # of the rows: a word that more have is a value like others
 LOOKED_AT = 20  # cells, by which a column is one of numbers
@@ -50,6 +51,10 @@ def totals_in(frame: pd.DataFrame, whole: bool = True) -> Totals:
     A word for it is the only text of such a row, and it lacks other texts that nearly all rows
     have; or its numbers are the sums of those above. Where neither is sure, it is a row.
     """
+    held = np.flatnonzero(frame.tail(TAIL).notna().to_numpy().any(axis=1))
+    blank = min(len(frame), TAIL) - (held[-1] + 1 if len(held) else 0)
+    if blank:  # rows of separators only end what spreadsheets save
+        frame = frame.iloc[: len(frame) - blank]
     texts, lacking = _lacking(frame, texts=True), _lacking(frame, texts=False)
     said = _said(frame, texts)
     sure = said & texts
@@ -166,13 +171,13 @@ def without_totals(
     verb = "is" if len(found.last) == 1 else "are"
     said = f"{_called(frame, found.last)}, and left out"
     note(f"{placed(places, found.last)} {verb} taken for {said}")
-    kept = np.arange(found.last[0])
+    kept = np.delete(np.arange(len(frame)), found.last)
     return frame.iloc[kept].reset_index(drop=True).apply(_typed), places.at(kept)
 
 
 def totals_below(rows: Any) -> dict[int, str]:
     """Rows of totals that end an Arrow table of texts and have a word for it, and what they are."""
-    start = max(0, rows.num_rows - MOST)
+    start = max(0, rows.num_rows - TAIL)
     end = pd.DataFrame(rows.slice(start).to_pydict(), dtype=object)
     if not any(map(is_word, end.to_numpy().ravel())):
         return {}

@@ -82,6 +82,16 @@ def test_a_row_that_may_be_one_like_the_others_stays(last: dict[str, Any]) -> No
     assert not len(found.within)
 
 
+def test_blank_rows_may_be_below() -> None:
+    frame = table({"nr": "Summe", **SUM}, {}, {}, {}, {}, {}, {})
+    assert totals_in(frame).last.tolist() == [ROWS]
+    left, _ = without_totals(frame, Places.of_rows(np.arange(len(frame))), True, lambda text: None)
+    assert len(left) == ROWS + 6
+    filled = frame.astype(object).where(frame.notna(), "").astype(str)
+    texts = pa.Table.from_pandas(filled, preserve_index=False)
+    assert list(totals_below(texts)) == [ROWS]
+
+
 def test_of_numbers_only_the_sums_decide() -> None:
     values = pd.DataFrame({"month": [f"m{n}" for n in range(20)], "a": np.arange(20) * 1.5})
     one = pd.DataFrame({"month": ["Total"], "a": [values["a"].sum()]})
