@@ -75,6 +75,7 @@ def with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> di
         "signature": signature,
         **({"target": target} if target in named else {}),
         **({"decimal": source.decimal} if source.decimal else {}),
+        **({"units": dict(source.units)} if source.units else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Described:
     unit: str | None = None  # such as "EUR"; None where nothing is said
     text: str | None = None  # a line for people who have not seen the table; likewise
 
+    def or_in(self, unit: str) -> Described:
+        """With this unit, '' for none, where it has none."""
+        return replace(self, unit=self.unit or unit or None)
+
 
 @dataclass(frozen=True)
 class Descriptions:
@@ -35,6 +39,13 @@ class Descriptions:
 
     target: Described = Described()
     columns: Mapping[str, Described] = field(default_factory=dict)  # by the column's own name
+
+    def beside(self, target: str, columns: Mapping[str, str]) -> Descriptions:
+        """These, and where no unit is said the ones that stand in the cells; '' is none."""
+        units = {name: unit for name, unit in columns.items() if unit}
+        known = {name: self.columns.get(name, Described()) for name in [*self.columns, *units]}
+        filled = {name: each.or_in(units.get(name, "")) for name, each in known.items()}
+        return Descriptions(self.target.or_in(target), filled)
 
     def within(self, signature: Mapping[str, Any]) -> dict[str, Any]:
         """A manifest's signature with units and descriptions of its columns and prediction."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import Scorer
+from onnxlet.convert.score.numbers import with_numbers
 from onnxlet.convert.score.tasks import Options, answer_options, faults_of, kept_schema
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, WrongUse
@@ -30,7 +31,7 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
     """
     if options.on_error == "side":
         raise WrongUse("on_error: expected 'null' or 'stop' for a frame, got 'side'")
-    table = _table(frame)
+    table, odd = with_numbers(_table(frame), model)
     if faults := faults_of(table.schema, model, options):
         raise WrongUse("; ".join(faults))
     scorer = Scorer(model, table.schema, answer_options(options))
@@ -38,7 +39,9 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
     schema, batches = pa.schema([*kept, *scorer.schema]), list[Any]()
     for start in range(0, table.num_rows, options.batch_rows):
         [rows] = table.slice(start, options.batch_rows).combine_chunks().to_batches()
-        answered = scorer.answer(rows)
+        answered = scorer.answer(
+            rows, {n - start: odd[n] for n in odd if start <= n < start + rows.num_rows}
+        )
         if answered.problem_count and options.on_error == "stop":
             every = [each._replace(row=start + (each.row or 0)) for each in answered.problems]
             raise InvalidRows(every, answered.problem_count)

@@ -96,7 +96,7 @@ def check_some_are_answered(tasks: Sequence[ScoreTask], model: Model) -> None:
         scorer, _ = scorer_of(task, model, storage)
         for batch in islice(batches(task, storage, scorer.needed), 1):
             some = RowBatch(batch.rows.slice(0, LOOKED_AT), batch.faults, batch.number)
-            rows, odd = with_plain_numbers(some.rows, dict(task.numbers))
+            rows, odd = with_plain_numbers(some.rows, task.numbers)
             faults = {n: why for n, why in {**odd, **some.faults}.items() if n < rows.num_rows}
             answered = scorer.answer(rows, faults)
             if len(answered.bad) < rows.num_rows:
@@ -185,7 +185,7 @@ class _Part:
 
     def answer(self, batch: RowBatch) -> None:
         """Answer a batch, and write what came of it."""
-        plain, odd = with_plain_numbers(batch.rows, dict(self._task.numbers))
+        plain, odd = with_plain_numbers(batch.rows, self._task.numbers)
         answered = self._scorer.answer(plain, {**odd, **batch.faults})
         if why := answered.by_row():
             self._note(batch, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.kinds import is_csv
+from onnxlet.convert.score.numbers import numbers_of
 from onnxlet.convert.score.storage import S3, Storage, StoredFile, split, storage_of
 from onnxlet.convert.score.tasks import Options, ScoreTask, faults_of, kept_schema
 from onnxlet.convert.score.writing import PLAIN, Dialect
+from onnxlet.convert.tables.csv_parts import Written
 from onnxlet.convert.tables.formats import (
     FORMATS,
     UNREADABLE,
@@ -31,10 +33,8 @@ from onnxlet.convert.tables.workbook import WORKBOOKS
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.estimate import kind_of
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
@@ -52,7 +52,8 @@ class File(NamedTuple):
     ends: str  # SHA-256 of its first and last bytes
     columns: Columns
 
-    numbers: Mapping[str, str]  # columns of numbers that are not plain, and their decimals
+    numbers: Sequence[Written]  # columns of numbers that are not plain
+    notes: Sequence[str]  # what is to be said of their units
 
     @property
     def schema(self) -> Any:
@@ -65,7 +66,7 @@ class File(NamedTuple):
         form = self.columns.form
         if form is None or self.entry.path.lower().endswith(WORKBOOKS):
             return PLAIN
-        comma = form.decimal == "," or "," in self.numbers.values()
+        comma = form.decimal == "," or any(each.decimal == "," for each in self.numbers)
         return Dialect(form.layout.separator, "," if comma else ".")
 
     @property
@@ -170,11 +171,8 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
         check_header(columns.schema.names, model.signature)
         form = format_for(form.name, columns.form, options.sheet)
     how = HowRead(options.sheet, options.decimal or model.manifest.get("decimal"))
-    numeric = [c.name for c in model.signature.columns if c.type in NUMERIC]
-    if kind_of(model.manifest) == "numbers":
-        numeric.append(model.manifest.get("target", ""))  # what is right, where it is known
-    numbers = columns.form.odd_numbers(numeric, how.mark) if columns.form else {}
-    return File(entry, form, _ends(storage, entry), columns, numbers)
+    numbers, notes = numbers_of(columns, model, how.mark)
+    return File(entry, form, _ends(storage, entry), columns, numbers, notes)
 
 
 def _ends(storage: Storage, entry: StoredFile) -> str:
@@ -226,7 +224,7 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Score
             ScoreTask(
                 name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
                 file.entry.size, file.entry.changed, span, file.written,
-                tuple(file.numbers.items()),
+                tuple(file.numbers),
                 tuple(file.schema.names) if is_csv(file.schema) else (), **same,
             )
             for file, spans in zip(files, parts, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.score import resuming
 from onnxlet.convert.score.engines import Engine, engine_of
-from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
+from onnxlet.convert.score.errors import GO_ON, NoneAnswered, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.part import check_some_are_answered, combined, scores
 from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
@@ -132,8 +132,9 @@ def score(
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
     files = inspect_files(storage, entries, chosen, options)
-    for form, path in [(each.columns.form, each.entry.path) for each in files[:SHOWN]]:
-        for note in [] if form is None else notes(form, path):
+    for each in files[:SHOWN]:
+        form, path = each.columns.form, each.entry.path
+        for note in [] if form is None else [*notes(form, path), *each.notes]:
             report(f"note: {note}")
     with journal_of(storage_of(target.work), ours=target.file is not None) as journal:
         graph = chosen.manifest["files"][GRAPH]
@@ -147,7 +148,11 @@ def score(
             from onnxlet.convert.score.on_cluster import OnCluster  # few have one
 
             engine = OnCluster(scheduler)
-        already = _done(tasks, chosen, journal, target, engine, workers, report)
+        try:
+            already = _done(tasks, chosen, journal, target, engine, workers, report)
+        except NoneAnswered:
+            journal.end()  # nothing was written, and nothing is to stay
+            raise
         return _scored(journal, target, tasks, already, chosen.manifest)
 
 

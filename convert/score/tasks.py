@@ -19,6 +19,7 @@ from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_typ
 from onnxlet.convert.score import OnError
 from onnxlet.convert.score.storage import S3, Storage, split
 from onnxlet.convert.score.writing import PLAIN, Dialect
+from onnxlet.convert.tables.csv_parts import Written
 from onnxlet.convert.tables.formats import Span, TableFormat, format_for, format_of
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.errors import ModelError, WrongUse
@@ -62,8 +63,7 @@ class ScoreTask:
     changed: int  # its time in nanoseconds, likewise
     span: Span  # which of its rows
     csv: CsvForm | None  # how it is written, where it is CSV that is not plain
-    # Columns whose numbers are not written as plain CSV has them, and what stands before decimals.
-    numbers: tuple[tuple[str, str], ...]
+    numbers: tuple[Written, ...]  # of columns whose numbers are not written as plain CSV has them
     names: tuple[str, ...]  # in the header of CSV
     model: str  # the folder of the version
     graph: str  # SHA-256 of its graph

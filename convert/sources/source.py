@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -54,6 +54,7 @@ class Source:
     without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
     left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
     decimal: str = ""  # "point" or "comma" in its file, where that could not go without saying
+    units: Mapping[str, str] = field(default_factory=dict)  # that stand in its cells, by column
     by_time: bool = False  # X_test is in the order of time, and later than what was learned from
     # The manifest of the same model before it was fitted on X_test, too, with what was measured on
     # these rows while it had not seen them. None where the estimator has not seen them.

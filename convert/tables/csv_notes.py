@@ -43,7 +43,7 @@ def _said(form: CsvForm) -> str:
         f"in {form.encoding}" + GUESSED * (form.encoding == WINDOWS): form.encoding != "utf-8",
         f"separated by {SEPARATORS.get(separator, repr(separator))}": separator != ",",
         "with decimal commas": form.decimal == ",",
-        f"with its header in line {skip + 1} or below": skip,
+        f"with its header in line {skip + 1}": skip,
         "with its header again among its rows": form.repeats,
     }
     return ", ".join(words for words, holds in said.items() if holds)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.tables.limits import LIMITS, Limits
+from onnxlet.convert.tables.units import bare, is_gap, named, parted
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
 from onnxlet.function.csv.text import READ, is_number
@@ -262,23 +263,43 @@ def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
     return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
 
 
-def with_plain_numbers(rows: Any, columns: Mapping[str, str]) -> tuple[Any, dict[int, str]]:
+class Written(NamedTuple):
+    """How the numbers of a column are written, where it is not as in plain CSV."""
+
+    column: str
+    decimal: str  # what stands before decimals: "." or ","
+    unit: str = ""  # that may stand beside them
+
+
+def with_plain_numbers(rows: Any, columns: Sequence[Written]) -> tuple[Any, dict[int, str]]:
     """A record batch whose texts in some columns are numbers as plain CSV has them.
 
-    `columns` says of each what stands before decimals there. What is no number stays as it is; with
-    each row that holds one only by the other way to write decimals comes why it is wrong.
+    What stands for no number is missing, and what is none stays as it is; with each row that holds
+    one only by the other way to write decimals comes why it is wrong.
     """
     faults = dict[int, str]()
-    for name, decimal in columns.items():
+    for name, decimal, unit in columns:
         if (at := rows.schema.get_field_index(name)) < 0:
             continue
         texts = rows.column(at).to_pylist()
-        read: dict[Any, Any] = {text: text and READ[decimal](text) for text in set(texts)}
+        read: dict[Any, Any] = {text: text and _number(text, decimal, unit) for text in set(texts)}
         wrong = {text for text, number in read.items() if number is text and text}
-        wrong = set(filter(is_number, wrong))
+        wrong = {text for text in wrong if is_number(bare(text, unit))}
         for row, text in enumerate(texts if wrong else ()):
             if text in wrong:
                 faults[row] = f"column '{name}': expected '{decimal}' before decimals, got '{text}'"
-        plain = (read[t] if read[t] is t or t is None else repr(read[t]) for t in texts)
+        plain = (n if n is None or isinstance(n, str) else repr(n) for n in map(read.get, texts))
         rows = rows.set_column(at, name, pa.array(plain, pa.string()))
     return rows, faults
+
+
+def _number(text: str, decimal: str, unit: str) -> Any:
+    """The number that a text is, None where it says that there is none; else the text."""
+    if is_gap(text):
+        return None
+    cell = parted(text)
+    if cell is not None and cell.unit not in ("", named(unit)):
+        return text
+    number = text if cell is None else cell.number
+    found = READ[decimal](number)
+    return text if found is number else found

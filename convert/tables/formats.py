@@ -23,6 +23,8 @@ from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers,
 from onnxlet.convert.tables.json_rows import JSON, table_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
+from onnxlet.convert.tables.totals import totals_below
+from onnxlet.convert.tables.units import units_below, without_units
 from onnxlet.convert.tables.workbook import WORKBOOKS, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import WrongUse
@@ -37,7 +39,8 @@ class Columns(NamedTuple):
     """What a file says of itself before any row is read."""
 
     schema: Any
-    form: CsvForm | None = None  # of CSV
+    form: CsvForm | None = None  # of CSV, as without its units
+    units: Mapping[str, str] = {}  # of CSV, as `units_below`
     below: Cut = Cut(0, 0, 1)  # of CSV, its header; else nothing
     groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
 
@@ -154,7 +157,7 @@ class Csv(TableFormat):
             names, below = header_of(file)
         if not names:
             raise WrongUse("it has no header: its first line names the columns")
-        return Columns(csv_schema(names), form, below)
+        return Columns(csv_schema(names), without_units(form), units_below(form), below)
 
     def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
         """Lines below the header; one without any is a part without rows."""
@@ -172,6 +175,7 @@ class Csv(TableFormat):
         """The rows of its lines."""
         for data, line in self._texts(opened, span):
             table, faults = rows_of(data, names)
+            faults = {**totals_below(table), **faults}
             for rows in table.select(list(columns)).combine_chunks().to_batches():
                 yield RowBatch(rows, faults, _line_of(data, line, len(names)))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.json_rows import JSON
+from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import (
     BY_ITSELF,
     HowRead,
@@ -18,6 +20,8 @@ from onnxlet.convert.tables.rows_file import (
     no_file,
     no_rights,
 )
+from onnxlet.convert.tables.totals import without_totals
+from onnxlet.convert.tables.units import SIGN, bare, unit_in
 from onnxlet.convert.tables.workbook import WORKBOOKS
 from onnxlet.function.csv.layout import decimal_in
 from onnxlet.function.csv.numbers import written_number
@@ -71,6 +75,8 @@ def _csv(path: Path, report: Report, how: HowRead) -> pd.DataFrame:
         frame: pd.DataFrame = pd.read_csv(
             file, decimal="," if form.decimal == "," else ".", dtype=texts
         )
+    rows = Places.of_rows(np.arange(len(frame)), path.name)
+    frame, _ = without_totals(frame, rows, True, lambda text: report(f"note: {text}"))
     if not form.is_plain:
         for name in frame.columns:
             frame[name] = _numbers(frame[name], "," if name in texts else form.decimal)
@@ -82,8 +88,12 @@ def _numbers(column: pd.Series[Any], decimal: str) -> pd.Series[Any]:
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     texts = [str(text) for text in column.dropna().unique()]
-    comma = (decimal_in(texts) or decimal) == ","
-    read = {text: written_number(text, comma) for text in texts}
+    unit = unit_in(texts)
+    if unit and unit not in SIGN:  # an estimator of one's own may take it as text: 36 months
+        return column
+    plain = {text: bare(text, unit) for text in texts}
+    comma = (decimal_in(list(plain.values())) or decimal) == ","
+    read = {text: written_number(number, comma) for text, number in plain.items()}
     if not read or any(isinstance(number, str) for number in read.values()):
         return column
     return column.map(read).astype(float)

@@ -9,6 +9,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 
 LINE, SHEET_ROW, ROW = "line", "row of the sheet", "row"
+SHOWN = 3
 
 
 class Places(NamedTuple):
@@ -26,3 +27,12 @@ class Places(NamedTuple):
     def at(self, rows: Array) -> Places:
         """Those of some rows, by a mask or by positions."""
         return self._replace(numbers=self.numbers[rows])
+
+
+def placed(places: Places, rows: Array) -> str:
+    """Where rows stand, by positions, in words: the first of them."""
+    numbers = [f"{number:,}" for number in places.numbers[rows[:SHOWN]]]
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    plural = places.unit.replace("line", "lines").replace("row", "rows")
+    file = f"'{places.file}', " if places.file else ""
+    return f"{file}{places.unit if len(rows) == 1 else plural} {', '.join(numbers)}{more}"

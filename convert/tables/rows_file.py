@@ -29,6 +29,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.tables.csv_notes import check_rows, grouped, notes
 from onnxlet.convert.tables.json_rows import is_json, table_of
 from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
+from onnxlet.convert.tables.units import without_units
 from onnxlet.convert.tables.workbook import Taken, is_workbook, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
 from onnxlet.function.errors import WrongUse
@@ -113,7 +114,7 @@ class Opened:
     def form(self) -> CsvForm:
         """How it is written, where it is CSV; WrongUse where it is no text, or no table."""
         place = f"{self.what}: '{self.name}'"
-        form = form_of(self.open, place, self.limits, sys.maxsize)
+        form = without_units(form_of(self.open, place, self.limits, sys.maxsize))
         if form.is_plain:
             check_rows(self.open, place, self.limits)
         return form
@@ -127,6 +128,13 @@ class Opened:
         """What a user has to know of how it is read."""
         taken = [f"of '{self.name}' is read {self._taken.where}"] if self._taken else []
         return [*taken, *notes(self.form, self.name)]
+
+    @property
+    def decimal(self) -> str:
+        """What stands before decimals where commas part no fields, in words; else ''."""
+        said = self.form.decimal if len(self.form.decimal) == 1 else self.how.mark
+        separated = self.form.layout.separator != ","
+        return {"": "", ".": "point", ",": "comma"}[said] if separated else ""
 
     def grouped(self) -> list[str]:
         """Columns in which points part thousands; WrongUse where nothing says whether they do."""

@@ -29,7 +29,7 @@ from onnxlet.convert.train.kinds.category import CATEGORY
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
-from onnxlet.convert.train.splits import Splits, same_images, split, times_of
+from onnxlet.convert.train.splits import Splits, same_images, split, timeless, times_of
 from onnxlet.convert.train.table import RawRows, rows_of, with_hashes
 from onnxlet.convert.train.target import (
     LEAST_ROWS,
@@ -107,6 +107,13 @@ class InspectedTable:
     images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
     decimal: str = ""  # as `RawRows.decimal`
     descriptions: Descriptions | None = None  # what the user says of target and columns
+
+    @property
+    def units(self) -> dict[str, str]:
+        """By column, and target, the unit that stands in the cells of those that have one."""
+        found = {one.name: one.unit for one in self.columns if one.used}
+        found[self.target_name] = self.target.unit
+        return {name: unit for name, unit in found.items() if unit}
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ def inspect_table(
     places = known.places if found.kept is None else known.places.at(found.kept)
     return InspectedTable(
         found.frame, found, target, columns, notes, places, held_out, known.images, table.decimal,
-        descriptions,
+        descriptions.beside(found.unit, {one.name: one.unit for one in columns}),
     )  # fmt: skip
 
 
@@ -267,6 +274,8 @@ def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared
         found = dated(frame, table.columns, y, task)
         if found is not None:
             times, notes = found.times, [*notes, found.why]
+    if times is not None:
+        notes += timeless(times, table.places)
     splits = split(y, task, groups, times, options.seed, table.target.duplicates, table.held_out)
     notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:

@@ -67,6 +67,7 @@ def model_files(
     source = Source(
         combined.estimator, X_test, y_test, X_train, target=table.target_name,
         left_out=tuple(one.name for one in table.columns if not one.used), decimal=table.decimal,
+        units=table.units,
         positive=table.target.positive if len(np.unique(learnt)) == 2 else None,
         descriptions=table.descriptions, by_time=prepared.splits.by_time, before=before,
     )  # fmt: skip

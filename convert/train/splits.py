@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.problems import counted
+from onnxlet.convert.tables.places import Places, placed
 from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import TableColumn
@@ -198,7 +199,8 @@ def _by_time(times: Array, held_out: int) -> Splits:
     folds = [(np.arange(a), np.arange(a, b)) for a, b in zip(edges, ends, strict=True)]
     folds.reverse()  # where there is time for one only, it is the latest
     left = len(when) - rows
-    said = f"; {left} rows without a time are left out" if left else ""
+    verb = "is" if left == 1 else "are"
+    said = f"; {counted(left, 'row')} without a time {verb} left out" if left else ""
     which = "last" if held_out else "latest"
     how = (
         f"The {which} {len(test)} rows are the test set; {len(folds)} folds of the "
@@ -223,6 +225,13 @@ def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:
     if not len(starts):
         return []
     return sorted({int(starts[np.argmin(np.abs(starts - place))]) for place in wanted})
+
+
+def timeless(times: Array, places: Places) -> list[str]:
+    """Rows that are left out since they have no time, the first of them by their places."""
+    rows = np.flatnonzero(np.isnan(times))
+    said = f"{counted(len(rows), 'row')} without a time, left out: {placed(places, rows)}"
+    return [said] if len(rows) else []
 
 
 def times_of(column: pd.Series[Any], taken: TableColumn) -> Array:

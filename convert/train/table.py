@@ -28,6 +28,7 @@ from onnxlet.convert.tables.rows_file import (
     json_frame,
     opened,
 )
+from onnxlet.convert.tables.totals import without_totals
 from onnxlet.convert.train.fitting import COPIES
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
@@ -37,7 +38,6 @@ from onnxlet.convert.train.kinds.image import (
     rows_with_images,
     wrong_forms,
 )
-from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.columns import normalized
 
@@ -48,7 +48,6 @@ LABELLED = (
     "Put images into a folder for each label, FOLDER/LABEL/photo.jpg; or name a file of rows."
 )
 IMAGE = "image"  # the column that a folder of images has beside its labels
-
 
 ReadRows = tuple[pd.DataFrame, int, Places]  # with positions for an index; how many came, and where
 
@@ -97,7 +96,7 @@ def read_table(
                 "Is it whole? Expected CSV with a header, Parquet, a workbook or JSON.",
             ) from error
         if not file.parquet and not file.json:
-            decimal = _decimal(file.form, how)
+            decimal = file.decimal
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
@@ -111,13 +110,8 @@ def read_table(
         )
     here = None if ELSEWHERE.match(source) else Path(source).parent
     places = places.at(frame.index.to_numpy())
-    return RawRows(frame.reset_index(drop=True), notes, here, source, places, decimal)
-
-
-def _decimal(form: CsvForm, how: HowRead) -> str:
-    """What stands before decimals in a file that commas do not separate, in words."""
-    said = form.decimal if len(form.decimal) == 1 else how.mark
-    return {"": "", ".": "point", ",": "comma"}[said] if form.layout.separator != "," else ""
+    frame, places = without_totals(frame.reset_index(drop=True), places, len(frame) == rows, note)
+    return RawRows(frame, notes, here, source, places, decimal)
 
 
 def _read_other(file: Opened, seed: int, note: Report, what: str) -> ReadRows:
@@ -269,7 +263,11 @@ def rows_of(
     if not isinstance(data, str):
         frame = _checked_frame(data, seed, what)
         places = Places.of_rows(frame.index.to_numpy())
-        return RawRows(frame.reset_index(drop=True), [], root or Path(), "the frame", places=places)
+        notes = list[str]()
+        frame, places = without_totals(frame.reset_index(drop=True), places, True, notes.append)
+        for text in notes:
+            report(f"note: {text}")
+        return RawRows(frame, notes, root or Path(), "the frame", places=places)
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
         places = Places.of_rows(np.arange(len(labelled)), data)

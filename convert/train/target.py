@@ -13,6 +13,7 @@ from onnxlet.convert.metrics.positive import named, positive_of
 from onnxlet.convert.problems import Problem, close_to, counted, found_by, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import NO_HEADER, no_header
+from onnxlet.convert.tables.units import several_units
 from onnxlet.convert.train.kinds.written import PARSED, as_floats, numbers_in
 from onnxlet.convert.train.splits import duplicates_in
 from onnxlet.function.arrays import Array
@@ -41,6 +42,7 @@ class Target(NamedTuple):
     duplicates: Array | None = None
     kept: Array | None = None  # positions that the rows had in the table, int64; None for all
     positive: Any = None  # the label that rates are of; None where there are not two
+    unit: str = ""  # that stands in its cells
 
     @property
     def positive_index(self) -> int:
@@ -57,7 +59,7 @@ def read_target(
     """
     refuse(wrong_target([str(name) for name in frame.columns], target, task), "DATA")
     column, notes = frame[target], list[str]()
-    values, said = _values(column, target)
+    values, said, unit = _values(column, target)
     notes += said
     known = values.notna().to_numpy()
     if (without := int((~known).sum())) and known.any():
@@ -81,7 +83,7 @@ def read_target(
         notes.append(f"F1, recall and the like are of '{chosen}', {why}")
     duplicates, said = duplicates_in(rows, y)
     kept = None if known.all() else np.flatnonzero(known)
-    return Target(rows, y, found, notes + said, duplicates, kept, chosen)
+    return Target(rows, y, found, notes + said, duplicates, kept, chosen, unit)
 
 
 def wrong_for_target(
@@ -122,8 +124,11 @@ def wrong_target(names: Sequence[str], target: str, task: str | None) -> list[Pr
     return problems
 
 
-def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
-    """The target in a type of its own: numbers, booleans, or text; NaN where it is missing."""
+def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str], str]:
+    """The target in a type of its own: numbers, booleans, or text; NaN where it is missing.
+
+    Beside it what to say of it, and its unit.
+    """
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if isinstance(column.dtype, pd.CategoricalDtype):
         kinds = column.cat.categories.dtype
@@ -132,8 +137,8 @@ def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
         raise _dates(target)
     if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal", "empty"):
         if kind == "boolean":
-            return column.astype(object).where(column.notna(), np.nan), []
-        return _as_numbers(column), []
+            return column.astype(object).where(column.notna(), np.nan), [], ""
+        return _as_numbers(column), [], ""
     texts = column.astype(object).where(column.notna(), np.nan)
     odd = [v for v in texts.dropna().head(1000) if isinstance(v, list | dict | set | np.ndarray)]
     if odd:
@@ -147,7 +152,7 @@ def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
     return _text_or_numbers(texts, target)
 
 
-def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
+def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str], str]:
     """Text, or the numbers that it is."""
     known = texts.dropna()
     if len(known) and known.nunique() > 2:
@@ -155,17 +160,20 @@ def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any]
         if read is not None and read.share >= PARSED:
             how = f" {read.said}" if read.said else ""
             said = [f"'{target}' is text that holds numbers{how}: the answers are numbers"]
+            if others := read.units.others_said:
+                said.append(f"'{target}': {others}")
             if read.unread:
                 verb = "is" if read.unread == 1 else "are"
                 said.append(
                     f"{counted(read.unread, 'value')} of '{target}' {verb} no number: "
                     "taken as missing"
                 )
-            return read.values.reindex(texts.index), said
+            return read.values.reindex(texts.index), said, read.units.written
         some = [str(text) for text in known.drop_duplicates().head(50)]
         if forms(some):
             raise _dates(target)
-    return texts, []
+    several = several_units(known.unique().tolist())
+    return texts, [f"'{target}': {several}"] if several else [], ""
 
 
 def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -295,10 +303,13 @@ def contradictions(values: pd.Series[Any], target: str, task: str, given: bool) 
         return [Problem(f"{place}: --task multiclass expects three values or more, got 2", hint)]
     many = len(counts) > MOST_CLASSES or len(values) < SHARE_OF_A_CLASS * len(counts)
     if many and len(counts) > FEW_NUMBERS:
+        several = "" if numbers else several_units(values.unique().tolist())
         return [
             Problem(
                 f"{place}: expected classes of some rows each, got {len(counts):,} different "
-                f"{'numbers' if numbers else 'texts'} in {len(values):,} rows",
+                f"{'numbers' if numbers else 'texts'} in {len(values):,} rows"
+                + f"; {several}"
+                * bool(several),
                 "Name another column, or put its values into groups first"
                 + ("; or leave --task out: it is a number." if numbers and given else "."),
             )

@@ -180,13 +180,17 @@ def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
     trailing = longer and not any(row[-1].strip() for row in rows)
     return replace(
         layout,
-        skip=layout.skip + (records[at - 1].lines if at else 0),
+        skip=layout.skip + _lines_above(records[at]) * bool(at or layout.skip),
         names=names,
         as_named=names == tuple(records[at]),
         rows=rows,
         trailing=trailing,
         first_unnamed=longer and not trailing,
     )
+
+
+def _lines_above(header: Record) -> int:
+    return header.lines - 1 - sum(len(re.findall("\r\n?|\n", field)) for field in header)
 
 
 def _header_at(records: Sequence[Record]) -> int:
@@ -259,5 +263,6 @@ def decimal_in(fields: Sequence[str]) -> str:
 
     A number whose point or comma could part thousands, as in 1.335, says nothing.
     """
+    fields = [field.strip("()%$€£¥₹ \u00a0\u202f") for field in fields]
     found = {"." for field in fields if POINT.fullmatch(field)}
     return "".join(sorted(found | {"," for field in fields if COMMA.fullmatch(field)}))

@@ -195,6 +195,19 @@ def test_what_other_programs_write_is_read(open_page: Open, site: str) -> None:
         assert page.query_selector("#whole .trouble") is None
 
 
+def test_numbers_are_sent_without_the_unit_of_their_column(open_page: Open, site: str) -> None:
+    page = open_page(site, "shop")
+    page.evaluate(
+        "state.model.signature.inputs.find(({ name }) => name === 'Preis (€)').unit = '€'"
+    )
+    rows = shop_rows(20)
+    priced = [[f"{row[0]:.2f}".replace(".", ",") + " €", *row[1:]] for row in rows]
+    found = rows_of(answered(page, text_of([SHOP, *priced], delimiter=";")), delimiter=";")
+    assert [line[:4] for line in found[1:]] == [list(map(str, row)) for row in priced]
+    got = [[cell.replace(",", ".") for cell in line[4:6]] for line in found[1:]]
+    assert as_written(got) == as_written([line[:2] for line in expected(site, rows)])
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -12,7 +12,9 @@ from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.problems import counted
+from onnxlet.convert.tables.units import NO_VALUE, several_units
 from onnxlet.convert.train.kinds.kind import (
+    SAID,
     Kind,
     Part,
     Typed,
@@ -24,7 +26,7 @@ from onnxlet.convert.train.kinds.kind import (
     unread_notes,
 )
 from onnxlet.convert.train.kinds.profile import NUMBERS, SOME_TEXTS, Content, Profile, TableColumn
-from onnxlet.convert.train.kinds.written import NO_VALUE, NumbersRead, as_floats, numbers_in
+from onnxlet.convert.train.kinds.written import NumbersRead, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
@@ -45,7 +47,24 @@ class Number(Kind):
             why = _why_by_type(content)
         elif held and held.are_all:
             why = _why_by_text(content, held)
-        return content.profile.taken_for(self.name, why) if why else None
+        if why is None:
+            return None
+        unit = held.units.written if held and held.are_all else ""
+        return content.profile.taken_for(self.name, why)._replace(unit=unit)
+
+    def as_said(self, seen: Profile, form: str) -> TableColumn:
+        """Numbers, perhaps of a unit that stands in the cells."""
+        held = None if seen.column.dtype.kind in "iufbM" else numbers_in(_texts(seen))
+        unit = held.units.written if held else ""
+        return seen.taken_for(self.name, f"a {self.name}, {SAID}")._replace(unit=unit)
+
+    def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:
+        """Few of its values are numbers, or they have several units."""
+        found = super().refusal(seen, form)
+        said = several_units(_texts(seen).tolist()) if found else ""
+        return (
+            (said, "Write all of them in one unit, or take it for a category.") if said else found
+        )
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In int64 where all are whole numbers in a type of those, else in float64."""
@@ -127,6 +146,7 @@ def _why_by_text(content: Content, held: NumbersRead) -> str:
     said = f"numbers, {int(held.values.nunique()):,} different"
     if held.said:
         said = f"numbers written as text {held.said}: clients send plain numbers"
+    said += f"; {others}" if (others := held.units.others_said) else ""
     said += "; 1,234 taken for 1234" if held.ambiguous else ""
     if held.gaps:
         such = _most_frequent_gap(content.profile)
@@ -145,6 +165,10 @@ def _most_frequent_gap(seen: Profile) -> str:
     return repr(texts[most]) if texts[most] else "blanks"
 
 
+def _texts(seen: Profile) -> pd.Series[Any]:
+    return pd.Series([str(value) for value in seen.uniques], dtype=object)
+
+
 def _read(column: pd.Series[Any]) -> Typed:
     """Of text that holds numbers."""
     name, known = str(column.name), column.dropna()
@@ -156,6 +180,8 @@ def _read(column: pd.Series[Any]) -> Typed:
     notes = list[str]()
     if read.said:
         notes.append(f"'{name}': numbers {read.said} are read; clients send plain numbers")
+    if others := read.units.others_said:
+        notes.append(f"'{name}': {others}")
     if read.gaps:
         notes.append(
             f"'{name}': {counted(read.gaps, 'value')} such as '?' and blanks taken as missing"

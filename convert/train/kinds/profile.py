@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import counted
+from onnxlet.convert.tables.units import several_units
 from onnxlet.convert.train.kinds.written import (
     DATES,
     PARSED,
@@ -40,6 +41,7 @@ class TableColumn(NamedTuple):
     missing: int  # rows without a value
     distinct: int  # different values
     format: str | None = None  # of dates, for `strptime`; of images, the size and mode
+    unit: str = ""  # that stands in the cells of numbers
 
 
 class Profile(NamedTuple):
@@ -202,6 +204,8 @@ class Content:
         return Words(some, words, float(np.mean([len(text) for text in some])), self._odd(texts))
 
     def _odd(self, texts: Sequence[str]) -> str:
+        if units := several_units(texts[:SOME_TEXTS]):
+            return f"; {units}"
         mixed = MIXED * self.inferred.startswith("mixed")
         if held := self.numbers_held:
             return (

@@ -1,4 +1,4 @@
-"""What a table holds as text: numbers (1,234.50, 12 %, $3, (250), 1.234,50 €), forms of dates."""
+"""What a table holds as text: numbers (1,234.50, (250), 1.234,50 €, 76 m²), forms of dates."""
 
 from __future__ import annotations
 
@@ -13,21 +13,13 @@ import pandas as pd
 from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import CODE
+from onnxlet.convert.tables.units import NO_VALUE, Units, parted, units_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.numbers import GROUPED, SPACES, WRITTEN, number_in
 from onnxlet.function.inputs.dates import read
 
 DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
-# What people write where there is no number.
-NO_VALUE = frozenset(
-    (
-        "", "?", "??", "-", "--", "---", "\u2013", "\u2014", ".", "..", "*", "na", "n.a.", "n/a",
-        "nan", "nil", "none", "null", "missing", "unknown", "not available", "not applicable",
-        "not reported", "#value!", "#div/0!", "#ref!", "#n/a", "#name?", "#num!", "(blank)", "tbd",
-        "undefined",
-    )
-)  # fmt: skip
 LOOKED_AT = 500  # different texts
 FIRST = 20  # of them, whose forms are tried on all
 HAS_DIGIT = re.compile(r"[0-9]")
@@ -45,6 +37,8 @@ class NumbersRead(NamedTuple):
     gaps: int  # rows that hold what stands for no value, such as '?'
     unread: int  # rows that hold what is neither
     ambiguous: bool  # 1,234 may be 1.234
+    # In which they are; numbers with one of the others are not read.
+    units: Units = Units("")
 
     @property
     def share(self) -> float:
@@ -64,9 +58,13 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     """
     codes, uniques = pd.factorize(texts)
     stripped = [str(text).strip() for text in uniques]
-    if any(CODE.fullmatch(text) for text in stripped):
+    counts = np.bincount(codes, rows, minlength=len(stripped))
+    cells = [parted(text) for text in stripped]
+    if any(cell and CODE.fullmatch(cell.number) for cell in cells):
         return None
-    found = [WRITTEN.fullmatch(text) for text in stripped]
+    units = units_of(cells, counts)
+    cells = [cell if cell and cell.unit in ("", units.unit) else None for cell in cells]
+    found = [WRITTEN.fullmatch(cell.number) if cell else None for cell in cells]
     digits = [match["digits"].translate(SPACES) for match in found if match]
     comma = any(DECIMAL_COMMA.search(one) for one in digits)
     grouped = not comma and any(GROUPED.fullmatch(one) for one in digits)
@@ -74,24 +72,25 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     if np.isnan(read).all():
         return None
     gaps = np.array([text.casefold() in NO_VALUE for text in stripped])
-    counts = np.bincount(codes, rows, minlength=len(stripped))
+    behind = any(cell.is_behind for cell in cells if cell)
     matches = [match for match, value in zip(found, read, strict=True) if match and value == value]
     return NumbersRead(
         pd.Series(read[codes], index=texts.index),
-        _said(matches, comma, grouped),
+        _said(matches, units.written, comma, grouped, behind),
         int(counts[~np.isnan(read)].sum()),
         int(counts[np.isnan(read) & gaps].sum()),
         int(counts[np.isnan(read) & ~gaps].sum()),
         grouped and not any("." in one or one.count(",") > 1 for one in digits),
+        units,
     )
 
 
-def _said(matches: list[re.Match[str]], comma: bool, grouped: bool) -> str:
-    signs = {match[part] for match in matches for part in ("before", "currency", "after")}
-    said = [f"'{sign}'" for sign in sorted(signs - {""})]
+def _said(matches: list[re.Match[str]], unit: str, comma: bool, grouped: bool, behind: bool) -> str:
+    said = [f"'{unit}'"] if unit else []
     said += ["decimal commas"] if comma else []
     said += ["thousands commas"] if grouped else []
     said += ["brackets for negative ones"] if any(match["open"] for match in matches) else []
+    said += ["minus signs behind"] if behind else []
     return f"with {' and '.join(said)}" if said else ""
 
 

@@ -85,7 +85,7 @@ const normal = (name) => name.trim().normalize("NFC");
 
 /** What stands before decimals in columns of numbers. */
 function decimalOf(rows, taken, separator) {
-  const cells = taken.filter(isNumber).flatMap(({ index }) => rows.map((row) => (row.cells[index] || "").trim()));
+  const cells = taken.filter(isNumber).flatMap((column) => rows.map((row) => bare(row.cells[column.index] || "", column).trim()));
   if (cells.some((cell) => COMMA.test(cell))) return ",";
   const either = separator === "," || cells.some((cell) => POINT.test(cell)) ? undefined : cells.find((cell) => EITHER.test(cell));
   if (either) throw unread(`${either} may be ${either.replace(/[.,]/, "")} or ${either.replace(",", ".")}`, "No number of the file says which: save it without points that part thousands");
@@ -125,9 +125,12 @@ function records(text, separator, most = Infinity) {
 
 const quoted = (text, separator) => text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
-/** What is sent of a row: the model's columns, with commas between; numbers as they stand. */
+/** A cell; a number without the unit of its column. */
+const bare = (cell, column) => column.unit && isNumber(column) ? cell.replace(column.unit, "").trim() : cell;
+
+/** What is sent of a row: the model's columns, with commas between. */
 function sentRow({ cells }, { taken }) {
-  return taken.map(({ index }) => quoted(cells[index], ",")).join(",") || '""'; // a blank line would be no row
+  return taken.map((column) => quoted(bare(cells[column.index], column), ",")).join(",") || '""'; // a blank line would be no row
 }
 
 /** Row after row gets its answer; problems are kept with the row's number as spreadsheets count. */

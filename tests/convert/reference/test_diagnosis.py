@@ -363,3 +363,15 @@ def test_a_column_without_a_name_is_not_left_out_in_silence(tmp_path: Path) -> N
         "note: 'r.csv' has a field more in its rows than in its header: the first of each row is "
         "left out"
     ]
+
+
+def test_held_out_rows_keep_units_that_may_be_text_and_lose_totals(tmp_path: Path) -> None:
+    rows = "".join(f"{n};{n * 3} months;{n},5 %\n" for n in range(20))
+    (tmp_path / "rows.csv").write_text(f"name;term;rate\n{rows}Summe;;200,0 %\n")
+    told = list[str]()
+    frame = read_table_file(tmp_path / "rows.csv", told.append)
+    assert frame["rate"].tolist() == [n + 0.5 for n in range(20)]
+    assert frame["term"].tolist()[:2] == ["0 months", "3 months"]
+    assert told[-1] == (
+        "note: 'rows.csv', row 21 is taken for a row of totals ('Summe'), and left out"
+    )

@@ -127,6 +127,30 @@ def test_copies_are_named_with_what_they_repeat(copy: Any, of: str, why: str) ->
     assert taken[of].used
 
 
+def test_numbers_with_a_unit_are_numbers_of_that_unit() -> None:
+    areas = objects([f"{abs(x) * 100:.1f} m²".replace(".", ",") for x in NUMBERS])
+    taken = take(area=areas, said=areas, plain=NUMBERS, wanted={"said": "number"})
+    assert [taken[name].unit for name in ("area", "said", "plain")] == ["m²", "m²", ""]
+    assert {taken[name].kind for name in ("area", "plain")} == {"number"}
+    column, notes = made("area", areas)
+    np.testing.assert_allclose(column, np.round(np.abs(NUMBERS) * 100, 1))
+    assert notes == [
+        "'area': numbers with 'm²' and decimal commas are read; clients send plain numbers"
+    ]
+    _, notes = made("area", objects([*areas[:-1], "3 km"]))
+    assert "'area': numbers with 'km', and not 'm²', are not joined" in notes
+
+
+def test_numbers_of_several_units_are_not_joined() -> None:
+    mixed = objects([f"{n} {'km' if n % 2 else 'kg'}" for n in range(ROWS)])
+    taken = take(x=mixed)["x"]
+    assert taken.kind != "number"
+    assert taken.why.endswith("numbers with 'kg' and 'km', which are not joined: write all in one")
+    with pytest.raises(WrongUse, match="'x' can't be a number: numbers with 'kg' and 'km'") as no:
+        take({"x": "number"}, x=mixed)
+    assert no.value.hint == "Write all of them in one unit, or take it for a category."
+
+
 def test_columns_that_are_nearly_alike_are_no_copies() -> None:
     noise = random.normal(0, 0.01, ROWS)
     once = np.where(np.arange(ROWS) == 5, "a", "b"), np.where(np.arange(ROWS) == 5, 1, 0)

@@ -24,6 +24,11 @@ from tests.convert.helpers import objects
         (["\u22123", " 4 "], [-3, 4], ""),
         (["1,23,456", "1"], [np.nan, 1], ""),
         (["5 kg", "6"], [np.nan, 6], ""),
+        (["76,2 m²", "1.172,1 m²"], [76.2, 1172.1], "with 'm²' and decimal commas"),
+        (["5.008,04-", "7.859,-"], [-5008.04, 7859], "with decimal commas and minus signs behind"),
+        (["CHF 1'250.-", "CHF 20"], [1250, 20], "with 'CHF'"),
+        (["163.697,36 EUR", "7 €"], [163697.36, 7], "with 'EUR' and decimal commas"),
+        (["1 %"] + ["2 €"] * 30, [np.nan] + [2] * 30, "with '€'"),
     ],
 )  # fmt: skip
 def test_numbers_are_read_as_they_are_meant(
@@ -50,6 +55,16 @@ def test_what_1_234_means_is_uncertain_only_where_it_is() -> None:
         assert read.ambiguous is uncertain
 
 
+def test_units_are_not_joined() -> None:
+    read = numbers_in(objects(["1 km"] * 20 + ["2 kg"]))
+    assert read is not None
+    assert (read.units.written, read.numbers, read.unread) == ("km", 20, 1)
+    assert read.units.others_said == "numbers with 'kg', and not 'km', are not joined"
+    assert numbers_in(objects(["1 km", "2 kg"])) is None
+
+
 def test_codes_and_words_are_no_numbers() -> None:
     assert numbers_in(objects(["007", "12"])) is None
+    assert numbers_in(objects(["007 kg", "12 kg"])) is None
+    assert numbers_in(objects(["Gate 12", "Gate 13"])) is None
     assert numbers_in(objects(["a", "b"])) is None

@@ -101,6 +101,36 @@ def test_descriptions_and_places_come_with_the_rows(tmp_path: Path) -> None:
         assert float(text[line - 1].partition(",")[2]) == pytest.approx(y, rel=1e-15)
 
 
+def test_a_unit_in_cells_is_that_of_its_column_where_the_user_says_none(tmp_path: Path) -> None:
+    (tmp_path / "about.toml").write_text('[columns]\na.unit = "square metres"\n')
+    rows = np.arange(100)
+    frame = pd.DataFrame(
+        {
+            "a": [f"{n * 7 % 50} m²" for n in rows],
+            "b": [f"{n * 3 % 40},5 %" for n in rows],
+            "c": rows * 11 % 30,
+            "y": [f"{n**2 / 3:.2f} EUR" for n in rows],
+        }
+    )
+    options = Options(describe=tmp_path / "about.toml")
+    table = inspect_table(frame, "y", options, lambda line: None)
+    assert table.units == {"a": "m²", "b": "%", "y": "EUR"}
+    assert table.descriptions == Descriptions(
+        Described("EUR"), {"a": Described("square metres"), "b": Described("%")}
+    )
+
+
+def test_a_row_of_totals_of_a_frame_is_left_out() -> None:
+    rows = np.arange(100)
+    frame = pd.DataFrame({"a": pd.Categorical(["x", "y"] * 50), "n": rows * 7 % 50, "y": rows**2})
+    total = pd.DataFrame({"a": ["Summe"], "n": [frame["n"].sum()], "y": [frame["y"].sum()]})
+    lines = list[str]()
+    whole = pd.concat([frame, total], ignore_index=True).astype({"a": "category"})
+    table = inspect_table(whole, "y", Options(), lines.append)
+    assert len(table.frame) == 100
+    assert "note: row 101 is taken for a row of totals ('Summe'), and left out" in lines
+
+
 def test_test_rows_stand_in_the_file_of_their_own(tmp_path: Path) -> None:
     rows = np.arange(80)
     frame = pd.DataFrame({"a": rows * 7 % 50, "y": rows % 2})

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.train.splits import MOST_TEST, Splits, duplicates_in, split
+from onnxlet.convert.tables.places import LINE, Places
+from onnxlet.convert.train.splits import MOST_TEST, Splits, duplicates_in, split, timeless
 
 
 def labels(rows: int, share: float = 0.3, seed: int = 0) -> Any:
@@ -134,6 +135,11 @@ def test_rows_without_a_time_are_left_out_and_counted() -> None:
     assert {3, 50} & {*splits.train, *splits.test} == set()
     assert len(splits.train) + len(splits.test) == 98
     assert "2 rows without a time are left out" in splits.how
+    places = Places(np.arange(100) + 2, LINE, "a.csv")
+    assert timeless(times, places) == ["2 rows without a time, left out: 'a.csv', lines 5, 52"]
+    times[3] = 3.0
+    assert "; 1 row without a time is left out" in split(labels(100), "binary", None, times, 0).how
+    assert timeless(np.arange(9.0), places) == []
 
 
 @pytest.mark.parametrize("times", [np.zeros(60), np.repeat([0.0, 1.0], 30)])

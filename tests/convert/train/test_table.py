@@ -388,3 +388,37 @@ def test_spellings_that_differ_by_case_or_spaces_are_noted() -> None:
     assert town.startswith("'town': 'Berlin', 'berlin' differ only by case or spaces, and 1 more")
     assert target.startswith("'y': 'Ja', 'ja' differ only by case or spaces: each is a value")
     assert {town, target} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("above", "line"), [("Häuser\n\n", 3), ("Häuser\n# alle\n\n\n", 5), ('"a\nb";\n', 3)]
+)
+def test_the_line_of_the_header_is_named(write: Write, above: str, line: int) -> None:
+    table = read_table(write("rows.csv", above + ROWS.replace(",", ";")), 0)
+    assert f"with its header in line {line}" in table.notes[0]
+    assert table.frame.to_numpy().tolist() == [[1, "x"], [2, "y"]]
+    assert table.places.numbers.tolist() == [line + 1, line + 2]
+
+
+def test_points_part_thousands_beside_units_as_other_numbers_say(write: Write) -> None:
+    rows = "".join(f"{n + 1}.250 €;{n},5 m²\n" for n in range(20))
+    table = read_table(write("rows.csv", f"price;area\n{rows}"), 0)
+    assert table.decimal == "comma"
+    assert table.frame["price"].tolist()[:2] == ["1250 €", "2250 €"]
+
+
+def test_a_row_of_totals_is_left_out(write: Write, tmp_path: Path) -> None:
+    rows = "".join(f"{n + 1},x{n},{n * 1.5}\n" for n in range(20))
+    content = f"n,name,a\n{rows}Summe,,285\n"
+    for name in ("rows.csv", "rows.json"):
+        path = write(name, content)
+        if name == "rows.json":
+            pd.read_csv(path.replace("json", "csv")).to_json(path, orient="records", lines=True)
+        lines = list[str]()
+        table = read_table(path, 0, lines.append)
+        assert len(table.frame) == len(table.places.numbers) == 20
+        assert [n for n in table.notes if "('Summe'), and left out" in n] == table.notes[-1:]
+        assert table.frame["n"].tolist() == list(range(1, 21))
+    assert (
+        "line 22 is taken for a row of totals" in read_table(str(tmp_path / "rows.csv"), 0).notes[0]
+    )

@@ -200,3 +200,20 @@ def test_a_positive_label_of_what_is_not_two_labels_is_refused() -> None:
         read(cycle(["a", "b", "c"]), positive="a")
     with pytest.raises(WrongUse, match="got 'y' with numbers"):
         read(X, positive="1")
+
+
+def test_a_target_of_one_unit_is_numbers_of_that_unit() -> None:
+    numbers = np.round(np.abs(X) * 1000 + 1, 2)
+    texts = [f"{n:,.2f} EUR".translate(str.maketrans(",.", ".,")) for n in numbers]
+    found = read(objects(texts))
+    np.testing.assert_allclose(found.y, numbers)
+    assert (found.task, found.unit) == ("regression", "EUR")
+    assert "text that holds numbers with 'EUR' and decimal commas" in found.notes[0]
+    odd = read(objects(["5 kg", *texts[1:]]))
+    assert len(odd.y) == ROWS - 1
+    assert "'y': numbers with 'kg', and not 'EUR', are not joined" in odd.notes
+
+
+def test_a_target_of_several_units_is_refused_with_the_reason() -> None:
+    texts = [f"{n + 1} {'kg' if n % 2 else 'km'}" for n in range(ROWS)]
+    assert "numbers with 'km' and 'kg', which are not joined" in refused(objects(texts)).message

@@ -17,6 +17,7 @@ from onnxlet.convert.tables.csv_notes import is_headerless
 from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.limits import LIMITS
 from onnxlet.function.csv.form import CsvForm, form_of
+from onnxlet.function.csv.layout import decimal_in
 from tests.function.csv.known import FLAT, HEADER, ROWS, Known
 
 FILES = sorted(Path(__file__).with_name("files").iterdir())
@@ -213,3 +214,11 @@ def test_spaces_before_texts_stay_where_quotes_stand_in_texts() -> None:
 def test_there_are_enough_files() -> None:
     assert len(FILES) >= 40
     assert len(EVERY) >= 150
+
+
+@pytest.mark.parametrize(
+    ("fields", "decimal"),
+    [(["2,38 %"], ","), (["$1,234.50"], "."), (["(250,5) €"], ","), (["1.335 €"], "")],
+)
+def test_decimals_are_seen_beside_signs(fields: list[str], decimal: str) -> None:
+    assert decimal_in(fields) == decimal

@@ -1,0 +1,149 @@
+"""Rows of totals: found where they are sure, and no other row is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from onnxlet.convert.tables.places import LINE, Places
+from onnxlet.convert.tables.totals import is_word, totals_below, totals_in, without_totals
+
+ROWS = 40
+random = np.random.default_rng(0)
+AREAS, PRICES = random.uniform(30, 200, ROWS).round(1), random.integers(50, 900, ROWS) * 1000
+
+
+def table(*last: dict[str, Any]) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        {
+            "nr": [f"{n:06}" for n in range(ROWS)],
+            "city": [["Ulm", "Bonn", "Jena"][n % 3] for n in range(ROWS)],
+            "area": [f"{area:.1f} m²".replace(".", ",") for area in AREAS],
+            "price": PRICES,
+        }
+    )
+    return pd.concat([rows, pd.DataFrame(last)], ignore_index=True)
+
+
+SUM = {"area": f"{AREAS.sum():.1f} m²".replace(".", ","), "price": PRICES.sum()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Summe", "Summe:", "SUMME 2025", "Gesamt", "Gesamtsumme", "Zwischensumme", "Total", "Totals",
+     "Grand Total", "Subtotal", "Bonn Ergebnis", "Total général", "Insgesamt", "Σ", "Durchschnitt",
+     "Sum of price"],
+)  # fmt: skip
+def test_words_for_it(text: str) -> None:
+    assert is_word(text)
+
+
+@pytest.mark.parametrize("text", ["Ulm", "Summer", "Totality", "Sumatra", "", None, 3.0, "x" * 999])
+def test_other_words(text: Any) -> None:
+    assert not is_word(text)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [{"nr": "Summe", **SUM}],
+        [{"city": "Total", **SUM}],
+        [{"nr": "Durchschnitt", "price": PRICES.mean()}],
+        [SUM],  # without a word
+        [{"nr": "Summe", **SUM}, {"nr": "Durchschnitt", "price": PRICES.mean()}],
+    ],
+)
+def test_a_row_of_totals_ends_a_table(last: list[dict[str, Any]]) -> None:
+    found = totals_in(table(*last))
+    assert found.last.tolist() == [ROWS + n for n in range(len(last))]
+    assert not len(found.within)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {},
+        {"nr": "000040", "city": "Ulm", "area": "5,0 m²", "price": 5},
+        {"nr": "Total", "city": "Ulm", "area": "5,0 m²", "price": 5},  # a name
+        {"nr": "Total", "city": "Ulm", "price": 5},
+        {"nr": "000040", "city": "Ulm"},  # without numbers
+        {"nr": "000040", "city": "Ulm", "area": "5,0 m²", "price": PRICES.sum()},  # by chance
+        {"nr": "000040", "city": "Ulm", "price": PRICES.sum()},
+        {"area": "5,0 m²", "price": PRICES.sum()},
+    ],
+)
+def test_a_row_that_may_be_one_like_the_others_stays(last: dict[str, Any]) -> None:
+    found = totals_in(table(*([last] if last else [])))
+    assert not len(found.last)
+    assert not len(found.within)
+
+
+def test_blank_rows_may_be_below() -> None:
+    frame = table({"nr": "Summe", **SUM}, {}, {}, {}, {}, {}, {})
+    assert totals_in(frame).last.tolist() == [ROWS]
+    left, _ = without_totals(frame, Places.of_rows(np.arange(len(frame))), True, lambda text: None)
+    assert len(left) == ROWS + 6
+    filled = frame.astype(object).where(frame.notna(), "").astype(str)
+    texts = pa.Table.from_pandas(filled, preserve_index=False)
+    assert list(totals_below(texts)) == [ROWS]
+
+
+def test_of_numbers_only_the_sums_decide() -> None:
+    values = pd.DataFrame({"month": [f"m{n}" for n in range(20)], "a": np.arange(20) * 1.5})
+    one = pd.DataFrame({"month": ["Total"], "a": [values["a"].sum()]})
+    other = pd.DataFrame({"month": ["Total"], "a": [7.5]})
+    assert totals_in(pd.concat([values, one], ignore_index=True)).last.tolist() == [20]
+    assert totals_in(pd.concat([values, other], ignore_index=True)).last.tolist() == []
+    assert totals_in(pd.concat([values, one], ignore_index=True), whole=False).last.tolist() == []
+
+
+def test_one_sum_that_no_word_marks_is_a_row() -> None:
+    values = np.arange(20) * 1.5
+    for columns, last in ((["a"], []), (["a", "b"], [20])):
+        frame = pd.DataFrame(dict.fromkeys(columns, np.append(values, values.sum())))
+        assert totals_in(frame).last.tolist() == last
+
+
+def test_a_word_that_many_rows_have_is_a_value() -> None:
+    stations = table().assign(nr=["Shell", "Total"] * (ROWS // 2)).astype({"city": object})
+    stations.loc[ROWS - 1, "city"] = np.nan
+    assert totals_in(stations).last.tolist() == []
+
+
+def test_what_is_left_out_is_said_by_its_line() -> None:
+    notes = list[str]()
+    places = Places(np.arange(ROWS + 2) + 2, LINE, "a.csv")
+    middle, rest = table().iloc[:20], table().iloc[20:]
+    subtotal = pd.DataFrame([{"nr": "Zwischensumme", "price": PRICES[:20].sum()}])
+    whole = pd.concat([middle, subtotal, rest, table({"nr": "Summe", **SUM}).tail(1)])
+    frame, left = without_totals(whole.reset_index(drop=True), places, True, notes.append)
+    assert notes == [
+        "'a.csv', line 22 may be a row of totals ('Zwischensumme'): taken as rows. Leave them out "
+        "of the file if they are none",
+        "'a.csv', line 43 is taken for a row of totals ('Summe'), and left out",
+    ]
+    assert len(frame) == len(left.numbers) == ROWS + 1
+
+
+def test_a_column_that_was_text_for_its_word_is_one_of_numbers_again() -> None:
+    rows = table().assign(nr=np.arange(ROWS).astype(str).astype(object))
+    whole = pd.concat([rows, pd.DataFrame([{"nr": "Summe", **SUM}])], ignore_index=True)
+    places = Places.of_rows(np.arange(ROWS + 1))
+    frame, _ = without_totals(whole, places, True, lambda text: None)
+    assert frame["nr"].tolist() == list(range(ROWS))
+    codes, _ = without_totals(table({"nr": "Summe", **SUM}), places, True, lambda text: None)
+    assert codes["nr"].tolist()[:2] == ["000000", "000001"]
+
+
+def test_of_a_part_of_a_file() -> None:
+    def texts(frame: pd.DataFrame) -> Any:
+        return pa.Table.from_pandas(frame.fillna("").astype(str), preserve_index=False)
+
+    assert totals_below(texts(table({"nr": "Summe", **SUM}))) == {
+        ROWS: "it is a row of totals ('Summe')"
+    }
+    assert totals_below(texts(table())) == totals_below(texts(table().head(0))) == {}
