@@ -174,8 +174,7 @@ class DeviceSettings:
                 values[group][field] = variable.read(text)
             except ValueError as error:
                 faults.append(f"{expected}: {error}")
-        ours = (name for name in environ if name.startswith(PREFIX))
-        faults += unknown(ours, [PREFIX + name for name in VARIABLES], PREFIX)
+        faults += unknown(environ, [PREFIX + name for name in VARIABLES], PREFIX)
         if faults:
             hint = documented(
                 "docs/reference/settings.md lists the variables.",
