@@ -235,7 +235,8 @@ def _in_both(settings: Settings) -> Iterator[str]:
     """Keys that would predict and read: whoever does both learns of others' rows."""
     for name, digest in settings.reader_keys.items():
         if name in settings.api_keys or digest in settings.api_keys.values():
-            yield f"ONNXLET_READER_KEYS: '{name[:40]}' is in ONNXLET_API_KEYS, too; choose another"
+            named = f"{'' if name in settings.api_keys else 'the digest of '}'{name[:40]}'"
+            yield f"ONNXLET_READER_KEYS: {named} is in ONNXLET_API_KEYS, too; choose another"
 
 
 def _keys(variable: str, text: str, faults: list[str]) -> dict[str, bytes]:
