@@ -210,7 +210,9 @@ def test_a_bundle_that_the_emulator_can_t_run(refused: Refused, first: Path) -> 
         assert f"{line}without BUNDLE" in lines
     # Who says so has an emulator of another kind; on AWS each has its own processors.
     named = {"ARCH": other, "PYTHON_VERSION": "3.13"}
-    assert "emulator's" not in "".join(refused(BUNDLE=str(bundle), AWS_ENDPOINT_URL=url, **named)[1])
+    assert "emulator's" not in "".join(
+        refused(BUNDLE=str(bundle), AWS_ENDPOINT_URL=url, **named)[1]
+    )
     assert "emulator's" not in "".join(refused(BUNDLE=str(bundle), OPEN="1")[1])
 
 

@@ -89,7 +89,9 @@ def test_everything_set() -> None:
 )
 def test_no_key_predicts_and_reads(reader: str, what: str) -> None:
     keys = {"ONNXLET_API_KEYS": f"one:{DIGEST}", "ONNXLET_READER_KEYS": reader}
-    with pytest.raises(SettingsError, match=f"^ONNXLET_READER_KEYS: {what} is in ONNXLET_API_KEYS, too"):
+    with pytest.raises(
+        SettingsError, match=f"^ONNXLET_READER_KEYS: {what} is in ONNXLET_API_KEYS, too"
+    ):
         Settings.from_environ(keys)
 
 

@@ -21,13 +21,12 @@ from tests.conftest import app_of, ran
 from tests.project.containers_doc import TEXT, blocks, objects, task_and_model
 
 
-
 def secrets() -> dict[tuple[str, str], str]:
     """What the commands put into Kubernetes' secrets, by name and key."""
     found = {}
     for block in blocks("sh"):
         if "kubectl create secret" in block:
-            told = ran(["sh", "-c", f"kubectl() {{ echo kubectl \"$@\"; }}\nREADER=r\n{block}"])
+            told = ran(["sh", "-c", f'kubectl() {{ echo kubectl "$@"; }}\nREADER=r\n{block}'])
             assert told.returncode == 0, told.stderr
             name = re.findall(r"^kubectl create secret generic (\S+) ", told.stdout)[0]
             literals = re.findall(r"--from-literal=(\w+)=(\S+)", told.stdout)

@@ -122,9 +122,7 @@ def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
         )
     except WaiterError as error:
         reason = client.get_function_configuration(**about).get("StateReason") or error
-        raise DeployFailed(
-            f"version {version} does not start: {reason}", stack.log_hint
-        ) from error
+        raise DeployFailed(f"version {version} does not start: {reason}", stack.log_hint) from error
 
 
 def prune(stack: Stack, cloud: Cloud) -> list[str]:

@@ -245,7 +245,9 @@ def test_a_file_that_can_t_be_written_is_named(file: Path, tmp_path: Path) -> No
     refused = called("me", "--models", tmp_path)
     assert refused.exit_code == 2
     assert f"error: {file}: Is a directory\n" in refused.stderr
-    assert "hint: Name another folder (--models DIR), or set ONNXLET_API_KEYS where" in refused.stderr
+    assert (
+        "hint: Name another folder (--models DIR), or set ONNXLET_API_KEYS where" in refused.stderr
+    )
 
 
 def test_a_server_takes_it_when_it_starts(own: Path, tmp_path: Path) -> None:
