@@ -136,7 +136,8 @@ def test_a_bucket_that_reports_nothing_is_refused(
         ),
     }
     where = {"LocationConstraint": "eu-west-1"}
-    emulator.aws("s3", "create_bucket", Bucket="away", CreateBucketConfiguration=where)
+    there = {"Bucket": "away", "CreateBucketConfiguration": where}
+    emulator.aws("s3", "create_bucket", in_region="eu-west-1", **there)
     for score_from, expected in told.items():
         done = emulator.command("up", SCORE_FROM=score_from, **options)
         assert done.returncode == 1
