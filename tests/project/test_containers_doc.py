@@ -23,7 +23,7 @@ from tests.project.containers_doc import TEXT, blocks, objects, task_and_model
 
 def secrets() -> dict[tuple[str, str], str]:
     """What the commands put into Kubernetes' secrets, by name and key."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for block in blocks("sh"):
         if "kubectl create secret" in block:
             told = ran(["sh", "-c", f'kubectl() {{ echo kubectl "$@"; }}\nREADER=r\n{block}'])
