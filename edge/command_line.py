@@ -129,8 +129,10 @@ def key(name: str, reads: bool, replace: bool, models: Path | None, root: Path) 
     file = file if device else models_folder(models, os.environ) / KEYS
     try:
         made = make_key(name, file, variable, replace)
-    except PermissionError as error:
-        raise WrongUse(str(error), "sudo onnxlet key … may write it." if device else "") from error
+    except OSError as error:
+        hint = f"Name another folder (--models DIR), or set {variable} where the server starts."
+        hint = "sudo onnxlet key … may write it." if device else hint
+        raise WrongUse(f"{file}: {error.strerror}", hint) from error
     report(f"its hash is in {file}; keep the key, which is shown only now:")
     click.echo(made)
     takes = "sudo onnxlet install" if device else f"{typed('edge', 'serve')}, when it starts,"

@@ -18,6 +18,12 @@ RUNTIME, LIBRARY, PACKAGE = "ONNXLET_RUNTIME", "library", "package"  # and what 
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 BLOCK_KEYS = 5  # whose rows figures are of where clients read them: docs/how-to/drift.md
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any
+# What Kubernetes sets in each pod for each Service: its address, and each of its ports.
+CLUSTER = "KUBERNETES_SERVICE_HOST"
+OF_SERVICE = (
+    r"[A-Z0-9_]+_(SERVICE_(HOST=[0-9a-f.:]+|PORT(_[A-Z0-9_]+)?=[0-9]+)|PORT=[a-z]+://.*"
+    r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?=.*)"
+)
 # Origins as browsers send them: scheme, host in lower case, and a port that is not usual.
 ORIGIN, AN_ORIGIN = r"https?://[a-z0-9.:\[\]-]+", "an origin like https://example.com"
 HOST, A_HOST = (
@@ -157,7 +163,7 @@ class Settings(NamedTuple):
             keep_days=whole("ONNXLET_KEEP_DAYS", usual.keep_days),
         )
         faults += _in_both(settings)
-        ours = (n for n in environ if n.startswith(PREFIX) and not n.startswith(DEVICE_PREFIX))
+        ours = {n: v for n, v in environ.items() if not n.startswith(DEVICE_PREFIX)}
         faults += unknown(ours, known, PREFIX)
         if faults:
             hint = documented(
@@ -176,12 +182,15 @@ def by_package(environ: Mapping[str, str]) -> bool:
     return (environ.get(RUNTIME) or (LIBRARY if sys.platform == "linux" else PACKAGE)) == PACKAGE
 
 
-def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:
+def unknown(environ: Mapping[str, str], known: Iterable[str], prefix: str) -> Iterator[str]:
     """Variables that nothing reads: a misspelt one would leave a server open, or unlimited.
 
-    None is like another by the prefix that all have.
+    None is like another by the prefix that all have. Those that Kubernetes sets for a Service
+    whose name begins as the prefix does are not ours.
     """
-    for name in sorted({*names} - {*known}):
+    for name in sorted({name for name in environ if name.startswith(prefix)} - {*known}):
+        if CLUSTER in environ and re.fullmatch(OF_SERVICE, f"{name}={environ[name]}"):
+            continue
         from difflib import get_close_matches  # slow to import, and seldom needed
 
         ends = [each.removeprefix(prefix) for each in known]
@@ -226,7 +235,8 @@ def _in_both(settings: Settings) -> Iterator[str]:
     """Keys that would predict and read: whoever does both learns of others' rows."""
     for name, digest in settings.reader_keys.items():
         if name in settings.api_keys or digest in settings.api_keys.values():
-            yield f"ONNXLET_READER_KEYS: '{name[:40]}' is in ONNXLET_API_KEYS, too; choose another"
+            named = f"{'' if name in settings.api_keys else 'the digest of '}'{name[:40]}'"
+            yield f"ONNXLET_READER_KEYS: {named} is in ONNXLET_API_KEYS, too; choose another"
 
 
 def _keys(variable: str, text: str, faults: list[str]) -> dict[str, bytes]:

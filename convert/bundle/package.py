@@ -35,6 +35,7 @@ from onnxlet.convert.progress import Report
 
 PARTS_NAMED = 3
 OTHERS = "the rest"
+IDS = {"MIT License": "MIT"}  # SPDX's, of how classifiers name licences
 NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their package
 
 
@@ -311,15 +312,17 @@ def _package(distribution: PathDistribution) -> Component:
     name, version = distribution.name, distribution.version
     purl = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
     metadata = distribution.metadata
-    licence = next(
-        (metadata[key] for key in ("License-Expression", "License") if key in metadata), ""
-    )
+    told = [metadata[key] for key in ("License-Expression", "License") if key in metadata]
+    classifiers = [each.split(" :: ") for each in metadata.get_all("Classifier", ())]
+    told += [each[-1] for each in classifiers if each[0] == "License"]
+    # Some packages put the whole text there.
+    licence = next((each for each in told if each != "UNKNOWN" and len(each) < 100), "")
     licences = []
-    if licence and len(licence) < 100:  # some packages put the whole text there
+    if licence:
         factory = LicenseFactory()
         licences = [
             factory.make_from_string(
-                licence, license_acknowledgement=LicenseAcknowledgement.DECLARED
+                IDS.get(licence, licence), license_acknowledgement=LicenseAcknowledgement.DECLARED
             )
         ]
     return Component(

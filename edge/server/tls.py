@@ -36,8 +36,8 @@ def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         what = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise TlsError(
-            f"--tls-cert {certificate}, --tls-key {key}: {getattr(error, 'filename', '') or ''} "
-            f"can't be used: {what}",
+            f"--tls-cert {certificate}, --tls-key {key}: "
+            f"{getattr(error, 'filename', None) or 'they'} can't be used: {what}",
             "Both have to be PEM files that belong together, the key without a password.",
         ) from error
     return context

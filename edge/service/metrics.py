@@ -160,7 +160,7 @@ def request_metrics(counts: ServerCounts) -> Iterator[Metric]:
     yield from _filled(
         (COUNTER, "onnxlet_requests", "Requests answered.", ("model", "status"), requests),
         (COUNTER, "onnxlet_errors", "Requests refused or failed.", ("model", "error"), errors),
-        (COUNTER, "onnxlet_rows", "Rows predicted.", ("model",), rows),
+        (COUNTER, "onnxlet_rows", "Rows of answered requests.", ("model",), rows),
     )
     yield times
 

@@ -239,9 +239,9 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
     if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
-            f"Make one: {typed('edge', 'key NAME')}, or ONNXLET_API_KEYS=NAME:$(printf %s KEY | "
-            "sha256sum | cut -c 1-64); or say --open (ONNXLET_DEVICE_OPEN=yes) if everybody who "
-            "can connect may ask.",
+            "Set ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | cut -c 1-64), or make a key "
+            f"beside the models: {typed('edge', 'key NAME')}; or say --open "
+            "(ONNXLET_DEVICE_OPEN=yes) if everybody who can connect may ask.",
         )
 
 

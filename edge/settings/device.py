@@ -174,13 +174,11 @@ class DeviceSettings:
                 values[group][field] = variable.read(text)
             except ValueError as error:
                 faults.append(f"{expected}: {error}")
-        ours = (name for name in environ if name.startswith(PREFIX))
-        faults += unknown(ours, [PREFIX + name for name in VARIABLES], PREFIX)
+        faults += unknown(environ, [PREFIX + name for name in VARIABLES], PREFIX)
         if faults:
-            hint = documented(
-                "docs/reference/settings.md lists the variables.",
-                f"The variables are {', '.join(PREFIX + name for name in sorted(VARIABLES))}.",
-            )
+            every = f"The variables are {', '.join(PREFIX + name for name in sorted(VARIABLES))}."
+            every *= any("unknown variable" in fault for fault in faults)
+            hint = documented("docs/reference/settings.md lists the variables.", every)
             raise SettingsError("; ".join(faults), hint)
         forward, mqtt = ForwardOptions(**values["FORWARD"]), MqttOptions(**values["MQTT"])
         return cls(forward=forward, mqtt=mqtt, **values[""])

@@ -261,7 +261,7 @@ def _listed(versions: Mapping[str, Sequence[int]]) -> str:
 
 def _no_models(folder: Path) -> ModelError:
     """Why nothing is served: the folder is missing, is a model itself, or has none."""
-    build = f"Build one: {typed('convert', 'build SOURCE --name N')}; or set ONNXLET_MODELS."
+    build = f"Put one there ({typed('convert', 'build SOURCE --name N')}), or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
     is_version = (folder / "manifest.json").exists()

@@ -72,9 +72,9 @@ class Emulator:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def aws(self, service: str, operation: str, **arguments: Any) -> Any:
-        """An AWS call."""
-        region = self.aws_region()
+    def aws(self, service: str, operation: str, in_region: str = "", **arguments: Any) -> Any:
+        """An AWS call, in the region of the deployments here if not another."""
+        region = in_region or self.aws_region()
         environ = clean_environ(
             self.home, AWS_ENDPOINT_URL=self.url, AWS_DEFAULT_REGION=region, **CREDENTIALS
         )

@@ -210,6 +210,7 @@ def test_versions_are_served_once_proven_and_again_after_a_rollback(
     back = emulator.command("rollback", STAGE="versions")
     assert back.returncode == 0, back.stderr
     assert "version 1 is live again, instead of 3: iris/1" in back.stdout
+    assert back.stdout.splitlines()[1] == "it asks for no key: everybody may call"
     assert (served(url), emulator.live("versions")) == (1, "1")
     further = emulator.command("rollback", STAGE="versions")
     assert further.returncode == 1
@@ -220,6 +221,10 @@ def test_versions_are_served_once_proven_and_again_after_a_rollback(
     again = emulator.up(BUNDLE=str(second), **at)
     assert served(url) == 2
     assert emulator.up(BUNDLE=str(second), **at).splitlines()[0] == again.splitlines()[0]
+    for keys in (f"{KEYS},other:{'0' * 64}", f"other:{'0' * 64}"):
+        emulator.up(BUNDLE=str(second), STAGE="versions", ONNXLET_API_KEYS=keys)
+    back = emulator.command("rollback", STAGE="versions")
+    assert back.stdout.splitlines()[1] == "its keys are live again: tester, other"
     assert emulator.command("remove", STAGE="versions").returncode == 0
 
 
@@ -271,6 +276,8 @@ def test_everything_at_once(emulator: Emulator, first: Path) -> None:
         "ALARM_TOPIC": topic,
         "ONNXLET_DEFAULT_MODEL": "iris",
         "ONNXLET_LOAD": "first-use",
+        "ONNXLET_MAX_SECONDS": "",  # as a workflow sets what is no variable of GitHub
+        "ONNXLET_READER_KEYS": "",
     }
     told = emulator.up(STAGE="all", BUNDLE=str(first), ONNXLET_API_KEYS=KEYS, **options)
     function = "onnxlet-all-predict"
@@ -295,6 +302,8 @@ def test_everything_at_once(emulator: Emulator, first: Path) -> None:
     variables = about["Environment"]["Variables"]
     assert variables["ONNXLET_ANSWERS_QUEUE"] == outputs["AnswersQueueUrl"]
     assert variables["ONNXLET_API_KEYS"] == KEYS
+    assert variables["ONNXLET_MAX_SECONDS"] == "19"
+    assert "ONNXLET_READER_KEYS" not in variables
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(5 minutes)", "ENABLED")
     assert target["Arn"].endswith(f"{function}:live")
     assert mapping["FunctionArn"].endswith(f"{function}:live")

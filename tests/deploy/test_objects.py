@@ -130,7 +130,14 @@ def test_a_bucket_that_reports_nothing_is_refused(
     told = {
         "s3://silent/in/": "expected bucket silent to send its events to EventBridge",
         "s3://not-there/in/": "expected bucket not-there, and to see what it reports, got:",
+        "s3://away/in/": (
+            f"SCORE_FROM: expected a bucket in {emulator.aws_region()}, as its events reach "
+            "nothing elsewhere, got away in eu-west-1; set AWS_REGION"
+        ),
     }
+    where = {"LocationConstraint": "eu-west-1"}
+    there = {"Bucket": "away", "CreateBucketConfiguration": where}
+    emulator.aws("s3", "create_bucket", in_region="eu-west-1", **there)
     for score_from, expected in told.items():
         done = emulator.command("up", SCORE_FROM=score_from, **options)
         assert done.returncode == 1

@@ -15,6 +15,8 @@ from tests.conftest import ROOT, ran
 from tests.deploy.conftest import bundled
 from tests.deploy.emulator import CREDENTIALS, DEPLOY, Emulator, clean_environ
 from tests.project.commands import free_port
+from tools.deploy.lock import alone
+from tools.deploy.options import NOT_HANDED_ON
 
 pytestmark = pytest.mark.deploy
 
@@ -98,6 +100,48 @@ def test_values_that_don_t_go_together(
     assert (code, lines[1]) == (2, f"  {told}")
 
 
+def test_settings_that_would_be_dropped(refused: Refused) -> None:
+    formed = {
+        "ONNXLET_MODELS_URL": "s3://b-b/p",
+        "ONNXLET_SCORE_FROM": "s3://b-b/come/",
+        "ONNXLET_SCORE_TO": "s3://b-b/go/",
+        "ONNXLET_ANSWERS_QUEUE": "https://sqs.example.com/answers",
+    }
+    code, lines = refused(**dict.fromkeys(NOT_HANDED_ON, "5") | formed)
+    assert code == 1
+    told = [line.split(":")[0].strip() for line in lines if "does not reach the function" in line]
+    assert told == [*NOT_HANDED_ON]
+    assert any(line.endswith(": set QUEUE=1") for line in lines)
+    code, lines = refused("rollback", ONNXLET_KEEP="x.db")
+    assert "ONNXLET_KEEP" not in "".join(lines), "only a deployment would drop it"
+
+
+def test_a_default_model_that_is_not_in_it(
+    refused: Refused, first: Path, iris_models: Path
+) -> None:
+    for option in ({"BUNDLE": str(first)}, {"MODELS": str(iris_models)}):
+        code, lines = refused(OPEN="1", ONNXLET_DEFAULT_MODEL="irsi", **option)
+        assert code == 1
+        assert "  ONNXLET_DEFAULT_MODEL: expected one of iris, got 'irsi'" in lines
+        _, lines = refused(OPEN="1", ONNXLET_DEFAULT_MODEL="iris", **option)
+        assert "DEFAULT_MODEL" not in "".join(lines)
+
+
+@pytest.mark.parametrize("command", ["up", "remove"])
+def test_one_deployment_at_a_time(command: str, refused: Refused) -> None:
+    with alone():
+        code, lines = refused(command, OPEN="1")
+    assert (code, lines) == (
+        1,
+        [
+            f"error: another deployment or removal is under way in {ROOT}",
+            "hint: Try again when it is over, or from another checkout.",
+        ],
+    )
+    _, lines = refused(command, OPEN="1")
+    assert "under way" not in "".join(lines)
+
+
 def test_nothing_is_there(refused: Refused, tmp_path: Path) -> None:
     copy = tmp_path / "clone"
     for package in ("tools", "onnxlet", "function", "convert", "edge", "requirements"):
@@ -146,6 +190,30 @@ def test_a_bundle_for_something_else(refused: Refused, tmp_path: Path) -> None:
         f"  ARCH: expected aarch64, which '{bundle}' is for, got x86_64",
         f"  SNAPSTART: expected Python 3.12 or newer, got '{bundle}' for 3.11",
     ]
+
+
+def test_a_bundle_that_the_emulator_can_t_run(refused: Refused, first: Path) -> None:
+    with zipfile.ZipFile(first) as archive:
+        about = json.loads(archive.read("bundle.json"))
+    other = {"aarch64": "x86_64", "x86_64": "aarch64"}[about["arch"]]
+    bundle = first.with_name("other.zip")
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about | {"arch": other, "python": "3.9"}))
+    url = f"http://127.0.0.1:{free_port()}"
+
+    code, lines = refused(BUNDLE=str(bundle), OPEN="1", AWS_ENDPOINT_URL=url)
+
+    told = "  BUNDLE: expected one for the emulator's {}, got {}; make package {}={}, or deploy "
+    assert code == 1
+    for key, got, option in (("python", "3.9", "PYTHON_VERSION"), ("arch", other, "ARCH")):
+        line = told.format(about[key], got, option, about[key])
+        assert f"{line}without BUNDLE" in lines
+    # Who says so has an emulator of another kind; on AWS each has its own processors.
+    named = {"ARCH": other, "PYTHON_VERSION": "3.13"}
+    assert "emulator's" not in "".join(
+        refused(BUNDLE=str(bundle), AWS_ENDPOINT_URL=url, **named)[1]
+    )
+    assert "emulator's" not in "".join(refused(BUNDLE=str(bundle), OPEN="1")[1])
 
 
 def test_a_bundle_that_is_none(refused: Refused, tmp_path: Path) -> None:

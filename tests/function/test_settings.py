@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.errors import ModelError, SettingsError
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.settings import DEFAULT_MODELS, Settings
@@ -83,10 +84,14 @@ def test_everything_set() -> None:
     )
 
 
-@pytest.mark.parametrize("reader", [f"one:{OTHER}", f"two:{DIGEST}"])
-def test_no_key_predicts_and_reads(reader: str) -> None:
+@pytest.mark.parametrize(
+    ("reader", "what"), [(f"one:{OTHER}", "'one'"), (f"two:{DIGEST}", "the digest of 'two'")]
+)
+def test_no_key_predicts_and_reads(reader: str, what: str) -> None:
     keys = {"ONNXLET_API_KEYS": f"one:{DIGEST}", "ONNXLET_READER_KEYS": reader}
-    with pytest.raises(SettingsError, match=r"'(one|two)' is in ONNXLET_API_KEYS, too"):
+    with pytest.raises(
+        SettingsError, match=f"^ONNXLET_READER_KEYS: {what} is in ONNXLET_API_KEYS, too"
+    ):
         Settings.from_environ(keys)
 
 
@@ -146,6 +151,50 @@ def test_every_fault_is_named_at_once() -> None:
         "ONNXLET_API_KEY: unknown variable (did you mean ONNXLET_API_KEYS?)",
         "ONNXLET_WHATEVER: unknown variable",
     ]
+
+
+def of_service(name: str) -> dict[str, str]:
+    """What Kubernetes (kubelet's envvars.go) sets for a Service with one named port."""
+    host, port = "10.96.0.7", "80"
+    link = f"{name}_PORT_{port}_TCP"
+    return {
+        f"{name}_SERVICE_HOST": host,
+        f"{name}_SERVICE_PORT": port,
+        f"{name}_SERVICE_PORT_HTTP": port,
+        f"{name}_PORT": f"tcp://{host}:{port}",
+        link: f"tcp://{host}:{port}",
+        f"{link}_PROTO": "tcp",
+        f"{link}_PORT": port,
+        f"{link}_ADDR": host,
+    }
+
+
+@pytest.mark.parametrize("service", ["ONNXLET", "ONNXLET_CANARY", "ONNXLET_DEVICE_7"])
+def test_what_kubernetes_sets_for_a_service_is_passed_over(service: str) -> None:
+    pod = of_service("KUBERNETES") | of_service(service)
+    assert Settings.from_environ(pod) == Settings()
+    assert DeviceSettings.from_environ(pod) == DeviceSettings()
+    del pod["KUBERNETES_SERVICE_HOST"]
+    read = DeviceSettings if "DEVICE" in service else Settings
+    with pytest.raises(SettingsError) as caught:
+        read.from_environ(pod)
+    assert caught.value.message.count("unknown variable") == len(of_service(service))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ONNXLET_API_KEY", f"one:{DIGEST}"),
+        ("ONNXLET_PORT", "8080"),
+        ("ONNXLET_SERVICE_HOST", "models.example"),
+        ("ONNXLET_SERVICE_PORT", "http"),
+        ("ONNXLET_PORTS", "tcp://10.0.0.1:80"),
+        ("ONNXLET_READER_KEYS_PORT_8_ICMP", ""),
+    ],
+)
+def test_what_is_misspelt_in_a_pod_is_still_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: unknown variable"):
+        Settings.from_environ(of_service("KUBERNETES") | {name: value})
 
 
 def test_neither_digest_nor_key_is_repeated_in_a_message() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from onnxlet.convert.bundle.commands import package
 from onnxlet.convert.bundle.image import ROOT as BUNDLE
 from onnxlet.convert.bundle.image import run_config
@@ -15,10 +17,29 @@ from onnxlet.convert.bundle.image_system import UNUSED
 from onnxlet.edge.service.process import PLACES, PORTS
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.settings import Settings
-from tests.conftest import app_of
-from tests.project.containers_doc import TEXT, objects, task_and_model
+from tests.conftest import app_of, ran
+from tests.project.containers_doc import TEXT, blocks, objects, task_and_model
 
-KEY = f"me:{'0' * 64}"  # where a secret's value would stand
+
+def secrets() -> dict[tuple[str, str], str]:
+    """What the commands put into Kubernetes' secrets, by name and key."""
+    found: dict[tuple[str, str], str] = {}
+    for block in blocks("sh"):
+        if "kubectl create secret" in block:
+            told = ran(["sh", "-c", f'kubectl() {{ echo kubectl "$@"; }}\nREADER=r\n{block}'])
+            assert told.returncode == 0, told.stderr
+            name = re.findall(r"^kubectl create secret generic (\S+) ", told.stdout)[0]
+            literals = re.findall(r"--from-literal=(\w+)=(\S+)", told.stdout)
+            found |= {(name, key): value for key, value in literals}
+    return found
+
+
+def secret(told: Mapping[str, Any]) -> str:
+    """The value of a variable that comes out of a secret."""
+    if "valueFrom" not in told or isinstance(told["valueFrom"], str):  # another platform's
+        return f"me:{'0' * 64}"
+    of = told["valueFrom"]["secretKeyRef"]
+    return secrets()[of["name"], of["key"]]
 
 
 def values(told: Any, name: str) -> Iterator[Any]:
@@ -37,7 +58,7 @@ def environments() -> list[dict[str, str]]:
     """What each file sets."""
     task, model = task_and_model()
     named = [*values(objects(), "env"), *values(task, "secrets")]
-    found = [{each["name"]: each.get("value", KEY) for each in env} for env in named]
+    found = [{n["name"]: n.get("value") or secret(n) for n in env} for env in named]
     return [*found, *values(model, "Environment")]
 
 
@@ -47,6 +68,22 @@ def test_each_file_sets_what_is_read_and_who_may_ask() -> None:
     for environ in found:
         settings = Settings.from_environ(environ)
         assert DeviceSettings.from_environ(environ).open or settings.api_keys, environ
+
+
+def test_a_reader_key_is_prometheus() -> None:
+    [environ] = [each for each in environments() if "ONNXLET_READER_KEYS" in each]
+    assert [*Settings.from_environ(environ).reader_keys] == ["prometheus"]
+    [text] = [block for block in blocks("yaml") if "scrape_configs" in block]
+    [job] = yaml.safe_load(text)["scrape_configs"]
+    file = Path(job["authorization"]["credentials_file"])
+    assert (file.parent.name, file.name) in secrets()
+
+
+def test_a_service_sets_nothing_in_its_pods() -> None:
+    """Kubernetes would name variables after the Service, in the form of our own settings."""
+    pods = [*values(objects(), "template"), *values(objects(), "predictor")]
+    pods = [each.get("spec", each) for each in pods if "containerConcurrency" not in str(each)]
+    assert [each["enableServiceLinks"] for each in pods] == [False, False]
 
 
 def test_probes_ask_routes_that_answer_without_a_key(models: Path) -> None:

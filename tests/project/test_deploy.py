@@ -14,7 +14,7 @@ from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
-from tools.deploy.options import OPTIONS, read_plan
+from tools.deploy.options import NOT_HANDED_ON, OPTIONS, read_plan
 from tools.deploy.verification import differences
 
 SERVERLESS = ROOT / "serverless.yml"
@@ -25,11 +25,12 @@ DEPLOYED = [
     *sorted((ROOT / "tools" / "deploy").glob("*.py")),
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
 ]
-# These mean nothing on Lambda, or are the deployment's own to set.
-NOT_HANDED_ON = {
-    *("MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS", "RUNTIME"),
-    *("KEEP", "KEEP_MB", "KEEP_DAYS"),
+# What the function has of its own: make deploy's options and resources set it, not a setting.
+SET_BY_IT = {
+    *("ONNXLET_MODELS_URL", "ONNXLET_ANSWERS_QUEUE", "ONNXLET_EMF_NAMESPACE"),
+    *("ONNXLET_SCORE_FROM", "ONNXLET_SCORE_TO"),
 }
+HERE = {"ONNXLET_MODELS", "ONNXLET_RUNTIME"}  # read by the packager
 
 
 class Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
@@ -94,12 +95,28 @@ def test_the_options_are_those_of_the_document(service: Any) -> None:
     }
 
 
-def test_the_workflow_hands_the_options_on() -> None:
+def test_the_workflow_hands_the_options_on(service: Any) -> None:
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
     handed_on = set(re.findall(r"^ {10}([A-Z0-9_]+): \$\{\{", workflow, re.MULTILINE))
-    of_the_bundle = {"MODELS", "BUNDLE", "PYTHON_VERSION", "ARCH"}
-    by_hand = {"REMOTE", "MODELS_URL", "TMP_MB"}
-    assert handed_on == set(OPTIONS) - of_the_bundle - by_hand
+    not_read = {"MODELS", "REMOTE", "MODELS_URL", "TMP_MB"}
+    assert handed_on == set(OPTIONS) - {"BUNDLE"} - not_read | settings_of(service)
+    page = (ROOT / "docs" / "how-to" / "deploy-from-github.md").read_text()
+    [told] = re.findall(r"Four are not read: (.*?) deployed by hand", page)
+    assert set(re.findall("`([A-Z_]+)`", told)) == not_read
+    steps = yaml.safe_load(workflow)["jobs"]["package"]["steps"]
+    [packs] = [each["env"] for each in steps if "make package" in each.get("run", "")]
+    assert packs == {
+        name: f"${{{{ vars.{name} || '{OPTIONS[name].default}' }}}}"
+        for name in ("ARCH", "PYTHON_VERSION")
+    }
+    [python] = [s["with"]["python-version"] for s in steps if "setup-python" in s.get("uses", "")]
+    assert python == packs["PYTHON_VERSION"]  # it compiles the bundle
+
+
+def settings_of(service: Any) -> set[str]:
+    """Those that serverless.yml takes out of the environment."""
+    environment = service["functions"]["predict"]["environment"]
+    return {name for name, value in environment.items() if "${env:" in str(value)}
 
 
 def test_the_document_lists_pythons_and_architectures() -> None:
@@ -123,15 +140,11 @@ def test_every_setting_reaches_the_function(service: Any) -> None:
     known = set(
         re.findall(r'"ONNXLET_([A-Z_]+[A-Z])"', (ROOT / "function" / "settings.py").read_text())
     )
-    handed_on = {
-        name.removeprefix("ONNXLET_") for name in service["functions"]["predict"]["environment"]
-    }
-
-    assert handed_on == known - NOT_HANDED_ON
-    asked = {f"ONNXLET_{name}" for name in handed_on} & set(re.findall(r"ONNXLET_\w+", DOCUMENT))
-    own = {"ONNXLET_MODELS_URL", "ONNXLET_ANSWERS_QUEUE", "ONNXLET_EMF_NAMESPACE"}
-    own |= {"ONNXLET_SCORE_FROM", "ONNXLET_SCORE_TO"}
-    assert asked == {f"ONNXLET_{name}" for name in handed_on} - own
+    handed_on = settings_of(service)
+    assert set(service["functions"]["predict"]["environment"]) == handed_on | SET_BY_IT
+    assert handed_on == {f"ONNXLET_{name}" for name in known} - HERE - NOT_HANDED_ON.keys()
+    [listed] = re.findall(r"mean something on Lambda: (.*)", DOCUMENT)
+    assert set(re.findall(r"ONNXLET_\w+", listed.partition(". ")[0])) == handed_on
 
 
 def test_a_queue_hides_what_is_being_answered_for_six_times_the_timeout(service: Any) -> None:

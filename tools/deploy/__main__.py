@@ -15,6 +15,7 @@ from tools.deploy import after, readiness
 from tools.deploy import drift as drifts
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of
 from tools.deploy.errors import DeployFailed
+from tools.deploy.lock import alone
 from tools.deploy.options import Plan, read_plan
 from tools.deploy.up import up as deploy
 
@@ -27,7 +28,7 @@ def main() -> None:
 @main.command(cls=Command, example="STAGE=dev OPEN=1 python -m tools.deploy up")
 def up() -> None:
     """Package, deploy a version, prove it where it runs, and only then serve it."""
-    with _where() as (plan, cloud):
+    with _where() as (plan, cloud), alone():
         _print(deploy(plan, cloud, _report))
 
 
@@ -42,7 +43,7 @@ def rollback() -> None:
 @main.command(cls=Command, example="STAGE=dev python -m tools.deploy remove")
 def remove() -> None:
     """Delete all that was deployed."""
-    with _where() as (plan, cloud):
+    with _where() as (plan, cloud), alone():
         readiness.check_access(cloud, osls=True)
         _report(f"removing {plan.stack}")
         _print(after.remove(plan, cloud))

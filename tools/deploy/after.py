@@ -38,7 +38,12 @@ def roll_back(plan: Plan, cloud: Cloud) -> list[str]:
     except ClientError as error:
         raise DeployFailed(f"version {target} can't be served: {error}") from error
     move_live(stack, target, stack.proven[:-1], cloud)
-    return [f"version {target} is live again, instead of {stack.live}: {about['Description']}"]
+    keys = about.get("Environment", {}).get("Variables", {}).get("ONNXLET_API_KEYS", "")
+    names = ", ".join(entry.partition(":")[0].strip() for entry in keys.split(",") if entry.strip())
+    return [
+        f"version {target} is live again, instead of {stack.live}: {about['Description']}",
+        f"its keys are live again: {names}" if names else "it asks for no key: everybody may call",
+    ]
 
 
 def remove(plan: Plan, cloud: Cloud) -> list[str]:
@@ -108,7 +113,7 @@ def call(plan: Plan, cloud: Cloud, body: str, model: str) -> tuple[str, bool]:
     if not stack.live:
         raise DeployFailed(f"{plan.stack} serves nothing yet", "Its version was not proven.")
     client = cloud.client("lambda", seconds=900)
-    answer, _ = invoke(client, stack.function, "live", event, golden=not body)
+    answer, _ = invoke(client, stack, "live", event, golden=not body)
     return json.dumps(answer, ensure_ascii=False), "prediction" in answer
 
 

@@ -113,7 +113,9 @@ def run_osls(
     for name, value in sorted(params.items()):
         if value:  # osls takes no empty one, and where it matters the default is
             command += ["--param", f"{name}={value}"]
-    environ = cloud.environ() | (EMULATED if cloud.is_here else {}) | {"ONNXLET_API_KEYS": api_keys}
+    # serverless.yml has defaults for what is not there, and none for what is empty.
+    given = {k: v for k, v in cloud.environ().items() if v or not k.startswith("ONNXLET_")}
+    environ = given | (EMULATED if cloud.is_here else {}) | {"ONNXLET_API_KEYS": api_keys}
     environ |= {"CI": "1", "NODE_NO_WARNINGS": "1"}  # no questions, nothing of SDKs to come
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

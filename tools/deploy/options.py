@@ -26,6 +26,21 @@ VISIBLE = 6  # times the timeout, as Lambda asks of a queue that it reads
 NONE = "none"  # takes away what a stage has: a boundary, or objects that are answered
 SCORE = ("SCORE_FROM", "SCORE_TO")
 HINT = "docs/how-to/deploy.md lists the options."
+_DISK = "a function's disk goes with its instance: servers and devices keep predictions"
+# Settings that would not reach the function: why, or what to set instead.
+NOT_HANDED_ON = {
+    "ONNXLET_KEEP": _DISK,
+    "ONNXLET_KEEP_MB": _DISK,
+    "ONNXLET_KEEP_DAYS": _DISK,
+    "ONNXLET_MAX_IN_FLIGHT": "an instance answers one request at a time; CONCURRENCY limits them",
+    "ONNXLET_HOSTS": "AWS itself hands on only what is asked for by the function's own names",
+    "ONNXLET_RELOAD_SECONDS": "a version has the models that it was deployed with",
+    "ONNXLET_MODELS_URL": "set MODELS_URL",
+    "ONNXLET_SCORE_FROM": "set SCORE_FROM",
+    "ONNXLET_SCORE_TO": "set SCORE_TO",
+    "ONNXLET_ANSWERS_QUEUE": "the queue is made for it: set QUEUE=1",
+    "ONNXLET_EMF_NAMESPACE": "it is onnxlet-STAGE",
+}
 
 
 class Kind(NamedTuple):
@@ -119,6 +134,7 @@ class Plan:
     api_keys: str  # `ONNXLET_API_KEYS` as it was given
     # `ONNXLET_SERVE`: of models by name the version, or its alias, that is to be served.
     pins: Mapping[str, str] = field(default_factory=dict)
+    default_model: str | None = None  # `ONNXLET_DEFAULT_MODEL`
 
     @property
     def stage(self) -> str:
@@ -203,4 +219,5 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         not given["ARCH"],
         environ.get("ONNXLET_API_KEYS", "").strip(),
         settings.pins,
+        settings.default_model,
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from onnxlet.function.errors import ModelError, SettingsError
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.settings import Settings
-from tools.deploy.bundle import PACKAGER, read_bundle
+from tools.deploy.bundle import EMULATOR, PACKAGER, read_bundle, target_of
 from tools.deploy.cloud import OSLS, REFUSED, Cloud
 from tools.deploy.errors import DeployFailed, NotReady
-from tools.deploy.options import Plan
+from tools.deploy.options import NOT_HANDED_ON, Plan
 
 HINT = "docs/how-to/deploy.md says what a deployment needs, and how to make a key."
 OLDEST_NODE = (20, 19)
@@ -33,7 +34,7 @@ def check(plan: Plan, cloud: Cloud) -> str:
     Returns the accepted API keys, as `ONNXLET_API_KEYS` has them; none where it is to be open.
     """
     caller = [*_caller(cloud)]
-    faults = [*_tools(), *_models(plan), *caller]
+    faults = [*_settings(cloud.given), *_tools(), *_models(plan, cloud), *caller]
     if not caller and plan.objects is not None:
         faults += _bucket(plan.objects[0], cloud)
     keys = ""
@@ -66,9 +67,16 @@ def _tools() -> Iterator[str]:
         yield f"osls: expected it in node_modules, got none; run npm ci in {OSLS.parents[2]}"
 
 
-def _models(plan: Plan) -> Iterator[str]:
+def _settings(environ: Mapping[str, str]) -> Iterator[str]:
+    """Settings that would be dropped."""
+    for name, reason in NOT_HANDED_ON.items():
+        if environ.get(name, "").strip():
+            yield f"{name}: expected nothing, since it does not reach the function; {reason}"
+
+
+def _models(plan: Plan, cloud: Cloud) -> Iterator[str]:
     if "BUNDLE" in plan.values:
-        yield from _bundle(plan)
+        yield from _bundle(plan, cloud)
         return
     if not PACKAGER.exists():
         yield "packaging: expected .venv, got none; run make setup"
@@ -77,11 +85,18 @@ def _models(plan: Plan) -> Iterator[str]:
     if not there:
         yield f"MODELS: expected model directories in '{folder}', got none; run make model"
     unknown = sorted(set(plan.values.get("REMOTE", "").split()) - there)
+    yield from _default_model(plan, sorted(there))
     if there and unknown:
         yield f"REMOTE: expected names of models in '{folder}', got {', '.join(unknown)}"
 
 
-def _bundle(plan: Plan) -> Iterator[str]:
+def _default_model(plan: Plan, there: Collection[str]) -> Iterator[str]:
+    if there and plan.default_model not in {None, *there}:
+        got = f"got '{plan.default_model}'"
+        yield f"ONNXLET_DEFAULT_MODEL: expected one of {', '.join(there)}, {got}"
+
+
+def _bundle(plan: Plan, cloud: Cloud) -> Iterator[str]:
     path = Path(plan.values["BUNDLE"])
     if not path.is_file():
         yield f"BUNDLE: expected a file, got '{path}'; run make package"
@@ -94,12 +109,17 @@ def _bundle(plan: Plan) -> Iterator[str]:
     except DeployFailed as error:
         yield f"{error.message}; run make package"
         return
-    for name, key, default in (
-        ("PYTHON_VERSION", "python", plan.default_python),
-        ("ARCH", "arch", plan.default_arch),
+    yield from _default_model(plan, about["models"])
+    python, arch = target_of(plan, cloud)
+    for name, key, wanted, default, known in (
+        ("PYTHON_VERSION", "python", python, plan.default_python, EMULATOR.exists()),
+        ("ARCH", "arch", arch, plan.default_arch, True),
     ):
-        if not default and plan.values[name] != about[key]:
-            yield f"{name}: expected {about[key]}, which '{path}' is for, got {plan.values[name]}"
+        if not default and wanted != about[key]:
+            yield f"{name}: expected {about[key]}, which '{path}' is for, got {wanted}"
+        elif cloud.is_here and known and wanted != about[key]:
+            made = f"make package {name}={wanted}, or deploy without BUNDLE"
+            yield f"BUNDLE: expected one for the emulator's {wanted}, got {about[key]}; {made}"
     if (remote := about.get("remote")) and "MODELS_URL" not in plan.values:
         lacks = f"'{path}' lacks the graphs of {', '.join(remote)}"
         yield f"MODELS_URL: expected s3://BUCKET/PREFIX, since {lacks}; got none"
@@ -128,8 +148,9 @@ def _caller(cloud: Cloud) -> Iterator[str]:
 def _bucket(score_from: str, cloud: Cloud) -> Iterator[str]:
     """What keeps a bucket from reporting its objects."""
     name = score_from.removeprefix("s3://").partition("/")[0]
+    client = cloud.client("s3")
     try:
-        found = cloud.client("s3").get_bucket_notification_configuration(Bucket=name)
+        found = client.get_bucket_notification_configuration(Bucket=name)
     except REFUSED as error:
         yield f"SCORE_FROM: expected bucket {name}, and to see what it reports, got: {error}"
         return
@@ -138,6 +159,14 @@ def _bucket(score_from: str, cloud: Cloud) -> Iterator[str]:
             f"SCORE_FROM: expected bucket {name} to send its events to EventBridge, and it does "
             "not; switch that on in S3, among the bucket's properties"
         )
+    try:
+        about = client.head_bucket(Bucket=name)
+    except ClientError as error:  # whoever may not see the bucket is told where it is, too
+        about = error.response
+    region = about["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", cloud.region)
+    if region != cloud.region:
+        stack = f"in {cloud.region}, as its events reach nothing elsewhere"
+        yield f"SCORE_FROM: expected a bucket {stack}, got {name} in {region}; set AWS_REGION"
 
 
 def _check_keys(keys: str) -> None:

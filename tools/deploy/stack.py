@@ -41,6 +41,11 @@ class Stack:
         return self.outputs["FunctionName"]
 
     @property
+    def log_hint(self) -> str:
+        """What a failure's hint says."""
+        return f"make logs STAGE={self.name.removeprefix('onnxlet-')} has what it said."
+
+    @property
     def published(self) -> str:
         """The version that the last deployment published."""
         return self.outputs["PredictLambdaFunctionQualifiedArn"].rpartition(":")[2]
@@ -117,9 +122,7 @@ def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
         )
     except WaiterError as error:
         reason = client.get_function_configuration(**about).get("StateReason") or error
-        raise DeployFailed(
-            f"version {version} does not start: {reason}", "make logs has what it said."
-        ) from error
+        raise DeployFailed(f"version {version} does not start: {reason}", stack.log_hint) from error
 
 
 def prune(stack: Stack, cloud: Cloud) -> list[str]:

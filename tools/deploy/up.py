@@ -23,6 +23,7 @@ from tools.deploy.stack import (
 )
 from tools.deploy.verification import prove
 
+LOST = {"QUEUE": "queues, with what is in them", "FUNCTION_URL": "a URL, whose address ends"}
 # Of a first deployment that failed: such a stack takes no other.
 BROKEN = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 
@@ -42,7 +43,7 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     upload_graphs(bundle, plan, cloud, report)
     live = before.live if before else ""
     _check_same(before, find_stack(plan.stack, cloud))
-    report(f"deploying {plan.stack} to {cloud.endpoint or cloud.region}")
+    report(f"deploying {plan.stack} to {cloud.endpoint or 'AWS'}, region {cloud.region}")
     params = plan.params() | bundle.params()
     params |= {"liveVersion": live, "provenVersions": " ".join(before.proven if before else ())}
     run_osls("deploy", plan.stage, params, cloud, api_keys, "--force")
@@ -99,8 +100,8 @@ def _check_losses(stack: Stack, plan: Plan) -> None:
         )
     if lost:
         raise NotReady(
-            [f"{name}: {stack.name} has it, and would lose it" for name in lost],
-            "Set it to 1 again; 0 deletes it, with what is in it.",
+            [f"{name}: {stack.name} has {LOST[name]}, and would lose it" for name in lost],
+            "Set it to 1 again; 0 deletes it.",
         )
 
 

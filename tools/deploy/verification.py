@@ -59,13 +59,13 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
             faults.append(f"{name}/{version}: there are no golden rows to prove it by")
             continue
         call = {"model": name, "instances": rows}
-        answer, first_ms = invoke(client, stack.function, qualifier, call, golden=True)
+        answer, first_ms = invoke(client, stack, qualifier, call, golden=True)
         found = differences(answer, golden, version)
         if found:
             faults.append(f"{name}/{version}: {found}")
             continue
         times = [
-            invoke(client, stack.function, qualifier, call | {"instances": [row]}, golden=True)[1]
+            invoke(client, stack, qualifier, call | {"instances": [row]}, golden=True)[1]
             for row in (rows * SINGLE)[:SINGLE]
         ]
         proofs.append(
@@ -81,7 +81,7 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
 
 
 def invoke(
-    client: Any, function: str, qualifier: str, event: Any, golden: bool = False
+    client: Any, stack: Stack, qualifier: str, event: Any, golden: bool = False
 ) -> tuple[Any, float]:
     """What a version or alias answers directly, and the milliseconds until it was here.
 
@@ -91,7 +91,7 @@ def invoke(
     payload = json.dumps(event).encode()
     start = time.perf_counter()
     more = {"ClientContext": NOT_COUNTED} if golden else {}
-    got = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload, **more)
+    got = client.invoke(FunctionName=stack.function, Qualifier=qualifier, Payload=payload, **more)
     content = got["Payload"].read()
     ms = (time.perf_counter() - start) * 1e3
     try:  # it is not proven: what it returns may be anything
@@ -99,13 +99,13 @@ def invoke(
     except (ValueError, RecursionError) as error:
         raise DeployFailed(
             f"version {qualifier} returns something else than JSON: {type(error).__name__}",
-            "make logs has what it said.",
+            stack.log_hint,
         ) from error
     if "FunctionError" in got:
         about = answer if isinstance(answer, dict) else {}
         raise DeployFailed(
             f"version {qualifier} fails: {about.get('errorType')}: {about.get('errorMessage')}",
-            "make logs has what it said.",
+            stack.log_hint,
         )
     return answer, ms
 

@@ -225,7 +225,19 @@ def test_the_bill_of_materials(for_lambda: Made, for_device: Made, kind: str, fi
         ]
         assert components["numpy"]["purl"] == f"pkg:pypi/numpy@{components['numpy']['version']}"
         assert components["Flask"]["licenses"][0]["license"]["id"] == "BSD-3-Clause"
+        licences = {name: components[name]["licenses"][0]["license"] for name in UNNAMED}
+        assert {
+            name: each.get("id", each.get("name")) for name, each in licences.items()
+        } == UNNAMED
     assert set(components) == listed
+    of_models = MODELS if kind == "lambda" else ()
+    assert {name for name, each in components.items() if "licenses" not in each} == {*of_models}
+
+
+# Packages whose metadata name a licence by a classifier, or in words, alone.
+UNNAMED = {
+    "blinker": "MIT", "itsdangerous": "BSD License", "onnxruntime": "MIT", "serverless-wsgi": "MIT"
+}  # fmt: skip
 
 
 def test_every_rule_leaves_something_out(tmp_path: Path) -> None:

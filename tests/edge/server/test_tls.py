@@ -231,7 +231,7 @@ REFUSED = {
     "no key": (["--tls-cert", "{cert}"], "--tls-key is missing"),
     "no such file": (["--tls-cert", "{cert}", "--tls-key", "/nowhere"], "/nowhere"),
     "another's key": (["--tls-cert", "{cert}", "--tls-key", "{other}"], "KEY_VALUES_MISMATCH"),
-    "no PEM": (["--tls-cert", "{junk}", "--tls-key", "{key}"], "can't be used"),
+    "no PEM": (["--tls-cert", "{junk}", "--tls-key", "{key}"], "key.pem: they can't be used: "),
     "a password": (["--tls-cert", "{locked}", "--tls-key", "{lock}"], "the key without a password"),
     "open": (["--host", "0.0.0.0"], "no API key is set"),
 }

@@ -240,6 +240,16 @@ def test_on_a_device_its_environment_file_has_it(
     assert "sudo onnxlet key" in refused.stderr
 
 
+def test_a_file_that_can_t_be_written_is_named(file: Path, tmp_path: Path) -> None:
+    file.mkdir()
+    refused = called("me", "--models", tmp_path)
+    assert refused.exit_code == 2
+    assert f"error: {file}: Is a directory\n" in refused.stderr
+    assert (
+        "hint: Name another folder (--models DIR), or set ONNXLET_API_KEYS where" in refused.stderr
+    )
+
+
 def test_a_server_takes_it_when_it_starts(own: Path, tmp_path: Path) -> None:
     environ = {**CLEAN, "ONNXLET_MODELS": str(own)}
     made = ran([sys.executable, "-m", "edge", "key", "display"], cwd=ROOT, env=environ)

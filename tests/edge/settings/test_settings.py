@@ -48,6 +48,15 @@ def test_every_fault_is_reported() -> None:
     )
 
 
+def test_names_are_listed_only_where_one_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxlet.folders.CHECKOUT", False)  # as in an image, without documents
+    for name, listed in ((f"{P}OPEN", False), (f"{P}OPENED", True)):
+        with pytest.raises(SettingsError) as caught:
+            DeviceSettings.from_environ({name: "true"})
+        assert caught.value.hint.startswith(f"The variables are {P}API_KEY,") == listed
+        assert bool(caught.value.hint) == listed
+
+
 def test_commands_mean_the_folder_that_build_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
