@@ -7,8 +7,10 @@ import gzip
 import importlib
 import json
 import lzma
+import os
 import pickle
 import re
+import sys
 import warnings
 import zipfile
 import zlib
@@ -21,6 +23,8 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.older.elsewhere import Elsewhere
+from onnxlet.convert.older.old_model import read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
     OURS,
@@ -53,6 +57,30 @@ def is_pickle(path: Path) -> bool:
     return path.suffix != ".skops"
 
 
+def load_any(
+    path: Path, trusted: Sequence[str], report: Report, rows: Any, kept_out: Sequence[Path]
+) -> tuple[Any, Elsewhere | None]:
+    """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
+
+    Of that the file is read in an environment of its own, and here the estimator is rebuilt of
+    plain values. Arguments and exceptions are those of `load_saved`; SourceFailed comes also where
+    there is no such environment.
+    """
+    version = version_that_wrote(path)
+    if version is None or version == sklearn.__version__:
+        return load_saved(path, trusted, report, rows, kept_out), None
+    if is_pickle(path):
+        _check_pickle(path, trusted, report, " there and what it names here")
+        folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
+        folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        there = read_elsewhere(path, version, folders, (), report)
+    else:
+        find_trusted(trusted, kept_out, report)
+        _, allowed = _judged_skops(path, trusted, kept_out)
+        there = read_elsewhere(path, version, (), sorted(allowed), report)
+    return there.here, there
+
+
 def load_saved(
     path: Path,
     trusted: Sequence[str],
@@ -78,10 +106,8 @@ def load_saved(
     if not is_pickle(path):
         find_trusted(trusted, kept_out, report)
         read = _skops(path, trusted, rows, kept_out)
-    elif trusted:
-        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
     else:
-        report(f"'{path.name}' is a pickle: reading it runs the code in it. {SKOPS_HINT}")
+        _check_pickle(path, trusted, report)
         read = _pickled(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -101,6 +127,13 @@ def load_saved(
     return estimator
 
 
+def _check_pickle(path: Path, trusted: Sequence[str], report: Report, where: str = "") -> None:
+    """Say that its code is run, and where; WrongUse where types are trusted."""
+    if trusted:
+        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
+    report(f"'{path.name}' is a pickle: reading it runs the code in it{where}. {SKOPS_HINT}")
+
+
 def _pickled(path: Path) -> Callable[[], Any]:
     if path.suffix == ".joblib":
         return lambda: joblib.load(path)
@@ -110,6 +143,20 @@ def _pickled(path: Path) -> Callable[[], Any]:
 def _skops(
     path: Path, trusted: Sequence[str], rows: Any, kept_out: Sequence[Path]
 ) -> Callable[[], Any]:
+    plain, allowed = _judged_skops(path, trusted, kept_out)
+    if rows is not None:
+        check_it_answers(path, trusted, rows)
+    from skops import io
+
+    from onnxlet.convert.sources.skops_sandbox import settle
+
+    return lambda: settle(io.loads(plain, trusted=sorted(allowed)))
+
+
+def _judged_skops(
+    path: Path, trusted: Sequence[str], kept_out: Sequence[Path]
+) -> tuple[bytes, set[str]]:
+    """A file with nothing packed in it, and its types, once all of them may be made."""
     from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
     for name in OURS:
@@ -146,11 +193,7 @@ def _skops(
             f"Add --trust {' --trust '.join(refused)} if the file is yours{runs}; or give SOURCE "
             "as FILE.py:FUNCTION, which returns the estimator.",
         )
-    if rows is not None:
-        check_it_answers(path, trusted, rows)
-    from onnxlet.convert.sources.skops_sandbox import settle
-
-    return lambda: settle(io.loads(plain, trusted=sorted(found.allowed)))
+    return plain, found.allowed
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
