@@ -84,13 +84,13 @@ class Link:
             self._process = None
             raise
         if error := message.get("error"):
-            raise _raised(error)
+            raise _raised(error, RAISED if does == "answer" else {})
         return values.unpack(message["made"], arrays, make)
 
 
-def _raised(error: dict[str, Any]) -> Exception:
+def _raised(error: dict[str, Any], known: dict[str, type[Exception]]) -> Exception:
     kind, text = str(error["kind"]), str(error["text"])
-    return RAISED[kind](text) if kind in RAISED else RaisedThere(kind, text, error["module"])
+    return known[kind](text) if kind in known else RaisedThere(kind, text, error["module"])
 
 
 def _ending(code: int) -> str:

@@ -15,6 +15,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,14 @@ def load_any(
         _check_pickle(path, trusted, report, " there and what it names here")
         folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
         folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        there = read_elsewhere(path, version, folders, (), report)
+        there = read_elsewhere(path, version, _pickled(path), folders, (), report)
     else:
+        from skops import io
+
         find_trusted(trusted, kept_out, report)
-        _, allowed = _judged_skops(path, trusted, kept_out)
-        there = read_elsewhere(path, version, (), sorted(allowed), report)
+        plain, types = _judged_skops(path, trusted, kept_out)
+        load = partial(io.loads, plain, trusted=sorted(types))
+        there = read_elsewhere(path, version, load, (), sorted(types), report)
     return there.here, there
 
 

@@ -108,9 +108,8 @@ def _groups(fitted: Any, index: int) -> tuple[Array, int]:
     """Each category's output column before dropping, and that of an unknown value (or -1)."""
     mapping = _grouping(fitted, index)
     groups = np.arange(len(fitted.categories_[index])) if mapping is None else np.asarray(mapping)
-    joining = (
-        ("infrequent_if_exist", "warn") if fitted_by(fitted) >= (1, 8) else ("infrequent_if_exist",)
-    )
+    warned = ("warn",) if fitted_by(fitted) >= (1, 8) else ()
+    joining = ("infrequent_if_exist", *warned)
     joins = fitted.handle_unknown in joining and mapping is not None
     return groups, max(groups.tolist()) if joins else -1
 

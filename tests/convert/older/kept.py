@@ -1,4 +1,4 @@
-"""This Python in the place of an older scikit-learn's environment, as if somebody had put it there."""
+"""This Python in the place of an older scikit-learn's environment, as if put there by hand."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A program for the Python of an older scikit-learn: it fits models, and answers rows by them.
 
-`python -I fitting.py --list` names the models; `python -I fitting.py FOLDER MODEL …` writes, for each model, the estimator as `MODEL.joblib`, rows
-to build with as `MODEL.csv`, other rows as `MODEL.rows.csv`, and what it answers to these as
-`MODEL.npz`. It needs nothing else, and Python 3.8.
+`python -I fitting.py --list` names the models. `python -I fitting.py FOLDER MODEL …` writes, for
+each of them, the estimator as `MODEL.joblib`, rows to build with as `MODEL.csv`, other rows as
+`MODEL.rows.csv`, and what it answers to these as `MODEL.npz`. Python 3.8 is enough.
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ def log1p():
 GBC, GBR = GradientBoostingClassifier, GradientBoostingRegressor
 HGBC, HGBR = HistGradientBoostingClassifier, HistGradientBoostingRegressor
 FOREST = {"n_estimators": 15, "random_state": 0}
+NETWORK = {"hidden_layer_sizes": (8,), "max_iter": 300, "random_state": 0}
 OWN = "estimator" if VERSION >= (1, 2) else "base_estimator"
 # By name: what is fitted, of which columns, to which target, whether there are gaps.
 MODELS = {
@@ -241,9 +242,9 @@ MODELS = {
         table(CategoricalNB(min_categories=8), KBinsDiscretizer(4, encode="ordinal",
               strategy="uniform"), OrdinalEncoder()), NUMBERS + TEXTS, 0, False),
     "mlp": lambda: (
-        scaled(MLPClassifier(hidden_layer_sizes=(8,), max_iter=300, random_state=0)), NUMBERS, 0, False),
+        scaled(MLPClassifier(**NETWORK)), NUMBERS, 0, False),
     "mlp-number": lambda: (
-        scaled(MLPRegressor(hidden_layer_sizes=(8,), max_iter=300, random_state=0)), NUMBERS, 1, False),
+        scaled(MLPRegressor(**NETWORK)), NUMBERS, 1, False),
     "lda": lambda: (LinearDiscriminantAnalysis(), NUMBERS, 0, False),
     "qda": lambda: (scaled(QuadraticDiscriminantAnalysis()), NUMBERS, 0, False),
     "gaussian-process": lambda: (scaled(GaussianProcessRegressor(alpha=1.0)), NUMBERS, 1, False),

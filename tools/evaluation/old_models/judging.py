@@ -1,4 +1,4 @@
-"""A process of its own: old models are built, one after another, and compared with what it answered there."""
+"""A process of its own: old models are built, and compared with what they answered there."""
 
 from __future__ import annotations
 
