@@ -19,6 +19,7 @@ State = dict[str, Any]
 NEWEST: Version = (10**6,)
 FITTED_BY = "_onnxlet_fitted_by"  # an attribute of what an older scikit-learn fitted
 MODULES: Mapping[str, str] = {
+    "_loss": "sklearn._loss._loss",  # as 1.5 calls it, and later ones
     "sklearn.neighbors._dist_metrics": "sklearn.metrics._dist_metrics",  # until 1.0
 }
 # Parameters until 1.1, and what fit has left by them.
@@ -87,7 +88,7 @@ def _with_parameters(made: Any, state: State) -> State:
 
 
 def _tree(made: Any, state: State) -> None:
-    """Missing values have a side since 1.3; a classifier's values were rows' weights until then."""
+    """Missing values have a side since 1.3; a classifier's values were rows' weights until 1.3."""
     nodes, values = state["nodes"], state["values"]
     state["nodes"] = np.zeros(len(nodes), dtype=NODE_DTYPE)
     for name in nodes.dtype.names:
@@ -122,7 +123,8 @@ def _classes(made: Any, state: State) -> None:
 
 def _empty(made: Any, state: State) -> None:
     begun = state["initial_imputer_"].statistics_
-    state["_is_empty_feature"] = np.array([value != value for value in begun.tolist()])
+    empty = np.array([value != value for value in begun.tolist()])
+    state.setdefault("_is_empty_feature", empty)
 
 
 def _infrequent(made: Any, state: State) -> None:
@@ -147,12 +149,12 @@ def _centroids(made: Any, state: State) -> None:
 BY_ARGUMENTS = {"BSpline": ("t", "c", "k", "extrapolate", "axis")}  # SciPy's
 # Before which version, of which classes, what is done to the state.
 CHANGES: tuple[tuple[Version, tuple[str, ...], Callable[[Any, State], None]], ...] = (
-    ((1, 3), ("Tree",), _tree),
+    ((1, 4), ("Tree",), _tree),
     ((1, 4), ("GradientBoostingClassifier", "GradientBoostingRegressor"), _loss),
     ((1, 3), ("IsolationForest",), _isolation),
     ((1, 5), ("TfidfTransformer",), _idf),
     (NEWEST, ("RidgeClassifier", "RidgeClassifierCV"), _classes),
-    ((1, 4), ("IterativeImputer",), _empty),
+    (NEWEST, ("IterativeImputer",), _empty),
     ((1, 3), ("OneHotEncoder", "OrdinalEncoder"), _infrequent),
     ((1, 3), ("_CalibratedClassifier",), _calibrated),
     ((1, 6), ("NearestCentroid",), _centroids),

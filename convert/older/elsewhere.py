@@ -83,8 +83,8 @@ class Link:
             self.close()
             self._process = None
             raise
-        if error := message.get("error"):
-            raise _raised(error, RAISED if does == "answer" else {})
+        if said := message.get("error"):
+            raise _raised(said, RAISED if does == "answer" else {})
         return values.unpack(message["made"], arrays, make)
 
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from onnxlet.convert.older.changes import NOT_ASKED, Version, adapted, found
 
 # Of whose modules a name may be gone; any other that is not found is the user's to bring.
-VERSIONED = ("joblib", "numpy", "pandas", "scipy", "sklearn")
+VERSIONED = ("_loss", "joblib", "numpy", "pandas", "scipy", "sklearn")
 Back = Callable[[Any], Any]
 
 

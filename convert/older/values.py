@@ -16,13 +16,13 @@ import json
 import struct
 import types
 from functools import partial
-from typing import Any, BinaryIO, Callable  # noqa: UP035 - Python 3.8 has them here
+from typing import IO, Any, Callable  # noqa: UP035 - Python 3.8 has them here
 
 import numpy as np
 import pandas as pd
 
-PLAIN = (bool, int, float, str, type(None))
-SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+PLAIN: tuple[Any, ...] = (bool, int, float, str, type(None))
+SEQUENCES: dict[str, Any] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 NAMED = (types.FunctionType, types.BuiltinFunctionType, type, np.ufunc)
 MOST = 2**34  # bytes of one message; more is no answer
 SIZE = struct.Struct(">Q")
@@ -176,7 +176,8 @@ def unpack(node: Any, arrays: list[Any], make: Make = no_objects) -> Any:
     if not isinstance(node, dict):
         return node
     back = partial(unpack, arrays=arrays, make=make)
-    kind, of = node["is"], node.get("of")
+    kind: str = node["is"]
+    of: Any = node.get("of")
     if kind == "dict":
         return {back(key): back(value) for key, value in of}
     if kind in SEQUENCES:
@@ -190,9 +191,9 @@ def unpack(node: Any, arrays: list[Any], make: Make = no_objects) -> Any:
     if kind == "array":
         return arrays[of]
     if kind == "objects":
-        made = np.empty(len(of), dtype=object)
-        made[:] = [back(each) for each in of]
-        return made.reshape(node["shape"])
+        cells: Any = np.empty(len(of), dtype=object)
+        cells[:] = [back(each) for each in of]
+        return cells.reshape(node["shape"])
     if kind == "scalar":
         return back(of)[()]
     if kind == "frame":
@@ -201,7 +202,7 @@ def unpack(node: Any, arrays: list[Any], make: Make = no_objects) -> Any:
         frame.columns = pd.Index([back(name) for name in node["names"]], dtype=_labels(node))
         return frame if node["index"] is None else frame.set_axis(back(node["index"]), axis=0)
     if kind == "series":
-        made = pd.Series(_column(of, back), name=back(node["name"]))
+        made: Any = pd.Series(_column(of, back), name=back(node["name"]))
         return made if node["index"] is None else made.set_axis(back(node["index"]), axis=0)
     raise NotPlain(f"a message holds a {kind!r}, which nothing reads")
 
@@ -230,7 +231,7 @@ def _column(node: Any, back: Callable[[Any], Any]) -> Any:
     return pd.Series(cells, dtype=object) if cells.dtype == object else cells
 
 
-def send(stream: BinaryIO, message: dict[str, Any], arrays: list[Any]) -> None:
+def send(stream: IO[bytes], message: dict[str, Any], arrays: list[Any]) -> None:
     """Write a message and its arrays."""
     parts = [json.dumps({**message, "arrays": len(arrays)}).encode()]
     for array in arrays:
@@ -243,7 +244,7 @@ def send(stream: BinaryIO, message: dict[str, Any], arrays: list[Any]) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[Any]]:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[Any]]:
     """Read a message and its arrays; EOFError where there is none any more."""
     message = json.loads(_part(stream))
     count = message.pop("arrays")
@@ -251,7 +252,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], list[Any]]:
     return message, [np.load(file, allow_pickle=False) for file in files]
 
 
-def _part(stream: BinaryIO) -> bytes:
+def _part(stream: IO[bytes]) -> bytes:
     head = stream.read(SIZE.size)
     size = SIZE.unpack(head)[0] if len(head) == SIZE.size else MOST + 1
     part = stream.read(size) if size <= MOST else b""

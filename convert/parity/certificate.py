@@ -138,8 +138,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if "probed_columns" in parity:
         yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
     by_itself = ", each row by itself: more rows would end their steps together"
-    version = f" {parity['scikit_learn']}, which fitted it," if "scikit_learn" in parity else ""
-    shown = f"{version} in {parity['reference']}{by_itself * ('asked' in parity)}"
+    other = f" {parity['scikit_learn']}, which fitted it," if "scikit_learn" in parity else ""
+    shown = f"{other} in {parity['reference']}{by_itself * ('asked' in parity)}"
     yield f"  reference   scikit-learn{shown}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)

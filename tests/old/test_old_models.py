@@ -56,8 +56,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
         if version not in folders:
             folders[version] = tmp_path_factory.mktemp("fitted")
             python = interpreter_of(version, quiet)
-            command = [python, "-I", FITTING, folders[version], *CHANGED[version]]
-            subprocess.run(command, check=True)
+            command = map(str, (python, "-I", FITTING, folders[version], *CHANGED[version]))
+            subprocess.run(list(command), check=True)
         return folders[version]
 
     return folder_of

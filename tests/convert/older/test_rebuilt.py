@@ -170,7 +170,7 @@ def test_a_tree_of_before_missing_values() -> None:
     counted = state["values"] * state["nodes"]["weighted_n_node_samples"][:, None, None]
 
     class Old:
-        def __reduce_ex__(self, protocol: int) -> Any:
+        def __reduce_ex__(self, protocol: Any) -> Any:
             old = np.empty(len(nodes), dtype=[(name, nodes.dtype[name]) for name in kept])
             for name in kept:
                 old[name] = nodes[name]

@@ -70,6 +70,7 @@ def test_objects_keep_each_kind_of_gap() -> None:
     assert (made[2, 0], made[2, 1]) == (True, 3)
 
 
+DAYS: Any = ["2024-02-29", None, "1999-12-31"]
 LETTERS = pd.Index(["b", "a", "c"], dtype=object)  # of text in its own dtype objects are made
 FRAME = pd.DataFrame(
     {
@@ -84,8 +85,8 @@ FRAME = pd.DataFrame(
         "perhaps": pd.array([True, None, False], dtype="boolean"),
         "share": pd.array([0.5, None, 1], dtype="Float32"),
         "text": pd.array(["a", None, "c"], dtype="string"),
-        "day": pd.to_datetime(["2024-02-29", None, "1999-12-31"]).astype("M8[ns]"),
-        "there": pd.to_datetime(["2024-02-29", None, "1999-12-31"]).tz_localize("Asia/Tokyo"),
+        "day": pd.to_datetime(DAYS).astype("M8[ns]"),
+        "there": pd.to_datetime(DAYS).tz_localize("Asia/Tokyo"),
     }
 )
 
@@ -161,6 +162,7 @@ def test_a_message_that_is_cut_or_too_large_is_an_end(content: bytes) -> None:
 def test_named_are_only_what_an_import_leads_to() -> None:
     assert values.named(np.log1p) == {"name": ["numpy", "log1p"]}
     assert values.named(values.named) == {"name": [values.__name__, "named"]}
-    for unknown in (lambda: 0, [].append):
+    unnamed: list[Any] = [lambda: 0, list[int]().append]
+    for unknown in unnamed:
         with pytest.raises(values.NotPlain):
             values.named(unknown)

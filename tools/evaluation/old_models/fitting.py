@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any, Callable, Sequence  # noqa: UP035 - Python 3.8 has them here
 
 import joblib
 import numpy as np
@@ -88,7 +89,7 @@ TEXTS = ["city", "plan"]
 WORDS = ["bad", "broken", "cheap", "dear", "early", "fine", "good", "kind", "late", "lost", "rude"]
 
 
-def rows(seed, count, gaps):
+def rows(seed: int, count: int, gaps: bool) -> Any:
     """A table with numbers, whole numbers, text, rare categories, and perhaps gaps."""
     draw = np.random.RandomState(seed)
     frame = pd.DataFrame(
@@ -108,7 +109,7 @@ def rows(seed, count, gaps):
     return frame
 
 
-def targets(frame, seed):
+def targets(frame: Any, seed: int) -> Any:
     """Three classes and a number, which depend on the table."""
     draw = np.random.RandomState(seed)
     number = frame["age"].fillna(40) / 10 + frame["visits"] + (frame["city"] == "Zug") * 2
@@ -117,7 +118,7 @@ def targets(frame, seed):
     return label, number
 
 
-def table(model, numbers=None, encoder=None):
+def table(model: Any, numbers: Any = None, encoder: Any = None) -> Any:
     """A model behind a ColumnTransformer, as most tables have it."""
     numbers = numbers or make_pipeline(SimpleImputer(), StandardScaler())
     encoder = encoder or OneHotEncoder(handle_unknown="ignore")
@@ -127,33 +128,33 @@ def table(model, numbers=None, encoder=None):
     )
 
 
-def scaled(model):
+def scaled(model: Any) -> Any:
     """A model behind a scaler."""
     return make_pipeline(StandardScaler(), model)
 
 
-def text(model, vectorizer):
+def text(model: Any, vectorizer: Any) -> Any:
     """A model of one column of text."""
     return make_pipeline(ColumnTransformer([("note", vectorizer, "note")]), model)
 
 
-def ordinal():
+def ordinal() -> Any:
     """An encoder that takes what it has not seen."""
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
 
-def log1p():
+def log1p() -> Any:
     """A function by NumPy's name."""
     return FunctionTransformer(np.log1p, feature_names_out="one-to-one")
 
 
 GBC, GBR = GradientBoostingClassifier, GradientBoostingRegressor
 HGBC, HGBR = HistGradientBoostingClassifier, HistGradientBoostingRegressor
-FOREST = {"n_estimators": 15, "random_state": 0}
-NETWORK = {"hidden_layer_sizes": (8,), "max_iter": 300, "random_state": 0}
+FOREST: Any = {"n_estimators": 15, "random_state": 0}
+NETWORK: Any = {"hidden_layer_sizes": (8,), "max_iter": 300, "random_state": 0}
 OWN = "estimator" if VERSION >= (1, 2) else "base_estimator"
 # By name: what is fitted, of which columns, to which target, whether there are gaps.
-MODELS = {
+MODELS: dict[str, Callable[[], Any]] = {
     "tree": lambda: (DecisionTreeClassifier(max_depth=6), NUMBERS, 0, False),
     "tree-gaps": lambda: (DecisionTreeClassifier(max_depth=6), NUMBERS, 0, VERSION >= (1, 3)),
     "tree-number": lambda: (DecisionTreeRegressor(max_depth=6), NUMBERS, 1, False),
@@ -307,7 +308,7 @@ MODELS = {
 }  # fmt: skip
 
 
-def fitted(name):
+def fitted(name: str) -> Any:
     """The estimator, and the columns and rows that it was made for."""
     estimator, columns, target, gaps = MODELS[name]()
     frame = rows(1, 300, gaps)
@@ -317,7 +318,7 @@ def fitted(name):
     return estimator.fit(frame[columns], y), columns, gaps
 
 
-def answers(estimator, frame):
+def answers(estimator: Any, frame: Any) -> Any:
     """What it answers, by the names of a function's outputs."""
     if not hasattr(estimator, "predict"):
         return {"prediction": np.asarray(estimator.transform(frame))}
@@ -329,7 +330,7 @@ def answers(estimator, frame):
     return made
 
 
-def main(folder, names):
+def main(folder: Path, names: Sequence[str]) -> None:
     """Fit, save and ask."""
     for name in names:
         estimator, columns, gaps = fitted(name)
