@@ -50,6 +50,7 @@ WRITTEN_BY = re.compile(
     rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
 )
 BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
+WAY_OUT = "Build where it was trained: another version may answer differently, or not read it."
 SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
 
 
@@ -125,9 +126,7 @@ def load_saved(
         if isinstance(warning.message, InconsistentVersionWarning)
     }
     if writers:
-        report(
-            f"warning: '{path.name}' was {_written_by(sorted(writers))}. {_way_out(min(writers))}"
-        )
+        report(f"warning: '{path.name}' was {_written_by(sorted(writers))}. {WAY_OUT}")
     return estimator
 
 
@@ -186,7 +185,8 @@ def _judged_skops(
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
             f"it was {_written_by([version])}",
-            _way_out(version),
+            f"Add --trust {' --trust '.join(sorted(found.gone))} if the file is yours: they are made "
+            f"by scikit-learn {version} only, in its own environment.",
         )
     if refused:
         named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]
@@ -209,7 +209,7 @@ def _unreadable(path: Path, error: Exception) -> SourceFailed:
         return SourceFailed(message, hint)
     version = version_that_wrote(path)
     if version not in (None, sklearn.__version__):
-        return SourceFailed(f"{message}; it was {_written_by([version])}", _way_out(version))
+        return SourceFailed(f"{message}; it was {_written_by([version])}", WAY_OUT)
     return SourceFailed(
         message, "Is it a fitted estimator, saved by the versions that are installed here?"
     )
@@ -242,13 +242,6 @@ def _hint_of_absent(error: Exception) -> str:
 def _written_by(versions: Sequence[str | None]) -> str:
     named = " and ".join(str(version) for version in versions)
     return f"written by scikit-learn {named}, and {sklearn.__version__} is installed"
-
-
-def _way_out(version: str | None) -> str:
-    return (
-        "Build where it was trained, or here after 'pip install scikit-learn=="
-        f"{version}': another version may answer differently, or not read it."
-    )
 
 
 def version_that_wrote(path: Path) -> str | None:

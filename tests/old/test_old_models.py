@@ -85,6 +85,28 @@ def test_a_user_builds_a_file_of_1_2(fitted: Fitted, tmp_path: Path) -> None:
     assert "reference   scikit-learn 1.2.2, which fitted it, in " in end.stdout
 
 
+def test_a_skops_file_of_1_2_is_judged_here_and_made_there(tmp_path: Path) -> None:
+    program = (
+        "import sys, numpy as np, skops.io\n"
+        "from sklearn.ensemble import GradientBoostingClassifier as Model\n"
+        "X = np.arange(60.0).reshape(20, 3) % 7\n"
+        "np.savetxt('rows.csv', X, delimiter=',', header='a,b,c', comments='')\n"
+        "skops.io.dump(Model(n_estimators=3).fit(X, X[:, 0] > 3), 'model.skops')\n"
+    )
+    python = interpreter_of("1.2.2", quiet)
+    subprocess.run([python, "-I", "-c", program], check=True, cwd=tmp_path)
+    gone = "sklearn.ensemble._gb_losses.BinomialDeviance"
+    command = ["build", tmp_path / "model.skops", "--data", tmp_path / "rows.csv", "--name", "m"]
+    command += ["--models", tmp_path / "models"]
+    refused = invoked(*command)
+    end = invoked(*command, "--trust", gone)
+
+    assert refused.exit_code == 1
+    assert f"--trust {gone} if the file is yours" in " ".join(refused.stderr.split())
+    assert end.exit_code == 0, end.stderr
+    assert "reference   scikit-learn 1.2.2, which fitted it, in " in end.stdout
+
+
 def test_two_at_once_make_one_environment(tmp_path: Path) -> None:
     program = (
         "from onnxlet.convert.older.environment import interpreter_of\n"

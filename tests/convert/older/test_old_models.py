@@ -163,3 +163,16 @@ def test_what_has_no_plain_values_is_loaded_here(
 
     assert end.exit_code == 0, end.stderr
     assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+
+
+def test_a_folder_of_mlflows(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    saved(LinearRegression().fit(X, Y), folder / "model.pkl", monkeypatch)
+    (folder / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: model.pkl\n")
+    (folder / "requirements.txt").write_text(f"scikit-learn=={VERSION}\n")
+    end = build(folder, tmp_path)
+
+    assert end.exit_code == 0, end.stderr
+    assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+    assert "the folder requires" not in end.stderr
