@@ -143,7 +143,7 @@ def _wide(value: Any) -> Any:
     return {key: _wide(held) for key, held in value.items()} if type(value) is dict else value
 
 
-DOES = {"load": load, "hand over": hand_over, "has": has, "answer": answer}
+DOES: dict[str, Any] = {"load": load, "hand over": hand_over, "has": has, "answer": answer}
 
 if __name__ == "__main__":
     main()

@@ -185,8 +185,8 @@ def _judged_skops(
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
             f"it was {_written_by([version])}",
-            f"Add --trust {' --trust '.join(sorted(found.gone))} if the file is yours: they are made "
-            f"by scikit-learn {version} only, in its own environment.",
+            f"Add --trust {' --trust '.join(sorted(found.gone))} if the file is yours: they are "
+            f"made by scikit-learn {version} only, in its own environment.",
         )
     if refused:
         named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]

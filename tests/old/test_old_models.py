@@ -96,8 +96,8 @@ def test_a_skops_file_of_1_2_is_judged_here_and_made_there(tmp_path: Path) -> No
     python = interpreter_of("1.2.2", quiet)
     subprocess.run([python, "-I", "-c", program], check=True, cwd=tmp_path)
     gone = "sklearn.ensemble._gb_losses.BinomialDeviance"
-    command = ["build", tmp_path / "model.skops", "--data", tmp_path / "rows.csv", "--name", "m"]
-    command += ["--models", tmp_path / "models"]
+    command: list[str | Path] = ["build", tmp_path / "model.skops", "--name", "m"]
+    command += ["--data", tmp_path / "rows.csv", "--models", tmp_path / "models"]
     refused = invoked(*command)
     end = invoked(*command, "--trust", gone)
 

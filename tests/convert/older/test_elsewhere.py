@@ -102,6 +102,7 @@ def test_a_row_that_ends_the_process_is_not_answered_and_the_next_one_is(there: 
     assert np.array_equal(asked.transform(X), model.transform(X))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_in_float64_it_is_the_same_state_in_float64(there: There) -> None:
     narrow = X.astype(np.float32)
     model = MLPRegressor(hidden_layer_sizes=4, max_iter=50, random_state=0).fit(narrow, Y)
