@@ -264,11 +264,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     inputs, wrong = state.reference.inputs, attempt.comparison.wrong[:STEPPED]
     rows = [state.evidence.rows[row] for row in wrong]
     rows = [rows[row] for row in inputs.by_dtypes(rows)[0]]
-<<<<<<< HEAD
     of_dtype = ARROW_HINT if _depends_on_text_dtype(state.reference, rows) else ""
-    columns = inputs.data(rows)
-=======
->>>>>>> ad1ae10d (Ask estimators that another scikit-learn fitted in an environment of its own, since today's may answer otherwise)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
