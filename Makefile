@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models references mutations bench dist docs lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -197,6 +197,9 @@ $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (emulation or engines or faults or fresh or frameworks or gate or memory)" $(NOT_OLDEST:%=--ignore tests/convert/%) tests/convert tests/pipelines $(ARGS)
 
+test-old: $(DEV) ## models that older scikit-learns fit, each in its own environment
+	$(PY) -m pytest -m old tests/old $(ARGS)
+
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
@@ -271,6 +274,9 @@ coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, an
 
 harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of EXAMPLES; docs/reference/harvest.md (hours)
 	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.evaluation.harvest $(EXAMPLES)
+
+old-models: $(DEV) ## fit models by older scikit-learns, build and compare them; docs/reference/old-models.md (slow)
+	$(PY) -m tools.evaluation.old_models
 
 $(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
 	sh tools/setup.sh $(HARVEST) requirements/harvest.txt

@@ -132,7 +132,7 @@ def proven(
     """
     check_name(name)
     check_folder(folder, name)
-    task = leaving_out(task_of(source.estimator), source.without)
+    task = leaving_out(task_of(source.estimator, source.answered_by), source.without)
     positive = positive_member(source, task)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
@@ -147,7 +147,7 @@ def proven(
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} {these}")
     refuse_what_has_no_converter(source.estimator)
     inputs_there = replace(inputs, strict=_depends_on_dtypes(source.estimator))
-    reference = Reference(source.estimator, task, inputs_there)
+    reference = Reference(source.estimator, task, inputs_there, answered_by=source.answered_by)
     rows, answers = held_out_rows(source, given, reference, X)
     own, metrics = answers, metrics_of(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:

@@ -106,7 +106,8 @@ def build(
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
     and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data; or a
-    model folder of MLflow's, with --data or with the input example in it.
+    model folder of MLflow's, with --data or with the input example in it. What another scikit-learn
+    wrote is answered as that one does, in an environment that is made for it once.
     Prefer .skops: the others run code when they are read, so open only your own.
     """
     from onnxlet.convert.about import described

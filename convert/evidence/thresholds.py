@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,6 @@ from onnxlet.convert.evidence.rows import (
     float_columns,
     moved,
 )
-from onnxlet.convert.reference.answers import TRANSFORMATION
 from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
@@ -210,8 +209,7 @@ def at_pipeline_thresholds(
             known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // made_width))
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
-                asked = replace(reference, estimator=before, task=TRANSFORMATION)
-                return asked.answers(tried)["prediction"].astype(np.float64)
+                return reference.of_part(before).answers(tried)["prediction"].astype(np.float64)
 
             with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
                 if is_answered(seen, known):  # else it is given something else than the rows

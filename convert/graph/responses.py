@@ -23,9 +23,16 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
 )
+from onnxlet.convert.older.changes import FITTED_BY
 
-# scikit-learn's version: some of its answers have changed since 1.6.
+# scikit-learn's version, whose answers have changed with some of them.
 RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
+
+
+def fitted_by(fitted: Any) -> tuple[int, ...]:
+    """The version of the scikit-learn that answers for an estimator: mostly the installed one."""
+    version: tuple[int, ...] = vars(fitted).get(FITTED_BY, RELEASE)
+    return version
 
 
 def has(graph: Graph, fitted: Any, table: Table, method: str) -> bool:

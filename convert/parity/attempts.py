@@ -30,7 +30,6 @@ from onnxlet.convert.parity.rounding import (
     rounds,
     rounds_before_a_step,
 )
-from onnxlet.convert.reference.answers import TRANSFORMATION, dense
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference, given_sparse
 from onnxlet.convert.to_onnx import Behaviour, Converted, Recipe, convert
@@ -266,17 +265,14 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     rows = [state.evidence.rows[row] for row in wrong]
     rows = [rows[row] for row in inputs.by_dtypes(rows)[0]]
     of_dtype = ARROW_HINT if _depends_on_text_dtype(state.reference, rows) else ""
-    columns = inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
-        try:
-            columns = step.transform(columns)
-        except Exception:  # it raises for these rows together
+        reference = state.reference.of_first(number)
+        made = reference.outcome(inputs.data(rows))
+        if isinstance(made, Exception):  # it raises for these rows together
             return "", ""
-        evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
-        part = type(estimator)(steps[:number])
-        reference = replace(state.reference, estimator=part, task=TRANSFORMATION)
+        evidence = Evidence(rows, made, len(rows))
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:

@@ -60,6 +60,8 @@ def certificate(
         "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
+    if reference.answered_by is not None:
+        parity["scikit_learn"] = reference.answered_by.version
     probed = representative_columns(reference.inputs, reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
@@ -136,7 +138,9 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if "probed_columns" in parity:
         yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
     by_itself = ", each row by itself: more rows would end their steps together"
-    yield f"  reference   scikit-learn in {parity['reference']}{by_itself * ('asked' in parity)}"
+    other = f" {parity['scikit_learn']}, which fitted it," if "scikit_learn" in parity else ""
+    shown = f"{other} in {parity['reference']}{by_itself * ('asked' in parity)}"
+    yield f"  reference   scikit-learn{shown}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
     if "k" in parity:

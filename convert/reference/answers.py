@@ -108,17 +108,19 @@ SUMMARY = Task(
 )
 
 
-def task_of(estimator: Any) -> Task:
+def task_of(estimator: Any, answers: Any = None) -> Task:
     """The task of a fitted estimator, and whether its rows have to be asked one by one.
+
+    `answers` is what answers for it, where it is not itself: perhaps by fewer methods.
 
     Raises Refusal where it has no predict and no transform, or is of a kind that is not served.
     """
-    task = _task_of(estimator)
+    task = _task_of(estimator, answers or estimator)
     one_by_one = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
     return replace(task, one_by_one=one_by_one)
 
 
-def _task_of(estimator: Any) -> Task:
+def _task_of(estimator: Any, answers: Any) -> Task:
     """The task, without whether rows are asked one by one."""
     may_be_asked = any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
     if isinstance(estimator, type) or not may_be_asked:
@@ -135,7 +137,7 @@ def _task_of(estimator: Any) -> Task:
     if hasattr(estimator, "sentence_scores"):
         return SUMMARY
     if _is(is_classifier, estimator):
-        return _classification(estimator)
+        return _classification(estimator, answers)
     for name, fits, methods in PREDICTING:
         if _is(fits, estimator) and hasattr(estimator, "predict"):
             return Task(name, {**dict(methods), **_more(estimator, name)})
@@ -211,16 +213,16 @@ def _more(estimator: Any, task: str) -> dict[str, str]:
     return {}
 
 
-def _classification(estimator: Any) -> Task:
+def _classification(estimator: Any, answers: Any) -> Task:
     classes = _classes(estimator)
     if classes is None and isinstance(getattr(estimator, "estimators_", None), list):
         classes = [part.classes_ for part in estimator.estimators_]  # after partial_fit
     if classes is None:
         raise _without_classes(last_of(estimator))
     methods = {"prediction": "predict"}
-    if hasattr(estimator, "predict_proba"):
+    if hasattr(answers, "predict_proba"):
         methods["probabilities"] = "predict_proba"
-    elif hasattr(estimator, "decision_function"):
+    elif hasattr(answers, "decision_function"):
         methods["score"] = "decision_function"
     if isinstance(classes, list):
         return Task("classification", methods, [np.asarray(known).tolist() for known in classes])

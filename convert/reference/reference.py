@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import issparse
 
-from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.older.elsewhere import Elsewhere
+from onnxlet.convert.reference.answers import TRANSFORMATION, Answers, Task
 from onnxlet.convert.reference.estimators import begins_in_float32, in_float64, parts_of
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
@@ -124,6 +125,7 @@ class Reference:
     task: Task  # what it is asked for
     inputs: Inputs  # the form that it is given rows in
     wide: bool = False  # it is given in float64 what it was fitted on in float32
+    answered_by: Elsewhere | None = None  # is asked in its stead: the scikit-learn that fitted it
 
     @cached_property
     def precision(self) -> Literal["float32", "float64"]:
@@ -137,8 +139,20 @@ class Reference:
         It is scikit-learn's own arithmetic on the very state that fit has left, without the
         rounding to float32 after each operation.
         """
-        widened = in_float64(self.estimator)
-        return replace(self, estimator=widened, inputs=self.inputs.in_float64(), wide=True)
+        widened, there = in_float64(self.estimator), self.answered_by
+        return replace(
+            self, estimator=widened, inputs=self.inputs.in_float64(), wide=True,
+            answered_by=there and there.in_float64(),
+        )  # fmt: skip
+
+    def of_part(self, part: Any) -> Reference:
+        """What steps inside make, asked here: they show which rows are worth asking about."""
+        return replace(self, estimator=part, task=TRANSFORMATION, answered_by=None)
+
+    def of_first(self, steps: int) -> Reference:
+        """What the first steps of a Pipeline make, asked where it is."""
+        part, there = type(self.estimator)(self.estimator.steps[:steps]), self.answered_by
+        return replace(self.of_part(part), answered_by=there and there.first(steps))
 
     def answers(self, rows: Sequence[Cells]) -> Answers:
         """Its answers to rows in signature order; it raises what scikit-learn raises."""
@@ -164,7 +178,7 @@ class Reference:
 
     def answers_to(self, data: Data) -> Answers:
         """Its answers to what no rows can say, such as an index, or columns that are left out."""
-        return self.task.answers(self.estimator, data)
+        return self.task.answers(self.answered_by or self.estimator, data)
 
     def outcome(self, data: Data) -> Outcome:
         """Its answers to some data, or what it raises for them."""
@@ -245,7 +259,7 @@ def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
         asked = partial(_asked, part, name, found)
         vars(part)[name] = update_wrapper(asked, getattr(type(part), name))
     with suppress(Exception):  # it raises for these rows
-        reference.answers(rows)
+        replace(reference, answered_by=None).answers(rows)
     for part, name in methods:
         vars(part).pop(name, None)
     return frozenset(found)

@@ -23,7 +23,8 @@ from onnxlet.function.errors import WrongUse
 
 FILE = "MLmodel"
 PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([\w.!+-]+)")
-NOT_NEEDED = ("mlflow", "mlflow-skinny", "mlflow-tracing")
+# scikit-learn: what its file says counts, and is to be had.
+NOT_NEEDED = ("mlflow", "mlflow-skinny", "mlflow-tracing", "scikit-learn")
 DTYPES = {
     "long": "int64",
     "integer": "int32",

@@ -7,12 +7,15 @@ import gzip
 import importlib
 import json
 import lzma
+import os
 import pickle
 import re
+import sys
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.older.elsewhere import Elsewhere
+from onnxlet.convert.older.old_model import read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
     OURS,
@@ -45,12 +50,40 @@ WRITTEN_BY = re.compile(
     rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
 )
 BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
+WAY_OUT = "Build where it was trained: another version may answer differently, or not read it."
 SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
 
 
 def is_pickle(path: Path) -> bool:
     """Whether reading a file runs what is in it."""
     return path.suffix != ".skops"
+
+
+def load_any(
+    path: Path, trusted: Sequence[str], report: Report, rows: Any, kept_out: Sequence[Path]
+) -> tuple[Any, Elsewhere | None]:
+    """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
+
+    Of that the file is read in an environment of its own, and here the estimator is rebuilt of
+    plain values. Arguments and exceptions are those of `load_saved`; SourceFailed comes also where
+    there is no such environment.
+    """
+    version = version_that_wrote(path)
+    if version is None or version == sklearn.__version__:
+        return load_saved(path, trusted, report, rows, kept_out), None
+    if is_pickle(path):
+        _check_pickle(path, trusted, report, " there and what it names here")
+        folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
+        folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        there = read_elsewhere(path, version, _pickled(path), folders, (), report)
+    else:
+        from skops import io
+
+        find_trusted(trusted, kept_out, report)
+        plain, types = _judged_skops(path, trusted, kept_out)
+        load = partial(io.loads, plain, trusted=sorted(types))
+        there = read_elsewhere(path, version, load, (), sorted(types), report)
+    return there.here, there
 
 
 def load_saved(
@@ -78,10 +111,8 @@ def load_saved(
     if not is_pickle(path):
         find_trusted(trusted, kept_out, report)
         read = _skops(path, trusted, rows, kept_out)
-    elif trusted:
-        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
     else:
-        report(f"'{path.name}' is a pickle: reading it runs the code in it. {SKOPS_HINT}")
+        _check_pickle(path, trusted, report)
         read = _pickled(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -95,10 +126,15 @@ def load_saved(
         if isinstance(warning.message, InconsistentVersionWarning)
     }
     if writers:
-        report(
-            f"warning: '{path.name}' was {_written_by(sorted(writers))}. {_way_out(min(writers))}"
-        )
+        report(f"warning: '{path.name}' was {_written_by(sorted(writers))}. {WAY_OUT}")
     return estimator
+
+
+def _check_pickle(path: Path, trusted: Sequence[str], report: Report, where: str = "") -> None:
+    """Say that its code is run, and where; WrongUse where types are trusted."""
+    if trusted:
+        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
+    report(f"'{path.name}' is a pickle: reading it runs the code in it{where}. {SKOPS_HINT}")
 
 
 def _pickled(path: Path) -> Callable[[], Any]:
@@ -110,6 +146,20 @@ def _pickled(path: Path) -> Callable[[], Any]:
 def _skops(
     path: Path, trusted: Sequence[str], rows: Any, kept_out: Sequence[Path]
 ) -> Callable[[], Any]:
+    plain, allowed = _judged_skops(path, trusted, kept_out)
+    if rows is not None:
+        check_it_answers(path, trusted, rows)
+    from skops import io
+
+    from onnxlet.convert.sources.skops_sandbox import settle
+
+    return lambda: settle(io.loads(plain, trusted=sorted(allowed)))
+
+
+def _judged_skops(
+    path: Path, trusted: Sequence[str], kept_out: Sequence[Path]
+) -> tuple[bytes, set[str]]:
+    """A file with nothing packed in it, and its types, once all of them may be made."""
     from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
     for name in OURS:
@@ -135,7 +185,8 @@ def _skops(
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
             f"it was {_written_by([version])}",
-            _way_out(version),
+            f"Add --trust {' --trust '.join(sorted(found.gone))} if the file is yours: they are "
+            f"made by scikit-learn {version} only, in its own environment.",
         )
     if refused:
         named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]
@@ -146,11 +197,7 @@ def _skops(
             f"Add --trust {' --trust '.join(refused)} if the file is yours{runs}; or give SOURCE "
             "as FILE.py:FUNCTION, which returns the estimator.",
         )
-    if rows is not None:
-        check_it_answers(path, trusted, rows)
-    from onnxlet.convert.sources.skops_sandbox import settle
-
-    return lambda: settle(io.loads(plain, trusted=sorted(found.allowed)))
+    return plain, found.allowed
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
@@ -162,7 +209,7 @@ def _unreadable(path: Path, error: Exception) -> SourceFailed:
         return SourceFailed(message, hint)
     version = version_that_wrote(path)
     if version not in (None, sklearn.__version__):
-        return SourceFailed(f"{message}; it was {_written_by([version])}", _way_out(version))
+        return SourceFailed(f"{message}; it was {_written_by([version])}", WAY_OUT)
     return SourceFailed(
         message, "Is it a fitted estimator, saved by the versions that are installed here?"
     )
@@ -195,13 +242,6 @@ def _hint_of_absent(error: Exception) -> str:
 def _written_by(versions: Sequence[str | None]) -> str:
     named = " and ".join(str(version) for version in versions)
     return f"written by scikit-learn {named}, and {sklearn.__version__} is installed"
-
-
-def _way_out(version: str | None) -> str:
-    return (
-        "Build where it was trained, or here after 'pip install scikit-learn=="
-        f"{version}': another version may answer differently, or not read it."
-    )
 
 
 def version_that_wrote(path: Path) -> str | None:

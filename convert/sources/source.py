@@ -18,6 +18,7 @@ from typing import Any
 
 from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.older.elsewhere import Elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
@@ -25,7 +26,7 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.saved import is_pickle, load_saved
+from onnxlet.convert.sources.saved import is_pickle, load_any
 from onnxlet.convert.sources.users_code import find_in, keep_out, where
 from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
@@ -61,6 +62,7 @@ class Source:
     before: Mapping[str, Any] | None = None
     positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
+    answered_by: Elsewhere | None = None  # the same estimator in the scikit-learn that fitted it
 
     @property
     def targets(self) -> list[str]:
@@ -149,8 +151,8 @@ def _load_file(
     else:
         keep_out(kept_out)
     rows, y_test = _held_out(path, data, target, report, how)
-    estimator = load_saved(path, trusted, report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=data, target=target)
+    estimator, there = load_any(path, trusted, report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
 
 
 def _load_mlflow(
@@ -178,8 +180,8 @@ def _load_mlflow(
         sys.path[:] = before
         for own in kept_out[:-1]:
             find_in(own)
-    estimator = load_saved(model.file, trusted, report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=data, target=target)
+    estimator, there = load_any(model.file, trusted, report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
 
 
 def _form_hint(text: str) -> str:

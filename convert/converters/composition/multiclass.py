@@ -24,9 +24,9 @@ from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import expanded
 from onnxlet.convert.graph.responses import (
-    RELEASE,
     all_have,
     every_row,
+    fitted_by,
     predicted,
     response,
     total,
@@ -64,7 +64,7 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Outputs:
         outputs["class_index"] = every_row(graph, table, 0.0).cast("int64")
     elif len(parts) == 1:
         outputs["class_index"] = above
-    elif RELEASE >= (1, 8):
+    elif fitted_by(fitted) >= (1, 8):
         outputs["class_index"] = score.argmax()
     else:  # the last of equals
         last = score.take(range(score.width)[::-1]).argmax()
@@ -90,7 +90,7 @@ def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     if fitted.multilabel_:
         return share
     sums = share.sum()
-    return share / (sums.equals(0.0).where(1.0, sums) if RELEASE >= (1, 7) else sums)
+    return share / (sums.equals(0.0).where(1.0, sums) if fitted_by(fitted) >= (1, 7) else sums)
 
 
 def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -26,10 +26,10 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import (
-    RELEASE,
     decided,
     even_if_none,
     every_row,
+    fitted_by,
     sided,
     two_classes,
     two_sided,
@@ -63,7 +63,7 @@ def bayesian(graph: Graph, fitted: Any, table: Table) -> Outputs:
         kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda).tolist()
     noise = 1.0 / fitted.alpha_
     if kept:
-        near = (x - fitted.X_offset_ if RELEASE >= (1, 9) else x).take(kept)
+        near = (x - fitted.X_offset_ if fitted_by(fitted) >= (1, 9) else x).take(kept)
         variance = ((near @ fitted.sigma_) * near).sum() + noise
     else:
         variance = every_row(graph, table, noise)

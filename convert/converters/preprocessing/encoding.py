@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.graph.responses import fitted_by
 from onnxlet.function.arrays import Array
 
 MANY_CATEGORIES = 128  # a column, on average; with more, each is compared by itself
@@ -108,7 +108,8 @@ def _groups(fitted: Any, index: int) -> tuple[Array, int]:
     """Each category's output column before dropping, and that of an unknown value (or -1)."""
     mapping = _grouping(fitted, index)
     groups = np.arange(len(fitted.categories_[index])) if mapping is None else np.asarray(mapping)
-    joining = ("infrequent_if_exist", "warn") if RELEASE >= (1, 8) else ("infrequent_if_exist",)
+    warned = ("warn",) if fitted_by(fitted) >= (1, 8) else ()
+    joining = ("infrequent_if_exist", *warned)
     joins = fitted.handle_unknown in joining and mapping is not None
     return groups, max(groups.tolist()) if joins else -1
 

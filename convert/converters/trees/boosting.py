@@ -37,12 +37,13 @@ from onnxlet.convert.converters.trees.forests import (
     in_float64,
     tree_ensemble,
 )
+from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, labelled
-from onnxlet.convert.graph.responses import RELEASE, total, two_sided
+from onnxlet.convert.graph.responses import fitted_by, total, two_sided
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, members, sums, values
 from onnxlet.function.arrays import Array
 
-EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
+TINY = float(np.finfo(np.float64).eps)
 
 
 def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -97,10 +98,11 @@ def _initial_scores(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     if not is_classifier(fitted):
         return graph.call(fitted.init_, given, "predict").cast(graph.precision)
     shares = graph.call(fitted.init_, given, "predict_proba").cast(graph.precision)
+    least = TINY if fitted_by(fitted) >= (1, 8) else float(np.finfo(np.float32).eps)
     if fitted._loss.is_multiclass:
-        logs = shares.clip(EPSILON, 1.0 - EPSILON).unary("Log")
+        logs = shares.clip(least, 1.0 - least).unary("Log")
         return logs - logs.sum() / float(logs.width)
-    share = shares.take([1]).clip(EPSILON, 1.0 - EPSILON)
+    share = shares.take([1]).clip(least, 1.0 - least)
     logit = (share / (1.0 - share)).unary("Log")
     return 0.5 * logit if fitted.loss == "exponential" else logit
 
@@ -112,14 +114,17 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
     table = labelled(table, ())
     weights = fitted.estimator_weights_[: len(fitted.estimators_)]
-    if all_trees(fitted.estimators_):
+    by_logs = vars(fitted).get("algorithm") == "SAMME.R"  # until 1.5
+    if by_logs:
+        summed = _logarithms(graph, fitted, table)
+    elif all_trees(fitted.estimators_):
         summed = _votes_of_trees(graph, fitted, table, weights)
     else:
         summed = _votes_of_any(graph, fitted, table, weights)
     score = (summed / float(fitted.estimator_weights_.sum())).cast(graph.precision)
     if count == 2:
         # scikit-learn negates the first class's column and adds it to the second's.
-        score = score + score
+        score = score + score if by_logs or _loses(fitted) else score
         both = graph.concat([-score, score]) / 2.0
         indices = (score > 0.0).cast("int64")
         return {"decision_function": score, "class_index": indices, "predict_proba": both.softmax()}
@@ -131,8 +136,29 @@ def _ballots(fitted: Any, part: Any) -> Array:
     """For each class that one estimator may predict, its votes; with two classes, the second's."""
     count = int(fitted.n_classes_)
     at = np.searchsorted(fitted.classes_, part.classes_)
-    ballots = np.where(np.arange(count) == at[:, None], 1.0, -1.0 / (count - 1))
+    others = -1.0 / (count - 1) if count == 2 or _loses(fitted) else 0.0
+    ballots = np.where(np.arange(count) == at[:, None], 1.0, others)
     return ballots[:, 1:] if count == 2 else ballots
+
+
+def _loses(fitted: Any) -> bool:
+    """Whether a vote for one class is a part of one against each other: since 1.3."""
+    return fitted_by(fitted) >= (1, 3)
+
+
+def _logarithms(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """SAMME.R: each estimator's logarithms of its shares, less their mean.
+
+    `_samme_proba` in `sklearn/ensemble/_weight_boosting.py` of scikit-learn 1.5.
+    """
+    count = int(fitted.n_classes_)
+    parts = []
+    for part in fitted.estimators_:
+        shares = graph.call(part, table, "predict_proba").cast("float64")
+        logs = shares.clip(TINY, None).unary("Log")
+        parts.append((logs - logs.sum() / float(count)) * float(count - 1))
+    summed = total(parts)
+    return summed.take([1]) if count == 2 else summed
 
 
 def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
@@ -204,6 +230,8 @@ def _raw_of_histograms(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The columns in the trees' order: categories first, as codes."""
+    if fitted_by(fitted) < (1, 4) and fitted.is_categorical_ is not None:
+        return _known_only(graph, fitted, table)
     if getattr(fitted, "_preprocessor", None) is None:
         return graph.matrix(table)
     indices = np.arange(table.width)
@@ -217,6 +245,19 @@ def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
         return codes
     numbers = graph.matrix(graph.select(table, indices[~categorical].tolist()))
     return graph.concat([codes, numbers])
+
+
+def _known_only(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The columns in their order, as before 1.4: a category that fit has not seen is missing."""
+    parts = []
+    for index, is_category in enumerate(fitted.is_categorical_):
+        part = graph.matrix(graph.select(table, [index])).cast("float64")
+        if is_category:  # cut to a whole number, which is compared
+            known = np.asarray(fitted._bin_mapper.bin_thresholds_[index], dtype=np.float64)
+            seen = Meaning(known, known.reshape(-1, 1), np.array([np.nan]))
+            part = look_up(graph, Table((part.unary("Floor"),)), [seen], "float64")
+        parts.append(part)
+    return graph.concat(parts)
 
 
 def _tree(predictor: Any, target: int) -> Tree:

@@ -123,7 +123,10 @@ def test_a_class_that_another_version_had_is_reported_as_such(
         f"'model.skops' has types that are not there: {private.__name__}.Gone; it was written by "
         f"scikit-learn 1.2.2, and {sklearn.__version__} is installed"
     )
-    assert "pip install scikit-learn==1.2.2" in refused.value.hint
+    assert refused.value.hint == (
+        f"Add --trust {private.__name__}.Gone if the file is yours: they are made by scikit-learn "
+        "1.2.2 only, in its own environment."
+    )
 
 
 def test_a_package_that_is_not_installed_is_reported_as_such(tmp_path: Path) -> None:
@@ -184,8 +187,8 @@ def test_another_version_is_reported_with_the_way_out(
     assert np.array_equal(estimator.predict(X), MODEL.predict(X))
     assert told[-1] == (
         f"warning: '{name}' was written by scikit-learn 1.2.2, and {sklearn.__version__} is "
-        "installed. Build where it was trained, or here after 'pip install scikit-learn==1.2.2': "
-        "another version may answer differently, or not read it."
+        "installed. Build where it was trained: another version may answer differently, or not "
+        "read it."
     )
 
 
@@ -238,7 +241,7 @@ def test_what_another_version_can_not_read_says_which_wrote_it(
         "'sklearn.linear_model._gone'; it was written by scikit-learn 1.2.2, and "
         f"{sklearn.__version__} is installed"
     )
-    assert "pip install scikit-learn==1.2.2" in failed.value.hint
+    assert failed.value.hint.startswith("Build where it was trained: another version may")
 
 
 def test_a_class_of_ones_own_that_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,160 @@
+"""Environments of other scikit-learns, each made once by uv, in the user's cache folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import NamedTuple
+
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.progress import Report
+
+Version = tuple[int, ...]
+UV = (sys.executable, "-P", "-m", "uv")
+BESIDE = ("joblib", "cloudpickle", "skops")  # what files are read with
+SHOWN_LINES = 4  # of what uv says
+RELEASE = re.compile(r"\d+(?:\.\d+)+")
+RUNNING = (sys.version_info.major, sys.version_info.minor)
+
+
+class Belonging(NamedTuple):
+    """What belongs to a scikit-learn, from this version on."""
+
+    since: Version
+    oldest: Version  # Python that its wheels are for
+    newest: Version
+    packages: tuple[str, ...]  # below the first versions that changed under it
+
+
+# By what each version was released and tested with, and has wheels for.
+TABLE = (
+    Belonging((0, 24), (3, 8), (3, 9), ("numpy<1.22", "scipy<1.8", "pandas<1.4")),
+    Belonging((1, 0, 2), (3, 8), (3, 10), ("numpy<1.24", "scipy<1.9", "pandas<1.5")),
+    Belonging((1, 1, 3), (3, 8), (3, 11), ("numpy<1.24", "scipy<1.10", "pandas<2")),
+    Belonging((1, 2), (3, 8), (3, 11), ("numpy<1.25", "scipy<1.11", "pandas<2.1")),
+    Belonging((1, 3), (3, 8), (3, 12), ("numpy<2", "scipy<1.12", "pandas<2.2")),
+    Belonging((1, 4), (3, 9), (3, 12), ("numpy<2", "scipy<1.14", "pandas<2.3")),
+    Belonging((1, 5), (3, 9), (3, 12), ("numpy<2.2", "scipy<1.15", "pandas<2.3")),
+    Belonging((1, 5, 2), (3, 9), (3, 13), ("numpy<2.2", "scipy<1.15", "pandas<2.3")),
+    Belonging((1, 6), (3, 9), (3, 13), ("numpy<2.3", "scipy<1.16", "pandas<2.3")),
+    Belonging((1, 7), (3, 10), (3, 13), ("numpy<2.4", "scipy<1.17", "pandas<3")),
+    Belonging((1, 7, 2), (3, 10), (3, 14), ("numpy<2.4", "scipy<1.17", "pandas<3")),
+    Belonging((1, 8), (3, 11), (3, 14), ("numpy", "scipy", "pandas<4")),
+)
+
+
+def belonging(version: str) -> Belonging:
+    """What belongs to a version of scikit-learn.
+
+    Raises SourceFailed where it is no release, or older than any that is made.
+    """
+    numbers = tuple(map(int, version.split("."))) if RELEASE.fullmatch(version) else ()
+    known = [each for each in TABLE if each.since <= numbers]
+    if not known:
+        first = ".".join(map(str, TABLE[0].since))
+        raise SourceFailed(
+            f"expected a release of scikit-learn from {first} on, got {version}",
+            "Build where it was trained, or fit it again.",
+        )
+    return known[-1]
+
+
+def interpreter_of(version: str, report: Report) -> Path:
+    """The interpreter of an environment with this scikit-learn, which is made where there is none.
+
+    Making it takes a moment and a network: `report` is called with a line.
+
+    Raises SourceFailed where it can't be made: what is missing, and the commands that make it.
+    """
+    belongs = belonging(version)
+    python = _python(version, belongs)
+    folder = cache() / f"scikit-learn-{version}-python{python[0]}.{python[1]}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.parent / f".{folder.name}.lock"):
+            if not (folder / "bin" / "python").exists():
+                report(f"making an environment with scikit-learn {version}, once: '{folder}'")
+                _make(version, belongs, python, folder)
+    except OSError as error:
+        raise SourceFailed(
+            f"an environment with scikit-learn {version} can't be kept: {error}",
+            "XDG_CACHE_HOME names another folder for it.",
+        ) from error
+    return folder / "bin" / "python"
+
+
+def cache() -> Path:
+    """The folder of the user's where environments are kept."""
+    said = Path(os.environ.get("XDG_CACHE_HOME", ""))  # a relative one counts for nothing
+    home = said if said.is_absolute() else Path.home() / ".cache"
+    return home / "onnxlet" / "environments"
+
+
+def _python(version: str, belongs: Belonging) -> Version:
+    """The running Python where there are wheels for it, else the newest older one that is here."""
+    if belongs.oldest <= RUNNING <= belongs.newest:
+        return RUNNING
+    for minor in range(belongs.newest[1], belongs.oldest[1] - 1, -1):
+        found = _uv("python", "find", "--no-project", "--no-python-downloads", f"3.{minor}")
+        if found.returncode == 0:
+            return (3, minor)
+    least, most = (".".join(map(str, each)) for each in (belongs.oldest, belongs.newest))
+    raise SourceFailed(
+        f"scikit-learn {version} has wheels for Python {least} to {most}, and none of them is "
+        f"installed beside {RUNNING[0]}.{RUNNING[1]}",
+        f"'uv python install {most}' brings one; then build again.",
+    )
+
+
+def _make(version: str, belongs: Belonging, python: Version, folder: Path) -> None:
+    """Make the environment beside its place, and rename it once it is whole."""
+    making = Path(mkdtemp(prefix=f".making-{folder.name}-", dir=folder.parent))
+    named = f"{python[0]}.{python[1]}" if python != RUNNING else sys.executable
+    packages = (f"scikit-learn=={version}", *belongs.packages, *BESIDE)
+    try:
+        for step in commands(making, named, packages):
+            done = _uv(*step)
+            if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, not uv
+                done = _uv(*step, "--system-certs")
+            if done.returncode:
+                said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
+                steps = commands(folder, f"{python[0]}.{python[1]}", packages)
+                shown = " && ".join(shlex.join(["uv", *each]) for each in steps)
+                raise SourceFailed(
+                    f"an environment with scikit-learn {version} can't be made:\n{said}",
+                    f"Is the package index reachable? Where it is, this makes it: {shown}",
+                )
+        shutil.rmtree(folder, ignore_errors=True)  # one whose Python is gone
+        making.rename(folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def commands(folder: Path, python: str, packages: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """What uv is called with, to make an environment in a folder."""
+    yield "venv", "--quiet", "--no-project", "--allow-existing", "--python", python, str(folder)
+    installs = ("pip", "install", "--quiet", "--only-binary", ":all:", "--python")
+    yield *installs, str(folder / "bin" / "python"), *packages
+
+
+def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own arguments
+        [*UV, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Only one of several builds is in here, of all processes of this user's."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,84 @@
+"""A file of another scikit-learn: who answers, and the estimator that is read of it here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+
+from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.older.elsewhere import Elsewhere, Link, RaisedThere
+from onnxlet.convert.older.environment import interpreter_of
+from onnxlet.convert.older.rebuilt import Rebuilding
+from onnxlet.convert.older.values import NotPlain
+from onnxlet.convert.progress import Report
+
+
+def read_elsewhere(
+    path: Path,
+    version: str,
+    load: Callable[[], Any],
+    folders: Sequence[str],
+    trusted: Sequence[str],
+    report: Report,
+) -> Elsewhere:
+    """The estimator of a file, as the scikit-learn of this version answers for it.
+
+    Args:
+        path: of a file that may be read.
+        version: that wrote it.
+        load: reads the file here, for what has no plain values, such as a function of a notebook.
+        folders: where modules of the user's are found; none for a .skops file.
+        trusted: all types of a .skops file that may be made.
+        report: called with what the reader should know.
+
+    Raises:
+        SourceFailed: there is no such environment, or the file can't be read there or here.
+    """
+    python = interpreter_of(version, report)
+    report(
+        f"'{path.name}' was fitted by scikit-learn {version}, which answers for it; "
+        f"{sklearn.__version__} is installed"
+    )
+    link = Link(python, path, folders, trusted)
+    rebuilding = Rebuilding(tuple(map(int, version.split("."))))
+    try:
+        here = _handed_over(link, rebuilding, load)
+    except Exception as error:
+        raise _unreadable(path, version, python, error) from error
+    for line in rebuilding.absent:
+        report(f"note: not read of it here: {line}")
+    return Elsewhere(here, version, link)
+
+
+def _handed_over(link: Link, rebuilding: Rebuilding, load: Callable[[], Any]) -> Any:
+    """The estimator rebuilt of plain values; where it has others, as today's classes load it."""
+    try:
+        return link.asked("hand over", rebuilding.make)
+    except RaisedThere as error:
+        if error.kind != NotPlain.__name__:
+            raise
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        return load()
+
+
+def _unreadable(path: Path, version: str, python: Path, error: Exception) -> SourceFailed:
+    where = f"by scikit-learn {version}" if isinstance(error, RaisedThere) else "here"
+    said = str(error) if isinstance(error, RaisedThere) else f"{type(error).__name__}: {error}"
+    message = f"'{path.name}' can't be read {where}: {shortened(ValueError(said))}"
+    if isinstance(error, RaisedThere) and error.kind == "ModuleNotFoundError":
+        return SourceFailed(
+            message,
+            f"If '{error.module}' is your own, put its folder into PYTHONPATH; if it is a package, "
+            f"'uv pip install --python {python} {error.module}' brings it there.",
+        )
+    if isinstance(error, RaisedThere) and not error.kind:
+        return SourceFailed(message, f"Remove '{python.parents[1]}': the next build makes it anew.")
+    if isinstance(error, ModuleNotFoundError):
+        return SourceFailed(message, f"Install '{error.name}', or put its folder into PYTHONPATH.")
+    return SourceFailed(message, "Save the estimator again, or build where it was trained.")

@@ -1,0 +1,29 @@
+"""Steps of a user's own, which another Python imports, too."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
+    """It prints, ends its process for -1, and raises for -2."""
+
+    def __init__(self, factor: float = 2.0) -> None:
+        self.factor = factor
+
+    def fit(self, X: Any, y: Any = None) -> Own:
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        print("it says something")
+        X = np.asarray(X)
+        if (X == -1).any():
+            os._exit(7)
+        if (X == -2).any():
+            raise OverflowError("it is -2")
+        return X * self.factor

@@ -1,0 +1,178 @@
+"""Files of another scikit-learn, built as a user does; this Python stands for the older one's."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skops import io
+
+from onnxlet.convert.sources.source import load_source
+from tests.convert.helpers import invoked
+from tests.convert.older.kept import VERSION, keep_environment
+from tests.convert.older.steps import Own
+
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+Y = X["a"] - 2 * X["b"]
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Python of an environment that is kept for the older scikit-learn."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return keep_environment(tmp_path / "cache")
+
+
+def saved(estimator: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of an estimator that says that the older scikit-learn wrote it."""
+    with monkeypatch.context() as older:
+        older.setattr(sklearn.base, "__version__", VERSION)
+        dump = {".skops": io.dump, ".joblib": joblib.dump, ".pkl": _pickled}[path.suffix]
+        dump(estimator, path)
+    return path
+
+
+def _pickled(estimator: Any, path: Path) -> None:
+    path.write_bytes(pickle.dumps(estimator))
+
+
+def build(path: Path, folder: Path, *more: str) -> Any:
+    X.to_csv(folder / "rows.csv", index=False)
+    models = folder / "models"
+    return invoked(
+        "build", path, "--data", folder / "rows.csv", "--name", "m", "--models", models, *more
+    )
+
+
+@pytest.mark.parametrize("kind", ["joblib", "pkl", "skops"])
+def test_the_version_that_fitted_it_answers_and_is_named(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(4)).fit(X, Y > 0)
+    end = build(saved(model, tmp_path / f"model.{kind}", monkeypatch), tmp_path)
+
+    assert end.exit_code == 0, end.stderr
+    assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+    assert f"'model.{kind}' was fitted by scikit-learn {VERSION}, which answers" in end.stderr
+    runs = "reading it runs the code in it there and what it names here"
+    assert (runs in end.stderr) == (kind != "skops")
+    manifest = json.loads((tmp_path / "models/m/1/manifest.json").read_text())
+    assert manifest["parity"]["scikit_learn"] == VERSION
+
+
+def test_what_answers_otherwise_there_is_what_is_proven(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LinearRegression().fit(X, Y)
+    path = saved(model, tmp_path / "model.joblib", monkeypatch)
+    # An older scikit-learn that answers by one more, which no attribute says.
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "otherwise.py").write_text(
+        "from sklearn.linear_model import LinearRegression as L\n"
+        "plain = L.predict\n"
+        "L.predict = lambda self, X: plain(self, X) + 1\n"
+    )
+    started = f"import sys; sys.path.append({str(folder)!r}); import otherwise, runpy; "
+    started += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    python.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -I -c "{started}" "$@"\n')
+    end = build(path, tmp_path)
+
+    assert end.exit_code == 1
+    assert "prediction differs on " in end.stderr
+    assert not (tmp_path / "models" / "m").exists()
+
+
+def test_a_module_that_is_not_there(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(make_pipeline(Own()).fit(X), tmp_path / "model.joblib", monkeypatch)
+    path.write_bytes(path.read_bytes().replace(Own.__module__.encode(), b"m" * len(Own.__module__)))
+    end = build(path, tmp_path)
+
+    assert end.exit_code == 1
+    assert "can't be read by scikit-learn 1.2.2: ModuleNotFoundError: No module named 'mmm" in (
+        end.stderr
+    )
+    assert f"uv pip install --python {python} mmm" in " ".join(end.stderr.split())
+    assert "Traceback" not in end.stderr
+    assert not (tmp_path / "models").exists()
+
+
+def test_ones_own_steps_are_found_where_pythonpath_says(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).resolve().parents[3]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), ""]))
+    path = saved(make_pipeline(Own(3.0)).fit(X), tmp_path / "model.joblib", monkeypatch)
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    source = load_source(str(path), tmp_path / "rows.csv")
+
+    assert source.answered_by is not None
+    assert source.estimator.steps[0][1].factor == 3.0
+    assert np.array_equal(source.answered_by.transform(X), X.to_numpy() * 3)
+
+
+def test_skops_files_are_judged_before_anything_reads_them(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    path = saved(make_pipeline(Own()).fit(X), tmp_path / "model.skops", monkeypatch)
+    end = build(path, tmp_path)
+
+    assert end.exit_code == 1
+    assert f"--trust {Own.__module__}.Own" in " ".join(end.stderr.split())
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_broken_environment_is_reported(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python.write_text("#!/bin/sh\nexit 3\n")
+    end = build(saved(LinearRegression().fit(X, Y), tmp_path / "m.joblib", monkeypatch), tmp_path)
+
+    assert end.exit_code == 1
+    assert "its process ended by exit code 3" in end.stderr
+    assert str(python.parent.parent) in " ".join(end.stderr.split())
+
+
+def test_what_has_no_plain_values_is_loaded_here(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    model = make_pipeline(FunctionTransformer(lambda X: X * 2), LinearRegression()).fit(X, Y)
+    path = tmp_path / "model.pkl"
+    with monkeypatch.context() as older:
+        older.setattr(sklearn.base, "__version__", VERSION)
+        path.write_bytes(cloudpickle.dumps(model))
+    end = build(path, tmp_path)
+
+    assert end.exit_code == 0, end.stderr
+    assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+
+
+def test_a_folder_of_mlflows(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    saved(LinearRegression().fit(X, Y), folder / "model.pkl", monkeypatch)
+    (folder / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: model.pkl\n")
+    (folder / "requirements.txt").write_text(f"scikit-learn=={VERSION}\n")
+    end = build(folder, tmp_path)
+
+    assert end.exit_code == 0, end.stderr
+    assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+    assert "the folder requires" not in end.stderr
