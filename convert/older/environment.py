@@ -52,6 +52,10 @@ TABLE = (
 )
 
 
+class NoEnvironment(SourceFailed):
+    """An environment can't be made: what is missing, and the commands that make it."""
+
+
 def belonging(version: str) -> Belonging:
     """What belongs to a version of scikit-learn.
 
@@ -73,7 +77,7 @@ def interpreter_of(version: str, report: Report) -> Path:
 
     Making it takes a moment and a network: `report` is called with a line.
 
-    Raises SourceFailed where it can't be made: what is missing, and the commands that make it.
+    Raises NoEnvironment where it can't be made: what is missing, and the commands that make it.
     """
     belongs = belonging(version)
     python = _python(version, belongs)
@@ -85,7 +89,7 @@ def interpreter_of(version: str, report: Report) -> Path:
                 report(f"making an environment with scikit-learn {version}, once: '{folder}'")
                 _make(version, belongs, python, folder)
     except OSError as error:
-        raise SourceFailed(
+        raise NoEnvironment(
             f"an environment with scikit-learn {version} can't be kept: {error}",
             "XDG_CACHE_HOME names another folder for it.",
         ) from error
@@ -108,7 +112,7 @@ def _python(version: str, belongs: Belonging) -> Version:
         if found.returncode == 0:
             return (3, minor)
     least, most = (".".join(map(str, each)) for each in (belongs.oldest, belongs.newest))
-    raise SourceFailed(
+    raise NoEnvironment(
         f"scikit-learn {version} has wheels for Python {least} to {most}, and none of them is "
         f"installed beside {RUNNING[0]}.{RUNNING[1]}",
         f"'uv python install {most}' brings one; then build again.",
@@ -129,7 +133,7 @@ def _make(version: str, belongs: Belonging, python: Version, folder: Path) -> No
                 said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
                 steps = commands(folder, f"{python[0]}.{python[1]}", packages)
                 shown = " && ".join(shlex.join(["uv", *each]) for each in steps)
-                raise SourceFailed(
+                raise NoEnvironment(
                     f"an environment with scikit-learn {version} can't be made:\n{said}",
                     f"Is the package index reachable? Where it is, this makes it: {shown}",
                 )

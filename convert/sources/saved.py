@@ -25,6 +25,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.older.elsewhere import Elsewhere
+from onnxlet.convert.older.environment import NoEnvironment
 from onnxlet.convert.older.old_model import read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
@@ -65,25 +66,36 @@ def load_any(
     """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
 
     Of that the file is read in an environment of its own, and here the estimator is rebuilt of
-    plain values. Arguments and exceptions are those of `load_saved`; SourceFailed comes also where
+    plain values. Where there can be none, a file of another patch release is read as any other. Arguments and exceptions are those of `load_saved`; SourceFailed comes also where
     there is no such environment.
     """
     version = version_that_wrote(path)
     if version is None or version == sklearn.__version__:
         return load_saved(path, trusted, report, rows, kept_out), None
+    try:
+        there = _load_there(path, version, trusted, report, kept_out)
+    except NoEnvironment as error:
+        if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
+            raise
+        report(f"warning: {error.message.partition(':')[0]}: the installed one reads the file")
+        return load_saved(path, trusted, report, rows, kept_out), None
+    return there.here, there
+
+
+def _load_there(
+    path: Path, version: str, trusted: Sequence[str], report: Report, kept_out: Sequence[Path]
+) -> Elsewhere:
     if is_pickle(path):
         _check_pickle(path, trusted, report, " there and what it names here")
         folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
         folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        there = read_elsewhere(path, version, _pickled(path), folders, (), report)
-    else:
-        from skops import io
+        return read_elsewhere(path, version, _pickled(path), folders, (), report)
+    from skops import io
 
-        find_trusted(trusted, kept_out, report)
-        plain, types = _judged_skops(path, trusted, kept_out)
-        load = partial(io.loads, plain, trusted=sorted(types))
-        there = read_elsewhere(path, version, load, (), sorted(types), report)
-    return there.here, there
+    find_trusted(trusted, kept_out, report)
+    plain, types = _judged_skops(path, trusted, kept_out)
+    load = partial(io.loads, plain, trusted=sorted(types))
+    return read_elsewhere(path, version, load, (), sorted(types), report)
 
 
 def load_saved(

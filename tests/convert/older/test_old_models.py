@@ -36,10 +36,12 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return keep_environment(tmp_path / "cache")
 
 
-def saved(estimator: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of an estimator that says that the older scikit-learn wrote it."""
+def saved(
+    estimator: Any, path: Path, monkeypatch: pytest.MonkeyPatch, version: str = VERSION
+) -> Path:
+    """A file of an estimator that says that another scikit-learn wrote it."""
     with monkeypatch.context() as older:
-        older.setattr(sklearn.base, "__version__", VERSION)
+        older.setattr(sklearn.base, "__version__", version)
         dump = {".skops": io.dump, ".joblib": joblib.dump, ".pkl": _pickled}[path.suffix]
         dump(estimator, path)
     return path
@@ -71,6 +73,24 @@ def test_the_version_that_fitted_it_answers_and_is_named(
     assert (runs in end.stderr) == (kind != "skops")
     manifest = json.loads((tmp_path / "models/m/1/manifest.json").read_text())
     assert manifest["parity"]["scikit_learn"] == VERSION
+
+
+@pytest.mark.parametrize("kind", ["joblib", "skops"])
+def test_of_another_patch_release_it_is_read_where_there_is_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    major, minor = sklearn.__version__.split(".")[:2]
+    model = LinearRegression().fit(X, Y)
+    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, f"{major}.{minor}.99"), tmp_path)
+
+    assert end.exit_code == 0, end.stderr
+    assert f"scikit-learn {major}.{minor}.99 can't be made: the installed one reads" in end.stderr
+    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, "1.2.99"), tmp_path)
+    assert end.exit_code == 1
+    assert "scikit-learn 1.2.99 can't be made" in end.stderr
 
 
 def test_what_answers_otherwise_there_is_what_is_proven(
