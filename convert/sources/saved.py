@@ -66,8 +66,9 @@ def load_any(
     """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
 
     Of that the file is read in an environment of its own, and here the estimator is rebuilt of
-    plain values. Where there can be none, a file of another patch release is read as any other. Arguments and exceptions are those of `load_saved`; SourceFailed comes also where
-    there is no such environment.
+    plain values. Where there can be none, a file of another patch release is read as any other.
+    Arguments and exceptions are those of `load_saved`; SourceFailed comes also where there is no
+    such environment.
     """
     version = version_that_wrote(path)
     if version is None or version == sklearn.__version__:
