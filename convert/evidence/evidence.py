@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.evidence.rows import fits
@@ -25,6 +27,16 @@ class Evidence:
     held_out: int  # how many rows are held-out ones; they come first
     raising: Sequence[Cells] = ()  # each cell was allowed for, and scikit-learn raised
     drawn: int = 0  # how many were drawn within the data's range; they come last
+
+    def joined(self, drawn: Evidence) -> Evidence:
+        """The same with the rows of one more draw."""
+        return Evidence(
+            self.rows + drawn.rows,
+            {n: np.concatenate([array, drawn.expected[n]]) for n, array in self.expected.items()},
+            self.held_out,
+            [*self.raising, *drawn.raising],
+            self.drawn + drawn.drawn,
+        )
 
     @property
     def edge_cases(self) -> int:

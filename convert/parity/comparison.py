@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ TOLERANCE = 1e-5
 ROOM = 0.1  # of the tolerance, that the first recipe to be taken may use
 CHUNK = 1000
 SINGLE_ROWS = 16  # that are sent one by one as well
+# The answers to rows in signature order, by output name; InvalidRows where it refuses some.
+Answering = Callable[[Sequence[Cells]], Mapping[str, Array]]
 
 
 @dataclass
@@ -150,8 +152,13 @@ class Comparison:
         )
 
 
+def answering(model: Model) -> Answering:
+    """What a model answers to rows, validation included."""
+    return lambda rows: model.run(validate_rows(rows, model.signature))
+
+
 def compare(
-    model: Model,
+    answer: Answering,
     task: Task,
     rows: Sequence[Cells],
     expected: Answers,
@@ -160,7 +167,7 @@ def compare(
     spans: Sequence[range] = (),
     most_wrong: float = np.inf,
 ) -> Comparison:
-    """Compare the function's answers, validation included, with scikit-learn's to the same rows.
+    """Compare a function's answers with scikit-learn's to the same rows.
 
     Floors of outputs of numbers are as `floor_of` gives them if they are not given. Spans are the
     positions of all rows, in the order in which they are compared: where more than `most_wrong` of
@@ -171,7 +178,7 @@ def compare(
     for part, left_out in _batches(spans or [range(len(rows))]):
         advanced("comparing rows", part.start, len(rows))
         try:
-            got = model.run(validate_rows(rows[part], model.signature))
+            got = answer(rows[part])
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue
@@ -253,7 +260,9 @@ def _is_number(array: Array) -> bool:
 
 
 def _forgive_ties(comparison: Comparison, task: Task, expected: Answers) -> None:
-    labels = comparison.outputs["prediction"]
+    labels = comparison.outputs.get("prediction")
+    if labels is None:  # only probabilities are compared
+        return
     if MARGIN in expected:
         labels.wrong = [row for row in labels.wrong if not _is_other_order(labels, row, expected)]
     elif task.name in ("classification", "outlier"):

@@ -29,7 +29,7 @@ from onnxlet.convert.graph.converter import Graph, Table, Unsupported
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.parity.attempts import Attempt, SearchState, first_differing_step
 from onnxlet.convert.parity.certificate import certificate
-from onnxlet.convert.parity.comparison import Comparison
+from onnxlet.convert.parity.comparison import Comparison, answering
 from onnxlet.convert.parity.limits import limited, narrowed
 from onnxlet.convert.parity.refusals import (
     DependsOnRounding,
@@ -109,7 +109,9 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
     failed: dict[str, FailedRecipe] = {}  # by recipe
     for judgement in range(JUDGEMENTS):
         found = _searched(state, report)
-        comparison, unrefused = found.state.compared(found.attempt.model, found.state.judging)
+        comparison, unrefused = found.state.compared(
+            answering(found.attempt.model), found.state.judging
+        )
         against, forgiven = _against(found.state, comparison, unrefused)
         if not against:
             attempt = replace(
@@ -284,7 +286,7 @@ def refuse_other_answers(
     if state.reference.wide:  # which the user's own answers are only near to
         own = state.reference.answers(rows)
     evidence = Evidence([_through_json(row) for row in rows], own, len(rows))
-    comparison, _ = state.compared(model, evidence)
+    comparison, _ = state.compared(answering(model), evidence)
     forgiven = too_many_forgiven(comparison, evidence, 1)
     shown = forgiven and f"{forgiven} would have to be forgiven"
     if not comparison.passed:
