@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.column_groups import breadth
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 
 
@@ -36,6 +37,17 @@ class Evidence:
             self.held_out,
             [*self.raising, *drawn.raising],
             self.drawn + drawn.drawn,
+        )
+
+    def only(self, kept: Array) -> Evidence:
+        """The same with some of the rows only; bool, shape (rows,)."""
+        rows = np.flatnonzero(kept)
+        return replace(
+            self,
+            rows=[self.rows[row] for row in rows.tolist()],
+            expected={name: array[rows] for name, array in self.expected.items()},
+            held_out=int(kept[: self.held_out].sum()),
+            drawn=int(kept[len(kept) - self.drawn :].sum()),
         )
 
     @property

@@ -183,8 +183,9 @@ def compare(
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
-            floor = floors.get(name, 0.0)
-            _add(difference, part.start, name, got[name], expected[name][part], floor)
+            if name in got:  # others have fewer outputs
+                floor = floors.get(name, 0.0)
+                _add(difference, part.start, name, got[name], expected[name][part], floor)
         if left_out and len(comparison.wrong) > most_wrong:
             _forgive_ties(comparison, task, expected)
             if len(comparison.wrong) > most_wrong:
@@ -260,9 +261,7 @@ def _is_number(array: Array) -> bool:
 
 
 def _forgive_ties(comparison: Comparison, task: Task, expected: Answers) -> None:
-    labels = comparison.outputs.get("prediction")
-    if labels is None:  # only probabilities are compared
-        return
+    labels = comparison.outputs["prediction"]
     if MARGIN in expected:
         labels.wrong = [row for row in labels.wrong if not _is_other_order(labels, row, expected)]
     elif task.name in ("classification", "outlier"):

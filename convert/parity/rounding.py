@@ -25,7 +25,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -141,17 +141,21 @@ def _is_scattered(
     return bool(_are_among(got, [expected, *to_moved_rows(rows, reference, unit)]).all())
 
 
-def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
+def too_many_forgiven(
+    comparison: Comparison, evidence: Evidence, least: int = 0, of: Collection[str] = FORGIVABLE
+) -> str:
     """How many rows of which kinds would have to be forgiven; empty where the others are enough.
 
-    So many of a kind as `least` never are too many: one of thirty is no measure of a share.
+    So many of a kind as `least` never are too many: one of thirty is no measure of a share. Only
+    kinds that it is asked `of` count.
     """
     if comparison.unstable:
         return f"{len(comparison.wrong)} of {comparison.compared} rows"
     return " and ".join(
         f"{forgiven} of {len(rows)} {kind} rows"
         for kind, rows in evidence.kinds.items()
-        if (forgiven := sum(row in rows for row in comparison.forgiven)) > least
+        if kind in of
+        and (forgiven := sum(row in rows for row in comparison.forgiven)) > least
         and forgiven > FORGIVABLE[kind] * len(rows)
     )
 
