@@ -82,6 +82,11 @@ class Judge:
         same[positions[fine][comparison.wrong]] = False
         return same
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return [column.name for column in self.trial.state.reference.inputs.columns]
+
     @cached_property
     def wrong(self) -> list[Cells]:
         """Some rows that are answered differently, or refused: held-out rows first."""

@@ -58,7 +58,7 @@ def tried(state: SearchState, matched: Matched) -> Trial:
     That is with the reference in float64 where it is in float32 itself, and without numbers far
     beyond the held-out ones where sums give out.
     """
-    first = trial = _tried(state, matched)
+    trial = _tried(state, matched)
     reference = state.reference
     if not trial.equal and reference.precision == "float32" and not state.single:
         again = _tried(state.again(reference=reference.in_float64()), matched)
@@ -71,8 +71,6 @@ def tried(state: SearchState, matched: Matched) -> Trial:
         if columns is None:
             break
         trial = _tried(trial.state.again(columns=columns), matched)
-    if not trial.equal:
-        return first
     return replace(trial, limits=limited(state.columns, trial.state.columns))
 
 
