@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.model_directory import check_version
-from onnxlet.convert.prove.subject import Subject, unmatched
-from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.prove.subject import Given, Subject, unmatched
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
@@ -25,20 +25,8 @@ class Directory(Subject):
     positions: Sequence[int | None]  # None where a column is not needed, and the estimator has none
 
     def limited(self, columns: Sequence[Column]) -> list[Column]:
-        """Its certificate has bounds beyond which it answers nothing, and texts have a length."""
-        ours = {column.name: column for column in self.model.signature.columns}
-        bounds = self.model.manifest.get("parity", {}).get("limited_columns", {})
-        return [
-            column
-            if (known := ours.get(column.name)) is None
-            else column._replace(
-                longest=min(column.longest, known.longest),
-                **{"minimum": known.minimum, "maximum": known.maximum, "infinite": False}
-                if column.name in bounds
-                else {},
-            )
-            for column in columns
-        ]  # fmt: skip
+        """Within the bounds of its certificate."""
+        return certified(columns, self.model.manifest)
 
     def outputs(self, rows: Sequence[Cells]) -> Mapping[str, Any]:
         """The answers, by the names that the task has; validation is included."""
@@ -46,7 +34,7 @@ class Directory(Subject):
         return self.model.run(validate_rows(given, self.model.signature))
 
 
-def directory(path: Path, columns: Sequence[InputColumn]) -> Directory:
+def directory(path: Path, given: Given) -> Directory:
     """Load a model directory, and match its columns by their names.
 
     Raises ModelError where it is none or was altered, Unmatched where it has other columns.
@@ -59,7 +47,7 @@ def directory(path: Path, columns: Sequence[InputColumn]) -> Directory:
             f"{label} answers names or sentences that are made behind its graph",
             "They are compared when it is built: onnxlet verify replays its golden rows.",
         )
-    positions = {column.name: position for position, column in enumerate(columns)}
+    positions = {column.name: position for position, column in enumerate(given.columns)}
     needed = [column.name for column in model.signature.columns if column.required]
     if any(name not in positions for name in needed):
         raise unmatched(
@@ -69,3 +57,25 @@ def directory(path: Path, columns: Sequence[InputColumn]) -> Directory:
             "Build it from this estimator.",
         )
     return Directory(label, model, [positions.get(c.name) for c in model.signature.columns])
+
+
+def certified(columns: Sequence[Column], manifest: Mapping[str, Any]) -> list[Column]:
+    """The columns within what a certificate says: bounds beyond which nothing is answered.
+
+    Texts are no longer than the signature allows. The manifest may be a stranger's.
+    """
+    try:
+        bounds = manifest["parity"]["limited_columns"]
+        longest = {
+            c["name"]: c["longest"] for c in manifest["signature"]["inputs"] if "longest" in c
+        }
+        made = list(columns)
+        for at, column in enumerate(columns):
+            most = min(column.longest, int(longest.get(column.name, column.longest)))
+            made[at] = column._replace(longest=most)
+            if column.name in bounds:
+                low, high = (None if end is None else float(end) for end in bounds[column.name])
+                made[at] = made[at]._replace(minimum=low, maximum=high, infinite=False)
+    except (KeyError, TypeError, ValueError):
+        return list(columns)
+    return made

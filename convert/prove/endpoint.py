@@ -9,6 +9,7 @@ import re
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
@@ -17,12 +18,13 @@ from urllib.parse import SplitResult, urlsplit
 import numpy as np
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.prove.directory import certified
 from onnxlet.convert.prove.endpoint_forms import Form, form_of, lists_by_output
-from onnxlet.convert.prove.subject import Subject, SubjectFailed, refused
+from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed, refused
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse
+from onnxlet.function.inputs.columns import Column
 
 ROWS = 200  # of one request
 LARGEST = 2**28  # bytes of an answer
@@ -51,18 +53,13 @@ class Http:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         sent = None if body is None else json_text.dumps(body)
-        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-        options = {"context": ssl.create_default_context()} if kind is HTTPSConnection else {}
-        connection = kind(
-            str(self.address.hostname), self.address.port, timeout=self.seconds, **options
-        )
+        connection = self._connection()
         try:
             connection.request("GET" if sent is None else "POST", path, sent, headers)
             answer = connection.getresponse()
             if answer.status // 100 == 3:
-                raise self.failed(
-                    "leads elsewhere", "Give the address that it leads to, if you trust it."
-                )
+                hint = "Give the address that it leads to, if you trust it."
+                raise self.failed(f"leads elsewhere (status {answer.status})", hint)
             return answer.status, self._read(answer)
         except TimeoutError as error:
             raise self._late() from error
@@ -71,6 +68,13 @@ class Http:
             raise self.failed(f"can't be asked: {shortened(error)}", hint) from error
         finally:
             connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        host, port = str(self.address.hostname), self.address.port
+        if self.address.scheme == "http":
+            return HTTPConnection(host, port, timeout=self.seconds)
+        context = ssl.create_default_context()
+        return HTTPSConnection(host, port, timeout=self.seconds, context=context)
 
     def _read(self, answer: HTTPResponse) -> bytes:
         ends, parts, size = time.monotonic() + self.seconds, list[bytes](), 0
@@ -106,6 +110,7 @@ class Endpoint(Subject):
     name: str
     http: Http
     form: Form
+    about: Mapping[str, Any]  # what a server of this project says of its model
     # The way of writing rows that it has answered first.
     way: list[int] = field(default_factory=list)
 
@@ -119,6 +124,10 @@ class Endpoint(Subject):
         if any(type(cell) is float and np.isinf(cell) for cell in row):
             return "an infinity has no form in JSON"
         return self.form.unasked(row)
+
+    def limited(self, columns: Sequence[Column]) -> list[Column]:
+        """Within the bounds of its certificate, where it has one."""
+        return certified(columns, self.about)
 
     def outputs(self, rows: Sequence[Cells]) -> Mapping[str, Any]:
         """What it answers, in as many requests as it takes."""
@@ -157,7 +166,7 @@ class Endpoint(Subject):
         return found
 
 
-def endpoint(address: str, reference: Reference, seconds: float, key: str | None) -> Endpoint:
+def endpoint(address: str, given: Given, seconds: float, key: str | None) -> Endpoint:
     """An endpoint by its address, whose path says which protocol it speaks, or it is asked.
 
     Raises WrongUse where it is no address of one, SubjectFailed where it can't be asked.
@@ -172,10 +181,11 @@ def endpoint(address: str, reference: Reference, seconds: float, key: str | None
         raise WrongUse("SUBJECT: expected http://HOST:PORT/…, without a name or password", hint)
     http = Http(parts, seconds, key)
     path, query = parts.path.rstrip("/"), f"?{parts.query}" * bool(parts.query)
-    form = form_of(path or _asked_path(http), query, reference.inputs, lambda at: _get(http, at))
+    path = path or _asked_path(http)
+    form = form_of(path, query, given, lambda at: _get(http, at))
     if form is None:
         raise WrongUse(f"SUBJECT: no protocol is known by the path of {http.name}", ADDRESSES)
-    return Endpoint(http.name, http, form)
+    return Endpoint(http.name, http, form, _about(http, path))
 
 
 def _asked_path(http: Http) -> str:
@@ -192,6 +202,15 @@ def _asked_path(http: Http) -> str:
         many = f"it serves {', '.join(names[:20]) or 'no model'}"
         raise WrongUse(f"SUBJECT: {http.name}: {many}", "Name one: …/models/NAME/predict.")
     return "/invocations" if http.ask("/ping")[0] == 200 else ""
+
+
+def _about(http: Http, path: str) -> Mapping[str, Any]:
+    """What a server of this project says of the model; empty of others."""
+    found = re.match(r"(.*?)(?:/v[12])?(/models/[^/:]+)", path)
+    with suppress(SubjectFailed):
+        about = _get(http, found[1] + found[2]) if found else {}
+        return about if isinstance(about, Mapping) else {}
+    return {}
 
 
 def _get(http: Http, path: str) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.prove.subject import SubjectFailed
+from onnxlet.convert.prove.subject import Given, SubjectFailed
 from onnxlet.convert.prove.tensors import Feed, Tensor, feeds_of
-from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn
 
 Body = Callable[[Sequence[Cells]], Any]
 V2 = re.compile(r"(.*/v2/models/[^/]+(?:/versions/[^/]+)?)(?:/infer)?")
@@ -40,9 +40,9 @@ class Form:
         return next((why for feed in self.feeds if (why := feed.unasked(row, self.columns))), "")
 
 
-def form_of(path: str, query: str, inputs: Inputs, get: Callable[[str], Any]) -> Form | None:
+def form_of(path: str, query: str, given: Given, get: Callable[[str], Any]) -> Form | None:
     """The form that a path says; None where it says none. `get` asks the server for metadata."""
-    names = [column.name for column in inputs.columns]
+    names, frame = [c.name for c in given.columns], given.reference.inputs.frame
 
     def objects(rows: Sequence[Cells]) -> Any:
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -56,15 +56,14 @@ def form_of(path: str, query: str, inputs: Inputs, get: Callable[[str], Any]) ->
     named: list[Body] = [lambda rows: {"instances": objects(rows)}, instances]
     if found := V2.fullmatch(path):
         tensors = _tensors(get(found[1]))
-        feeds = feeds_of(tensors, inputs.columns)
-        return Form(
-            f"{found[1]}/infer{query}", [lambda rows: _of_v2(feeds, rows)], feeds, inputs.columns
-        )
+        feeds = feeds_of(tensors, given)
+        ways: list[Body] = [lambda rows: _of_v2(feeds, rows)]
+        return Form(f"{found[1]}/infer{query}", ways, feeds, given.columns)
     if found := V1.fullmatch(path):
-        return Form(f"{found[1]}:predict{query}", named if inputs.frame else named[::-1])
+        return Form(f"{found[1]}:predict{query}", named if frame else named[::-1])
     if path.endswith("/invocations"):
-        ways: list[Body] = [split, lambda rows: {"inputs": rows}, instances]
-        return Form(path + query, ways if inputs.frame else [ways[1], ways[0], ways[2]])
+        ways = [split, lambda rows: {"inputs": rows}, instances]
+        return Form(path + query, ways if frame else [ways[1], ways[0], ways[2]])
     return Form(path + query, named) if path.endswith("/predict") else None
 
 
@@ -105,14 +104,14 @@ def _of_v2(feeds: Sequence[Feed], rows: Sequence[Cells]) -> Any:
 
 
 def lists_by_output(answer: Any, rows: int) -> dict[str, list[Any]]:
-    """The outputs of an answer by name, each with an entry for each row; {} where there are none."""
+    """The outputs of an answer by name, with an entry for each row; {} where there are none."""
     if isinstance(answer, list):
         answer = {"predictions": answer}
     if not isinstance(answer, Mapping):
         return {}
     if isinstance(tensors := answer.get("outputs"), list):
         return dict(filter(None, (_tensor(each, rows) for each in tensors)))
-    listed = answer | tensors if isinstance(tensors, Mapping) else answer
+    listed = {**answer, **(tensors if isinstance(tensors, Mapping) else {})}
     found = {
         str(name): value
         for name, value in listed.items()

@@ -13,7 +13,7 @@ from onnx import helper
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.imported.onnx_file import check_versions, read_onnx
-from onnxlet.convert.prove.subject import Subject, SubjectFailed, refused
+from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed, refused
 from onnxlet.convert.prove.tensors import Feed, Tensor, feeds_of
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function.runtime.package import opened
@@ -56,7 +56,7 @@ def _joined(parts: Sequence[Any]) -> Any:
     return np.concatenate(parts)
 
 
-def onnx_file(path: Path, columns: Sequence[InputColumn]) -> OnnxFile:
+def onnx_file(path: Path, given: Given) -> OnnxFile:
     """Read an ONNX file, and match its inputs to the columns.
 
     Raises WrongUse where there is none, Refusal where the runtime does not take it, Unmatched where
@@ -64,15 +64,17 @@ def onnx_file(path: Path, columns: Sequence[InputColumn]) -> OnnxFile:
     """
     proto, _ = read_onnx(path)
     check_versions(proto)
-    feeds = feeds_of(_inputs(proto), columns)
+    feeds = feeds_of(_inputs(proto), given)
     try:
         session = opened(proto.SerializeToString())
     except Exception as error:
         why = f"'{path.name}' does not load: {shortened(error)}"
-        raise SubjectFailed(why, "Convert it again.") from error
+        zipped = any(node.op_type == "ZipMap" for node in proto.graph.node)
+        hint = ", with options={'zipmap': False}: ZipMap takes no float64" * zipped
+        raise SubjectFailed(why, f"Convert it again{hint}.") from error
     floats = [t.tensor.type for t in feeds if t.tensor.type.startswith("float")]
     single = all(each == "float32" for each in floats) if floats else _answers_single(proto)
-    return OnnxFile(path.name, session, feeds, columns, single)
+    return OnnxFile(path.name, session, feeds, given.columns, single)
 
 
 def _inputs(proto: onnx.ModelProto) -> list[Tensor]:

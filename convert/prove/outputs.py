@@ -17,8 +17,8 @@ from onnxlet.function.arrays import Array
 # What converters, servers and people call them, in lower case; the plainest first.
 NAMES: Mapping[str, Sequence[str]] = {
     "prediction": (
-        "prediction", "predictions", "predict", "output_label", "label", "labels", "predicted_label",
-        "class", "classlabel", "variable", "output", "y",
+        "prediction", "predictions", "predict", "output_label", "label", "labels",
+        "predicted_label", "class", "classlabel", "variable", "output", "y",
     ),
     "probabilities": (
         "probabilities", "output_probability", "predict_proba", "probability", "proba", "probs",

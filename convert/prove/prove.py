@@ -14,7 +14,7 @@ from onnxlet.convert.prove.causes import causes
 from onnxlet.convert.prove.judge import Judge
 from onnxlet.convert.prove.outputs import Matched, matched
 from onnxlet.convert.prove.proof import Proof
-from onnxlet.convert.prove.subject import Subject, SubjectFailed
+from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed
 from onnxlet.convert.prove.trial import Trial, answered, tried
 from onnxlet.convert.reference.answers import leaving_out, task_of
 from onnxlet.convert.reference.held_out import held_out_rows
@@ -26,7 +26,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.spacing import evenly_spaced
 
 SAMPLE = 12  # held-out rows by whose answers outputs are matched
-Opened = Callable[[Reference], Subject]
+Opened = Callable[[Given], Subject]
 
 
 def prove(source: Source, opened: Opened, report: Report, single: bool = False) -> Proof:
@@ -42,9 +42,11 @@ def prove(source: Source, opened: Opened, report: Report, single: bool = False) 
     asked = reference_source(source, task, report)
     reference = asked.reference
     rows, _ = held_out_rows(asked.source, asked.given, reference, asked.X)
-    subject = opened(reference)
+    columns = probe_columns(reference, rows)
+    needed = frozenset(column.name for column in columns if column.required)
+    subject = opened(Given(reference, needed))
     match = _matched(subject, reference, rows)
-    columns = subject.limited(probe_columns(reference, rows))
+    columns = subject.limited(columns)
     described = described_rows(asked.source, reference.inputs, rows)
     state = search_state(reference, columns, rows, described, asked.these, report)
     report(f"asking {subject.name}")
@@ -122,6 +124,7 @@ def _notes(trial: Trial) -> Iterator[str]:
     if trial.state.single:
         yield "both were asked numbers rounded to float32"
     if trial.refused.rows:
-        yield f"{len(trial.refused.rows)} rows are refused that the estimator answers: {trial.reason}"
+        count = len(trial.refused.rows)
+        yield f"{count} rows are refused that the estimator answers: {trial.reason}"
     if trial.forgiven:
         yield f"{trial.forgiven} differ only where the last digits of their numbers do"

@@ -6,9 +6,11 @@ A subject gives its own outputs, by its own names; `outputs.py` matches them to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.errors import InvalidRows, OnnxletError, Problem, WrongUse
 from onnxlet.function.inputs.columns import Column
 
@@ -19,6 +21,19 @@ class SubjectFailed(OnnxletError):
 
 class Unmatched(WrongUse):
     """What the subject takes or answers can't be matched to the estimator's; both are listed."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a subject is given: the reference's rows."""
+
+    reference: Reference
+    needed: frozenset[str]  # the names of the columns that the reference does not do without
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """Of its rows."""
+        return self.reference.inputs.columns
 
 
 class Subject:

@@ -37,14 +37,14 @@ def opened(subject: Any, seconds: float = SECONDS, key: str | None = None) -> Op
     if text.startswith(("http://", "https://")):
         from onnxlet.convert.prove.endpoint import endpoint
 
-        return lambda reference: endpoint(text, reference, seconds, key)
+        return lambda given: endpoint(text, given, seconds, key)
     if path.suffix == ".onnx" and not path.is_dir():
-        return lambda reference: onnx_file(path, reference.inputs.columns)
+        return lambda given: onnx_file(path, given)
     if path.is_dir():
-        return lambda reference: directory(path, reference.inputs.columns)
+        return lambda given: directory(path, given)
     if ":" in text:
         function = load_function(text, "SUBJECT")
-        return lambda reference: PythonFunction(text, function, reference)
+        return lambda given: PythonFunction(text, function, given.reference)
     if path.exists():
         raise WrongUse(f"SUBJECT: expected {FORMS}, got the file '{text}'")
     raise WrongUse(f"SUBJECT: there is no '{text}'", f"Give {FORMS}.")
@@ -52,10 +52,10 @@ def opened(subject: Any, seconds: float = SECONDS, key: str | None = None) -> Op
 
 def _of_object(subject: Any) -> Opened:
     if any(hasattr(subject, name) for name in ("predict", "predict_proba", "transform")):
-        return lambda reference: predicting(subject, reference)
+        return lambda given: predicting(subject, given.reference)
     if callable(subject):
         name = getattr(subject, "__name__", type(subject).__name__)
-        return lambda reference: PythonFunction(name, subject, reference)
+        return lambda given: PythonFunction(name, subject, given.reference)
     raise WrongUse(
         f"subject: expected {FORMS}, a function of rows or an object that predicts, "
         f"got {type(subject).__name__}"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from onnxlet.convert.prove.subject import unmatched
+from onnxlet.convert.prove.subject import Given, unmatched
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function.arrays import Array
 
-NUMBERS = (
-    "float16",
-    "float32",
-    "float64",
-    *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)),
-)
+FLOATS = ("float16", "float32", "float64")
+WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 SHOWN = 30  # columns and tensors in a message
 HINT = (
     "Convert it with one input of all columns, with an input for each column by its name, or with "
@@ -46,7 +42,7 @@ class Feed:
     positions: tuple[int, ...]
 
     def array(self, rows: Sequence[Cells]) -> Array:
-        """The tensor of these rows, of shape (rows, columns), or (rows,) where it is declared so."""
+        """The tensor of these rows, of shape (rows, columns), or (rows,) as it is declared."""
         cells = [[row[position] for position in self.positions] for row in rows]
         if self.tensor.type == "string":
             array = np.array(cells, dtype=object)
@@ -77,14 +73,21 @@ def _holds(kind: str, cell: object) -> bool:
     return isinstance(cell, int) and ends.min <= cell <= ends.max
 
 
-def feeds_of(tensors: Sequence[Tensor], columns: Sequence[InputColumn]) -> list[Feed]:
-    """Which columns each tensor is made of: by name, else by order and type.
+def feeds_of(tensors: Sequence[Tensor], given: Given) -> list[Feed]:
+    """Which columns each tensor is made of: by name, else by order, else by type.
 
-    Raises Unmatched, with both lists, where that is not plain to see.
+    Columns that the estimator does without may have no tensor. Raises Unmatched, with both lists,
+    where that is not plain to see.
     """
+    columns, every = given.columns, list(range(len(given.columns)))
+    without = [at for at in every if columns[at].name in given.needed]
     for matched in (_by_name, _in_order, _by_type):
-        if (found := matched(tensors, columns)) is not None:
-            return found
+        for some in (every, without):
+            feeds = matched(tensors, columns, some)
+            fed = {at for feed in feeds for at in feed.positions}
+            fine = all(_takes(feed.tensor, columns[at]) for feed in feeds for at in feed.positions)
+            if fine and len(feeds) == len(tensors) and fed.issuperset(without):
+                return feeds
     raise unmatched(
         "the subject's inputs can't be matched to the columns that the estimator was given",
         map(str, tensors[:SHOWN]),
@@ -93,47 +96,45 @@ def feeds_of(tensors: Sequence[Tensor], columns: Sequence[InputColumn]) -> list[
     )
 
 
-def _by_name(tensors: Sequence[Tensor], columns: Sequence[InputColumn]) -> list[Feed] | None:
+def _by_name(
+    tensors: Sequence[Tensor], columns: Sequence[InputColumn], some: Sequence[int]
+) -> list[Feed]:
     """An input for each column of its name; names that ONNX can't have are written with _."""
-    known: Mapping[str, int] = {c.name: at for at, c in enumerate(columns)}
-    plain = {re.sub(r"\W", "_", name): at for name, at in known.items()}
-    found = [known.get(t.name, plain.get(t.name)) for t in tensors]
-    if len({*found}) < len(tensors) or None in found or any(_width(t) != 1 for t in tensors):
-        return None
-    feeds = [Feed(t, (at,)) for t, at in zip(tensors, found, strict=True) if at is not None]
-    fine = all(_takes(feed.tensor, columns[feed.positions[0]]) for feed in feeds)
-    return feeds if fine and len(feeds) == len(columns) else None
+    plain = {re.sub(r"\W", "_", columns[at].name): at for at in some}
+    known = {**plain, **{columns[at].name: at for at in some}}
+    return [Feed(t, (known[t.name],)) for t in tensors if t.name in known and _width(t) == 1]
 
 
-def _in_order(tensors: Sequence[Tensor], columns: Sequence[InputColumn]) -> list[Feed] | None:
-    """Each input takes as many of the columns that are next; one of a free width all of them."""
-    start, feeds = 0, list[Feed]()
-    for tensor in tensors:
-        width = len(columns) if len(tensors) == 1 and _width(tensor) is None else _width(tensor)
-        if width is None or start + width > len(columns):
-            return None
-        feeds.append(Feed(tensor, tuple(range(start, start + width))))
-        start += width
-    if start < len(columns) or len({t.type for t in tensors}) < len(tensors) > 1 == len(columns):
-        return None
-    fine = all(_takes(feed.tensor, columns[at]) for feed in feeds for at in feed.positions)
-    return feeds if fine else None
+def _in_order(
+    tensors: Sequence[Tensor], columns: Sequence[InputColumn], some: Sequence[int]
+) -> list[Feed]:
+    """Each input takes as many of the columns as are next; one of a free width all of them."""
+    widths = [len(some) if len(tensors) == 1 and _width(t) is None else _width(t) for t in tensors]
+    named = any(isinstance(column.label, str) for column in columns)
+    known = [width for width in widths if width is not None]
+    if len(known) < len(widths) or sum(known) != len(some):
+        return []
+    if named and len(tensors) > 1 and {*known} == {1}:
+        return []  # they have other names
+    ends = np.cumsum(known)[:-1].tolist()
+    parts = np.split(np.array(some), ends)
+    return [Feed(t, tuple(part.tolist())) for t, part in zip(tensors, parts, strict=True)]
 
 
-def _by_type(tensors: Sequence[Tensor], columns: Sequence[InputColumn]) -> list[Feed] | None:
+def _by_type(
+    tensors: Sequence[Tensor], columns: Sequence[InputColumn], some: Sequence[int]
+) -> list[Feed]:
     """One input for each type, of all columns of this type, in their order."""
-    left = dict(enumerate(columns))
-    feeds = {}
-    for tensor in sorted(tensors, key=lambda each: each.type in NUMBERS[:3]):  # floats take any
-        exact = [at for at, column in left.items() if column.type == tensor.type]
-        some = exact if len(exact) == _width(tensor) else [
-            at for at, column in left.items() if _takes(tensor, column)
-        ]  # fmt: skip
-        if len(some) != _width(tensor):
-            return None
-        feeds[tensor.name] = Feed(tensor, tuple(some))
-        left = {at: column for at, column in left.items() if at not in some}
-    return None if left else [feeds[tensor.name] for tensor in tensors]
+    left, feeds = list(some), {}
+    for tensor in sorted(tensors, key=lambda each: each.type in FLOATS):  # which take any number
+        exact = [at for at in left if columns[at].type == tensor.type]
+        taken = [at for at in left if _takes(tensor, columns[at])]
+        taken = exact if len(exact) == _width(tensor) else taken
+        if len(taken) != _width(tensor):
+            return []
+        feeds[tensor.name] = Feed(tensor, tuple(taken))
+        left = [at for at in left if at not in taken]
+    return [] if left else [feeds[tensor.name] for tensor in tensors]
 
 
 def _width(tensor: Tensor) -> int | None:
@@ -147,4 +148,4 @@ def _takes(tensor: Tensor, column: InputColumn) -> bool:
     if tensor.type == "bool":
         return column.type == "bool"
     whole = column.type in ("int64", "bool")
-    return tensor.type in (NUMBERS if whole else NUMBERS[:3])
+    return tensor.type in (*FLOATS, *(WHOLE if whole else ()))
