@@ -1,10 +1,10 @@
 """A scikit-learn model becomes a small ONNX function behind one Flask handler.
 
-In scripts and notebooks `build`, `train`, `verify`, `prove` and `score` do what the commands of these
-names do, `converts` registers the converter of an estimator of your own, `DateParts` and `Images` make
-numbers of dates and of images in a pipeline, `Ratings` recommends items by what users rated,
-`Summary` picks the sentences of a text that say most of it, and `register_duckdb` gives DuckDB
-functions that predict. Importing this loads none of what they need.
+In scripts and notebooks `build`, `train`, `verify`, `prove` and `score` do what the commands of
+these names do, `converts` registers the converter of an estimator of your own, `DateParts` and
+`Images` make numbers of dates and of images in a pipeline, `Ratings` recommends items by what users
+rated, `Summary` picks the sentences of a text that say most of it, and `register_duckdb` gives
+DuckDB functions that predict. Importing this loads none of what they need.
 """
 
 import os

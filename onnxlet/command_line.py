@@ -30,7 +30,7 @@ SIDES = {
         {
             "build": "Convert a fitted estimator, and compare its answers with the estimator's.",
             "prove": (
-                "Compare another's ONNX file, endpoint or function with an estimator, as build does."
+                "Compare an ONNX file, an endpoint or a function with an estimator, as build does."
             ),
             "train": "Train a model on a table, compare what is served with it, and report on it.",
             "import": "Take a model that another framework exported as ONNX.",

@@ -73,7 +73,7 @@ def measured(
         "hard_rows": searched.edge_cases,
         "drawn_rows": searched.drawn,
         "judging_rows": last.drawn,
-        "differing_rows": len(comparison.outputs["prediction"].wrong),
+        "differing_rows": len(comparison.wrong),
         "tied_rows": comparison.ties,
         "undecided_rows": len(comparison.forgiven),
         "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),

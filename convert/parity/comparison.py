@@ -166,16 +166,18 @@ def compare(
     *,
     spans: Sequence[range] = (),
     most_wrong: float = np.inf,
+    singles: int = SINGLE_ROWS,
 ) -> Comparison:
     """Compare a function's answers with scikit-learn's to the same rows.
 
     Floors of outputs of numbers are as `floor_of` gives them if they are not given. Spans are the
     positions of all rows, in the order in which they are compared: where more than `most_wrong` of
-    all but the last span are wrong, no others are compared.
+    all but the last span are wrong, no others are compared. So many rows as `singles` are sent by
+    themselves, too.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = floors_by_scale(expected) if floors is None else floors
-    for part, left_out in _batches(spans or [range(len(rows))]):
+    for part, left_out in _batches(spans or [range(len(rows))], singles):
         advanced("comparing rows", part.start, len(rows))
         try:
             got = answer(rows[part])
@@ -217,7 +219,7 @@ def floors_by_scale(expected: Answers) -> dict[str, Array]:
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 
-def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
+def _batches(spans: Sequence[range], singles: int) -> Iterator[tuple[slice, int]]:
     """All rows, and some again by themselves: the rows beside one must not change its answer.
 
     Behind each part is how many rows come after it, while it is not of the last span.
@@ -228,7 +230,7 @@ def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
             part = slice(start, min(start + CHUNK, span.stop))
             left -= part.stop - part.start
             yield part, left if number < len(spans) else 0
-    for row in spaced_indices(count, SINGLE_ROWS):
+    for row in spaced_indices(count, singles):
         yield slice(row, row + 1), 0
 
 

@@ -7,6 +7,7 @@ with the cause taken out, or the reference is asked what the subject may have ma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
@@ -242,14 +243,17 @@ def _values(judge: Judge, rows: Sequence[Cells]) -> Found:
     best: Found = "", np.zeros(len(rows), dtype=bool)
     evidence = judge.trial.state.evidence
     for at, column in enumerate(judge.trial.state.reference.inputs.columns):
-        every = list(dict.fromkeys(row[at] for row in evidence.rows))[:MOST]
-        for value in [] if column.type.startswith("float") else dict.fromkeys(r[at] for r in rows):
+        every = list(dict.fromkeys(row[at] for row in evidence.rows[: evidence.held_out]))
+        if column.type.startswith("float") or len(every) > MOST:
+            continue
+        for value, _ in Counter(row[at] for row in rows).most_common(FEW):
             some = np.array([row[at] == value for row in rows])
-            asked = [row for row, is_one in zip(rows, some, strict=True) if is_one]
+            asked = [row for row, is_one in zip(rows, some, strict=True) if is_one][:FEW]
             for other in every if some.sum() > best[1].sum() else ():
-                holds = judge.equal(asked, [[*r[:at], other, *r[at + 1 :]] for r in asked])
-                if other != value and holds.mean() >= NEARLY:
+                put = [[*row[:at], other, *row[at + 1 :]] for row in asked]
+                if other != value and judge.equal(asked, put).all():
                     best = f"in '{column.name}' it takes {value!r} for {other!r}", some
+                    break
     return best
 
 

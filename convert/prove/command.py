@@ -51,7 +51,7 @@ def prove(
     seconds: float,
     key: str | None,
 ) -> None:
-    """Compare another's ONNX file, endpoint or function with an estimator, as build does.
+    """Compare an ONNX file, an endpoint or a function with an estimator, as build does.
 
     SUBJECT is an .onnx file, a model directory, the address of an endpoint (native, v2, V1 or
     MLflow's /invocations), or FILE.py:FUNCTION, which is given rows as the estimator takes them.

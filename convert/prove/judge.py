@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import compare
+from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.prove.trial import Trial, answered
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
@@ -68,19 +68,19 @@ class Judge:
             {name: array[kept] for name, array in expected.items()},
             int(there.sum()),
         )
-        fine = np.array(answered(matched.answers, evidence.rows), dtype=bool)
-        compared = evidence.only(fine)
-        comparison = compare(
-            matched.answers,
-            reference.task,
-            compared.rows,
-            compared.expected,
-            self.trial.comparison.floors,
-        )
-        positions = np.flatnonzero(there)
+        positions, fine = np.flatnonzero(there), np.ones(int(there.sum()), dtype=bool)
+        comparison = self._compared(evidence)
+        if comparison.refused:
+            fine = np.array(answered(matched.answers, evidence.rows), dtype=bool)
+            comparison = self._compared(evidence.only(fine))
         same[positions] = fine
         same[positions[fine][comparison.wrong]] = False
         return same
+
+    def _compared(self, evidence: Evidence) -> Comparison:
+        floors, task = self.trial.comparison.floors, self.trial.state.reference.task
+        rows, expected = evidence.rows, evidence.expected
+        return compare(self.trial.matched.answers, task, rows, expected, floors, singles=0)
 
     @property
     def names(self) -> list[str]:

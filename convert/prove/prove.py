@@ -89,7 +89,18 @@ def _proof(trial: Trial, report: Report) -> Proof:
         trial.unrefused,
         trial.limits,
     )
-    parity["differing_rows"] = len(wrong) + len(refused.rows)
+    # Edge cases come last: where too many others differ, they are not compared.
+    not_compared = min(trial.comparison.left_out, evidence.edge_cases)
+    parity |= {
+        "differing_rows": len(wrong) + len(refused.rows),
+        "hard_rows": evidence.edge_cases - not_compared,
+        "drawn_rows": evidence.drawn - (trial.comparison.left_out - not_compared),
+    }
+    counts = {
+        "held-out": parity["held_out_rows"],
+        "edge-case": parity["hard_rows"],
+        "drawn": parity["drawn_rows"],
+    }
     classes = {} if reference.task.classes is None else {"classes": reference.task.classes}
     example, why = None, []
     if not trial.equal:
@@ -102,7 +113,7 @@ def _proof(trial: Trial, report: Report) -> Proof:
         trial.equal,
         parity,
         {"task": reference.task.name, "graph": {}, **classes},
-        {kind: len(at) + len(refused.kinds[kind]) for kind, at in evidence.kinds.items()},
+        {kind: count + len(refused.kinds[kind]) for kind, count in counts.items()},
         {
             kind: sum(row in at for row in wrong) + len(refused.kinds[kind])
             for kind, at in evidence.kinds.items()
@@ -121,6 +132,8 @@ def _notes(trial: Trial) -> Iterator[str]:
         yield f"{', '.join(absent)} not compared: {trial.matched.subject.name} has no such output"
     for reason, count in trial.unasked.most_common(3):
         yield f"{count} rows not asked: {reason}"
+    if trial.comparison.left_out:
+        yield f"{trial.comparison.left_out} rows not compared: too many of the others differ"
     if trial.state.single:
         yield "both were asked numbers rounded to float32"
     if trial.refused.rows:
