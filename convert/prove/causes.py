@@ -48,7 +48,8 @@ Found = tuple[str, Array]
 def causes(judge: Judge) -> list[str]:
     """The causes that tests have shown, the plainest first; empty where none holds."""
     refused, left = judge.trial.refused.rows, judge.wrong
-    if left and not refused and (found := list(dict.fromkeys(_of_answers(judge)))):
+    alone = bool(left) and not refused and _beside(judge, left)[1].all()
+    if left and not refused and not alone and (found := [*dict.fromkeys(_of_answers(judge))]):
         return found[:3]
     said = []
     for hypothesis in OF_ROWS:
@@ -154,8 +155,10 @@ def _close(one: Array, other: Array) -> bool:
 
 
 def _beside(judge: Judge, rows: Sequence[Cells]) -> Found:
-    holds = judge.equal(rows, rows)
-    return "its answer depends on the rows beside one, or is another each time", holds
+    """Rows that are answered equally by themselves; a few of them stand for all."""
+    alone = all(judge.equal([row], [row])[0] for row in rows[:FEW])
+    text = "its answer to a row depends on the rows beside it, or is another each time"
+    return text, np.full(len(rows), alone)
 
 
 def _replaced(

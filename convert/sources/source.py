@@ -107,8 +107,9 @@ def load_source(
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
     if trusted:
         raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
+    make = load_function(text)
     try:
-        made = load_function(text)()
+        made = make()
     except (Exception, SystemExit) as error:
         arguments = isinstance(error, TypeError) and not where(error)
         hint = "It is called without arguments." if arguments else _ending(error)

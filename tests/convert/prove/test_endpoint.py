@@ -78,8 +78,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     models = tmp_path_factory.mktemp("models")
     onnxlet.build(MODEL, TEST, name="sold", models=models, report=quiet)
     keys = f"k:{hashlib.sha256(KEY.encode()).hexdigest()}"
-    settings = Settings.from_environ({"ONNXLET_MODELS": str(models), "ONNXLET_API_KEYS": keys})
-    client = create_app(settings).test_client()
+    keys = {"k": hashlib.sha256(KEY.encode()).digest()}
+    settings = Settings(models=models, owned=True, api_keys=keys)
+    client = create_app(models, settings=settings).test_client()
 
     def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
         kept = {name: headers.get(name, "") for name in ("Authorization", "Content-Type")}
