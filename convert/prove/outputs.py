@@ -105,7 +105,7 @@ def shaped(value: Any, like: Array, classes: Sequence[Any]) -> Array:
         ):
             return np.asarray(array[:, 1])  # of two classes each has its score
     if like.ndim == 2 and array.ndim == 1:
-        return array.reshape(-1, 1)
+        array = array.reshape(-1, 1)
     if like.ndim == array.ndim == 2 and (like.shape[1], array.shape[1], len(classes)) == (2, 1, 2):
         return np.hstack([1 - array, array])
     return array

@@ -41,7 +41,7 @@ def _check(name: str, kind: str) -> None:
     fault = faulty(made.estimator, kind)
     X = ground.state.reference.inputs.data(evidence.rows)
     with np.errstate(all="ignore"):
-        some = X.loc[np.isfinite(X["income"].fillna(0).astype(np.float32))]
+        some = X.loc[~(X["income"].abs() > 1e30)]  # beyond, some raise
         assert _is_off(asked(made.estimator, some), fault(some)), "it is no fault"
 
     trial = ground.trial(fault)
