@@ -208,11 +208,14 @@ AFTER: dict[str, After] = {
 KINDS = [*BEFORE, *INSIDE, *AFTER]
 
 
+def _unchanged(given: Any) -> Any:
+    return given
+
+
 def faulty(estimator: Any, kind: str) -> Callable[[pd.DataFrame], Answers]:
     """A function that answers rows as the estimator does, but for one fault."""
     changed = copy.deepcopy(estimator)
     if kind in INSIDE:
         INSIDE[kind](changed)
-    before = BEFORE.get(kind, lambda X: X)
-    after = AFTER.get(kind, lambda answers: answers)
+    before, after = BEFORE.get(kind, _unchanged), AFTER.get(kind, _unchanged)
     return lambda X: after(asked(changed, before(X)))

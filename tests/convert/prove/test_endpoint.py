@@ -77,7 +77,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """This project's own app, with the model, open to a key."""
     models = tmp_path_factory.mktemp("models")
     onnxlet.build(MODEL, TEST, name="sold", models=models, report=quiet)
-    keys = f"k:{hashlib.sha256(KEY.encode()).hexdigest()}"
     keys = {"k": hashlib.sha256(KEY.encode()).digest()}
     settings = Settings(models=models, owned=True, api_keys=keys)
     client = create_app(models, settings=settings).test_client()

@@ -35,7 +35,8 @@ OTHERS: dict[str, Any] = {
         X, np.where(np.median(Y) < Y, "yes", "no")
     ),
     "network": make_pipeline(
-        scaling.StandardScaler(), neural_network.MLPRegressor((8,), max_iter=3000, random_state=0)
+        scaling.StandardScaler(),
+        neural_network.MLPRegressor(hidden_layer_sizes=(8,), tol=0.1, random_state=0),
     ).fit(X, Y),
     "components": make_pipeline(scaling.StandardScaler(), decomposition.PCA(3)).fit(X),
     "powers": make_pipeline(scaling.PolynomialFeatures(2), linear_model.Ridge()).fit(X, Y),

@@ -24,7 +24,7 @@ BARE = tuple(InputColumn(f"x{at}", at, "float64") for at in range(3))
 
 
 def given(columns: tuple[InputColumn, ...], *unneeded: str) -> Given:
-    form = "frame" if isinstance(columns[0].label, str) else "array"
+    form: Any = "frame" if isinstance(columns[0].label, str) else "array"
     reference = Reference(None, Task("regression", {}), Inputs(columns, form))
     names = {column.name for column in columns}
     return Given(reference, frozenset(names.difference(unneeded)))
@@ -78,7 +78,7 @@ def test_columns_of_an_array(tensors: list[Tensor], positions: list[Any] | None)
 
 
 def test_cells_that_a_tensor_does_not_hold() -> None:
-    rows = [[1.5, "Ulm", 3, "a"], [None, None, None, None], [1e300, "Ulm", 2**40, "a"]]
+    rows: list[Any] = [[1.5, "Ulm", 3, "a"], [None, None, None, None], [1e300, "Ulm", 2**40, "a"]]
     narrow = Feed(one("rooms", "int32"), (2,))
 
     assert [bool(Feed(AGE, (0,)).unasked(row, NAMED)) for row in rows] == [False, False, False]
