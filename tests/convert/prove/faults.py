@@ -217,5 +217,6 @@ def faulty(estimator: Any, kind: str) -> Callable[[pd.DataFrame], Answers]:
     changed = copy.deepcopy(estimator)
     if kind in INSIDE:
         INSIDE[kind](changed)
-    before, after = BEFORE.get(kind, _unchanged), AFTER.get(kind, _unchanged)
+    before: Before = BEFORE.get(kind, _unchanged)
+    after: After = AFTER.get(kind, _unchanged)
     return lambda X: after(asked(changed, before(X)))

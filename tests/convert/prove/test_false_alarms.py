@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,9 @@ OTHERS: dict[str, Any] = {
         X, np.where(np.median(Y) < Y, "yes", "no")
     ),
     "network": make_pipeline(
-        scaling.StandardScaler(),
-        neural_network.MLPRegressor(hidden_layer_sizes=(8,), tol=0.1, random_state=0),
+        scaling.StandardScaler(), neural_network.MLPRegressor(tol=0.1, random_state=0)
     ).fit(X, Y),
     "components": make_pipeline(scaling.StandardScaler(), decomposition.PCA(3)).fit(X),
-    "powers": make_pipeline(scaling.PolynomialFeatures(2), linear_model.Ridge()).fit(X, Y),
     "least squares": cross_decomposition.PLSRegression(2).fit(X, Y),
     "mixture": GaussianMixture(2, random_state=0).fit(X),
 }
@@ -73,7 +72,9 @@ def test_each_conversion_of_another_s_is_equal(name: str, tmp_path: Path) -> Non
 @pytest.mark.gate
 @pytest.mark.parametrize("name", MODELS)
 def test_each_build_of_one_s_own_is_equal(name: str, tmp_path: Path) -> None:
-    source = MODELS[name]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source = MODELS[name]()
     built = onnxlet.build(source.estimator, source.X_test, name="m", models=tmp_path, report=quiet)
 
     proof = onnxlet.prove(built, source.estimator, source.X_test, report=quiet)
