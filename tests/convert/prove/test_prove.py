@@ -19,18 +19,23 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, String
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import Binarizer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import onnxlet
 from onnxlet.convert.command_line import main
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.prove.directory import certified
+from onnxlet.convert.prove.judge import Judge
 from onnxlet.convert.prove.proof import Proof
 from onnxlet.convert.prove.subject import SubjectFailed, Unmatched
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import ModelError, WrongUse
+from onnxlet.function.inputs.columns import Column
 from tests.conftest import quiet
 from tests.convert.helpers import ROOT
+from tests.convert.prove.grounds import grounds
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(120, 4))
@@ -220,11 +225,26 @@ def test_a_model_directory_is_equal_until_it_is_another_s(tmp_path: Path) -> Non
     )
 
 
-def test_a_directory_with_bounds_is_asked_within_them(tmp_path: Path) -> None:
-    centred = make_pipeline(StandardScaler(), LogisticRegression()).fit(X * 1e-3 + 1e3, LABELS)
-    built = onnxlet.build(centred, X * 1e-3 + 1e3, name="m", models=tmp_path, report=quiet)
+@pytest.mark.parametrize(
+    ("manifest", "bounds"),
+    [
+        ({"parity": {"limited_columns": {"a": [-5, 5.0]}}}, (-5.0, 5.0, False)),
+        ({"parity": {"limited_columns": {"a": [None, 5]}}}, (None, 5.0, False)),
+        ({"parity": {"limited_columns": {"b": [-5, 5]}}}, (None, None, True)),
+        ({"parity": {"limited_columns": {"a": 5}}}, (None, None, True)),
+        ({"parity": {"limited_columns": {"a": ["x", {}]}}}, (None, None, True)),
+        ({"parity": None}, (None, None, True)),
+        ({}, (None, None, True)),
+    ],
+)
+def test_it_is_asked_within_the_bounds_of_a_certificate(
+    manifest: dict[str, Any], bounds: tuple[Any, ...]
+) -> None:
+    column = Column("a", "float64", infinite=True)
 
-    assert prove(built, centred, X * 1e-3 + 1e3).equal
+    [found] = certified([column], {"signature": {"inputs": []}, **manifest})
+
+    assert (found.minimum, found.maximum, found.infinite) == bounds
 
 
 def test_other_columns_are_listed(tmp_path: Path) -> None:
@@ -310,6 +330,28 @@ def test_the_smallest_example_has_one_other_cell() -> None:
     assert proof.example.row[2] > 1.5
     off = proof.example.got["prediction"] - proof.example.expected["prediction"]
     assert off == pytest.approx(1)
+
+
+def test_a_row_is_shrunk_to_the_cells_that_matter() -> None:
+    def wrong(rows: Any) -> Any:
+        return RIDGE.predict(rows) + (rows[:, 1] > 5) * (rows[:, 3] > 5)
+
+    judge = Judge(grounds(Source(RIDGE, X)).trial(wrong))
+
+    assert judge._shrunk([6.0, 7.0, 8.0, 9.0], [0.5, 0.5, 0.5, 0.5]) == [0.5, 7.0, 0.5, 9.0]
+    assert judge._plainer([0.5, 7.123456, 0.5, 9.0], [0.5] * 4) == [0.5, 7.0, 0.5, 9.0]
+
+
+def test_float32_asks_both_what_float32_holds() -> None:
+    steps = make_pipeline(Binarizer(threshold=0.1), Ridge()).fit(X, Y)
+
+    def narrow(rows: Any) -> Any:
+        return steps.predict(rows.astype(np.float32).astype(np.float64))
+
+    assert not prove(narrow, steps).equal
+    proof = prove(narrow, steps, float32=True)
+    assert proof.equal
+    assert proof.parity["undecided_rows"] == 0
 
 
 def test_one_s_own_estimator_is_equal_in_each_form() -> None:
