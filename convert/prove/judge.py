@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison, compare
@@ -122,6 +123,23 @@ class Judge:
             made.append((self._shrunk(row, base), position, base))
         row, position, base = min(made, key=lambda one: len(_others(one[0], one[2])))
         return self._example(self._plainer(row, base), position, base)
+
+    def step(self, example: Example) -> str:
+        """Who reads the cells that make an example differ: parts of a ColumnTransformer.
+
+        '' where none comes first.
+        """
+        first = self.trial.state.reference.estimator
+        while isinstance(first, Pipeline):
+            first = first.steps[0][1]
+        reads = getattr(first, "_transformer_to_input_indices", {})
+        fitted = getattr(first, "named_transformers_", {})
+        found = [
+            f"'{name}' ({type(fitted[name]).__name__})"
+            for name, indices in reads.items()
+            if {*example.changed} & {*indices} and name in fitted and hasattr(fitted[name], "fit")
+        ]
+        return ", ".join(found)
 
     def _shrunk(self, row: Cells, base: Cells) -> Cells:
         """The row with as many of the base's cells as still differ, by delta debugging."""

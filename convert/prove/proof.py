@@ -27,6 +27,7 @@ class Proof:
         example: a row that differs, as near as possible to a held-out one that does not; or None.
         causes: why, as far as a test of it has shown.
         notes: what was not compared, and why.
+        step: of a ColumnTransformer the parts that read what makes the example differ.
     """
 
     subject: str
@@ -40,6 +41,7 @@ class Proof:
     example: Example | None = None
     causes: Sequence[str] = ()
     notes: Sequence[str] = ()
+    step: str = ""
 
     def lines(self) -> Iterator[str]:
         """The certificate, or what differs, line by line."""
@@ -58,6 +60,8 @@ class Proof:
             yield f"  differ      {counts} rows"
         if self.example is not None:
             yield from self._example_lines(self.example)
+        if self.step:
+            yield f"  step        what makes it differ is read by {self.step}"
         for cause in self.causes:
             yield f"  cause       {cause}"
 

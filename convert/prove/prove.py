@@ -103,9 +103,9 @@ def _proof(trial: Trial, report: Report) -> Proof:
     }
     classes = {} if reference.task.classes is None else {"classes": reference.task.classes}
     example, why = None, []
+    judge = Judge(trial)
     if not trial.equal:
         report("looking for the smallest example, and for the cause")
-        judge = Judge(trial)
         example, why = judge.example(), causes(judge)
     return Proof(
         match.subject.name,
@@ -122,6 +122,7 @@ def _proof(trial: Trial, report: Report) -> Proof:
         example,
         why,
         list(_notes(trial)),
+        judge.step(example) if example is not None else "",
     )
 
 

@@ -332,6 +332,13 @@ def test_the_smallest_example_has_one_other_cell() -> None:
     assert off == pytest.approx(1)
 
 
+def test_the_part_that_reads_what_differs_is_named() -> None:
+    proof = prove(lambda rows: TOWNS.predict(rows) + (rows["town"] != "Ulm"), TOWNS, FRAME)
+
+    assert proof.step == "'onehotencoder' (OneHotEncoder)"
+    assert f"is read by {proof.step}" in repr(proof)
+
+
 def test_a_row_is_shrunk_to_the_cells_that_matter() -> None:
     def wrong(rows: Any) -> Any:
         return RIDGE.predict(rows) + (rows[:, 1] > 5) * (rows[:, 3] > 5)
