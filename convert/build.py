@@ -9,12 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from sklearn.preprocessing import FunctionTransformer
-
 from onnxlet.convert.about import (
-    TRAINED,
-    DescribedRows,
     described_rows,
     metrics_of,
     monitored,
@@ -22,7 +17,6 @@ from onnxlet.convert.about import (
     promised,
     with_ignored,
 )
-from onnxlet.convert.converters.registration import is_followed
 from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.items import (
@@ -45,15 +39,13 @@ from onnxlet.convert.directory.reference_statistics import column_statistics
 from onnxlet.convert.directory.unusual import unusual
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
-from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
-from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED
-from onnxlet.convert.parity.attempts import Attempt, SearchState
+from onnxlet.convert.parity.attempts import Attempt
 from onnxlet.convert.parity.batches import batches
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import (
-    EqualConversion,
     find_equal_conversion,
     refuse_other_answers,
     refuse_what_has_no_converter,
@@ -61,18 +53,13 @@ from onnxlet.convert.parity.search import (
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import leaving_out, task_of
 from onnxlet.convert.reference.diagnosis import notes
-from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.held_out import held_out_rows
-from onnxlet.convert.reference.image_columns import takes_images
-from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
-from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.row_forms import as_pandas, known_keys
+from onnxlet.convert.source_evidence import reference_source, search_state
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
@@ -134,20 +121,10 @@ def proven(
     check_folder(folder, name)
     task = leaving_out(task_of(source.estimator, source.answered_by), source.without)
     positive = positive_member(source, task)
-    # A function in a step may write to what it is given.
-    X_test = copied(source.X_test, "X_test")
-    if type(X_test) is np.ndarray:  # BLAS sums in the order of the memory, which no request has
-        X_test = X_test.copy(order="C")
-    source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
-    given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
-    keys = known_keys(source.estimator, source.X_train)
-    images = takes_images(source.estimator)
-    inputs, X = read_inputs(given.X_test, keys=keys, images=images)
-    these = "held-out rows" if source.before is None else "replayed rows"
-    report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} {these}")
+    asked = reference_source(source, task, report)
+    source, given, reference, X = asked.source, asked.given, asked.reference, asked.X
+    inputs = reference.inputs
     refuse_what_has_no_converter(source.estimator)
-    inputs_there = replace(inputs, strict=_depends_on_dtypes(source.estimator))
-    reference = Reference(source.estimator, task, inputs_there, answered_by=source.answered_by)
     rows, answers = held_out_rows(source, given, reference, X)
     own, metrics = answers, metrics_of(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
@@ -156,7 +133,10 @@ def proven(
     columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):
         report(note)
-    found = _found(reference, columns, rows, described, these, report)
+    state = search_state(reference, columns, rows, described, asked.these, report)
+    found = find_equal_conversion(state, report)
+    if few := few_judges(found.certificate):
+        report(f"note: judged by {few}")
     if found.state.reference.wide:  # scores are those of the answers that were compared with
         answers = found.state.reference.answers(inputs.rows(X))
         metrics = metrics_of(source, task, answers)
@@ -203,16 +183,6 @@ def proven(
     return files
 
 
-def _depends_on_dtypes(estimator: Any) -> bool:
-    """Whether a step compares the dtypes of text, or is code that asks pandas about text."""
-    return any(
-        hasattr(part, "X_dtypes_")
-        or (isinstance(part, FunctionTransformer) and part.func is not None)
-        or is_followed(type(part))
-        for part in parts_of(estimator)
-    )
-
-
 @contextmanager
 def loaded(name: str, files: Mapping[str, bytes]) -> Iterator[Model]:
     """A model, loaded as a server will load it: from its files, which are there meanwhile."""
@@ -222,31 +192,6 @@ def loaded(name: str, files: Mapping[str, bytes]) -> Iterator[Model]:
         for file, content in files.items():
             (directory / file).write_bytes(content)
         yield load_model(directory)
-
-
-def _found(
-    reference: Reference,
-    columns: Sequence[Column],
-    rows: Sequence[Cells],
-    described: DescribedRows,
-    these: str,
-    report: Report,
-) -> EqualConversion:
-    """The conversion that answers held-out rows, edge cases and drawn rows as scikit-learn does."""
-    others: Sequence[Cells] = ()
-    if described.of == TRAINED:
-        others = like_held_out(reference.inputs.columns, rows, described.columns, described.rows)
-    draw = drawing_once()
-    evidence, judging = gather_evidence(reference, columns, rows, others=others, draw=draw)
-    report(
-        f"comparing on {evidence.held_out} {these}, {evidence.edge_cases} edge cases "
-        f"and {evidence.drawn + judging.drawn} drawn rows"
-    )
-    state = SearchState(reference, columns, evidence, judging, others=others, draw=draw)
-    found = find_equal_conversion(state, report)
-    if few := few_judges(found.certificate):
-        report(f"note: judged by {few}")
-    return found
 
 
 def _files(

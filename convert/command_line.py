@@ -16,6 +16,7 @@ try:
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import (
         breaking_option,
+        data_option,
         decimal_option,
         describe_option,
         images_option,
@@ -24,8 +25,11 @@ try:
         progress,
         report,
         sheet_option,
+        target_option,
+        trust_option,
         unit_option,
     )
+    from onnxlet.convert.prove.command import prove
     from onnxlet.convert.report import HTML
     from onnxlet.convert.score.command import score
     from onnxlet.convert.train.command import train
@@ -47,22 +51,12 @@ def main() -> None:
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Held-out rows: CSV, Parquet, Excel or JSON.",
-)
-@click.option("--target", metavar="COL", help="The column of --data that is the answer.")
+@data_option
+@target_option
 @images_option
 @sheet_option
 @decimal_option
-@click.option(
-    "--trust",
-    multiple=True,
-    metavar="TYPE",
-    help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
-)
+@trust_option
 @keep_background_option
 @click.option(
     "--without", multiple=True, metavar="OUTPUT",
@@ -272,5 +266,5 @@ def report_(directory: Path) -> None:
         click.echo(f"written to {path}")
 
 
-for command in (train, score, *COMMANDS):
+for command in (prove, train, score, *COMMANDS):
     main.add_command(command)

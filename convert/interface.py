@@ -14,6 +14,7 @@ from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
 
 if TYPE_CHECKING:
+    from onnxlet.convert.prove.proof import Proof
     from onnxlet.convert.proven_model import ProvenModel
 
 
@@ -150,3 +151,53 @@ def verify(directory: str | Path) -> ProvenModel:
     check_version(Path(directory))
     model, _ = verify_directory(Path(directory).resolve())
     return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
+
+
+@in_python
+def prove(
+    subject: Any,
+    model: Any,
+    X_test: Any,
+    X_train: Any = None,
+    *,
+    float32: bool = False,
+    without: Sequence[str] = (),
+    seconds: float = 30.0,
+    key: str | None = None,
+    report: Report = print,
+) -> Proof:
+    """Compare what others made of a fitted estimator with it, by the evidence of `build`.
+
+    Args:
+        subject: the path of an .onnx file or of a model directory, what `build` has returned, the
+            address of an endpoint, "file.py:function", a function that is given rows as the
+            estimator takes them, or an object with the estimator's methods. A function returns
+            predictions, or probabilities, or both as a pair or by name.
+        model: the estimator or pipeline, fitted.
+        X_test: held-out rows, in the form that it was fitted on.
+        X_train: the training rows: further evidence comes from them.
+        float32: the subject computes in float32: both are asked numbers that float32 holds, and
+            rows that its rounding decides are counted apart.
+        without: outputs that are not compared, such as `std`.
+        seconds: that an endpoint may take for one answer.
+        key: an endpoint's, sent as a bearer token.
+        report: called with a line of progress at a time.
+
+    Returns:
+        A proof, which is true where all answers are `equal`: else it has the counts, the smallest
+        `example` and the likely `causes`.
+
+    Raises:
+        WrongUse: the subject is not there, or can't be matched; the message lists both sides.
+        SubjectFailed: the subject can't be asked.
+        Refusal: the estimator does not answer X_test, or otherwise each time.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from onnxlet.convert.prove.prove import prove as compared
+    from onnxlet.convert.prove.subjects import opened
+    from onnxlet.convert.sources.source import Source
+
+    source = Source(model, X_test, None, X_train, without=tuple(without))
+    with threadpool_limits(1, user_api="blas"):
+        return compared(source, opened(subject, seconds, key), report, float32)

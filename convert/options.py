@@ -24,6 +24,17 @@ images_option = click.option(
     " read.",
 )  # fmt: skip
 
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE",
+    help="Held-out rows: CSV, Parquet, Excel or JSON.",
+)  # fmt: skip
+target_option = click.option(
+    "--target", metavar="COL", help="The column of --data that is the answer."
+)
+trust_option = click.option(
+    "--trust", multiple=True, metavar="TYPE",
+    help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
+)  # fmt: skip
 breaking_option = click.option(
     "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
 )

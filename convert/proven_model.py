@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_lines
+from onnxlet.convert.lines_as_html import lines_as_html
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.row_forms import no_table
@@ -101,13 +99,7 @@ class ProvenModel:
         return "\n".join([*lines, f"  directory   {self.directory}"])
 
     def _repr_html_(self) -> str:
-        title, *lines = repr(self).splitlines()
-        rows = "".join(
-            f"<tr><th style='text-align: left'>{escape(label)}</th>"
-            f"<td style='text-align: left'>{escape(text)}</td></tr>"
-            for label, text in _cells(lines)
-        )
-        return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
+        return lines_as_html(repr(self).splitlines())
 
 
 def _instances(rows: Any, width: int, images: bool) -> list[Any]:
@@ -140,11 +132,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(cell) for cell in value]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _cells(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a certificate as what stands on their left and right."""
-    for line in lines:
-        parts = re.split(r" {2,}|: | (?=off by )", line.strip(), maxsplit=1)
-        further = line.startswith(" " * 6)  # the line before goes on
-        yield ("", line.strip()) if further or len(parts) == 1 else (parts[0], parts[1])

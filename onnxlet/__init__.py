@@ -1,10 +1,10 @@
 """A scikit-learn model becomes a small ONNX function behind one Flask handler.
 
-In scripts and notebooks `build`, `train`, `verify` and `score` do what the commands of these names
-do, `converts` registers the converter of an estimator of your own, `DateParts` and `Images` make
-numbers of dates and of images in a pipeline, `Ratings` recommends items by what users rated,
-`Summary` picks the sentences of a text that say most of it, and `register_duckdb` gives DuckDB
-functions that predict. Importing this loads none of what they need.
+In scripts and notebooks `build`, `train`, `verify`, `prove` and `score` do what the commands of
+these names do, `converts` registers the converter of an estimator of your own, `DateParts` and
+`Images` make numbers of dates and of images in a pipeline, `Ratings` recommends items by what users
+rated, `Summary` picks the sentences of a text that say most of it, and `register_duckdb` gives
+DuckDB functions that predict. Importing this loads none of what they need.
 """
 
 import os
@@ -14,8 +14,8 @@ from onnxlet.folders import VERSION
 
 __version__ = VERSION
 __all__ = [
-    "DateParts", "Images", "Ratings", "Summary", "build", "converts", "register_duckdb", "score",
-    "train", "verify",
+    "DateParts", "Images", "Ratings", "Summary", "build", "converts", "prove", "register_duckdb",
+    "score", "train", "verify",
 ]  # fmt: skip
 
 # ONNX Runtime would keep an id of this machine in the home, and report to Microsoft what it does.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onnxlet.convert.estimators.images import Images
     from onnxlet.convert.estimators.ratings import Ratings
     from onnxlet.convert.estimators.summary import Summary
-    from onnxlet.convert.interface import build, train, verify
+    from onnxlet.convert.interface import build, prove, train, verify
     from onnxlet.convert.score.duckdb import register_duckdb
     from onnxlet.convert.score.interface import score
 else:
@@ -38,6 +38,7 @@ else:
         "Summary": "onnxlet.convert.estimators.summary",
         "build": "onnxlet.convert.interface",
         "converts": "onnxlet.convert.converters.registry",
+        "prove": "onnxlet.convert.interface",
         "register_duckdb": "onnxlet.convert.score.duckdb",
         "score": "onnxlet.convert.score.interface",
         "train": "onnxlet.convert.interface",

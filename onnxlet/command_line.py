@@ -29,6 +29,9 @@ SIDES = {
         "From a model to a bundle",
         {
             "build": "Convert a fitted estimator, and compare its answers with the estimator's.",
+            "prove": (
+                "Compare an ONNX file, an endpoint or a function with an estimator, as build does."
+            ),
             "train": "Train a model on a table, compare what is served with it, and report on it.",
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",

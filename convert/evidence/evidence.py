@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases
@@ -13,6 +15,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.column_groups import breadth
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 
 
@@ -25,6 +28,27 @@ class Evidence:
     held_out: int  # how many rows are held-out ones; they come first
     raising: Sequence[Cells] = ()  # each cell was allowed for, and scikit-learn raised
     drawn: int = 0  # how many were drawn within the data's range; they come last
+
+    def joined(self, drawn: Evidence) -> Evidence:
+        """The same with the rows of one more draw."""
+        return Evidence(
+            self.rows + drawn.rows,
+            {n: np.concatenate([array, drawn.expected[n]]) for n, array in self.expected.items()},
+            self.held_out,
+            [*self.raising, *drawn.raising],
+            self.drawn + drawn.drawn,
+        )
+
+    def only(self, kept: Array) -> Evidence:
+        """The same with some of the rows only; bool, shape (rows,)."""
+        rows = np.flatnonzero(kept)
+        return replace(
+            self,
+            rows=[self.rows[row] for row in rows.tolist()],
+            expected={name: array[rows] for name, array in self.expected.items()},
+            held_out=int(kept[: self.held_out].sum()),
+            drawn=int(kept[len(kept) - self.drawn :].sum()),
+        )
 
     @property
     def edge_cases(self) -> int:

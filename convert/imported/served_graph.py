@@ -39,7 +39,7 @@ from onnxlet.convert.imported.sample import (
     with_missing,
 )
 from onnxlet.convert.imported.trial import check_it_ends
-from onnxlet.convert.parity.comparison import CHUNK, Comparison, compare
+from onnxlet.convert.parity.comparison import CHUNK, Comparison, answering, compare
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
@@ -208,7 +208,7 @@ def compared(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> Comp
     """The function's answers to rows, beside those that are wanted."""
     task = Task("transformation", {name: name for name in wanted})
     with _in_time(len(rows)):
-        return compare(graph.model, task, rows, wanted, graph.floors(wanted))
+        return compare(answering(graph.model), task, rows, wanted, graph.floors(wanted))
 
 
 def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows: Sample) -> None:

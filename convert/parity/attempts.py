@@ -20,7 +20,13 @@ from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
-from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
+from onnxlet.convert.parity.comparison import (
+    TOLERANCE,
+    Answering,
+    Comparison,
+    answering,
+    compare,
+)
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import (
     floors_of,
@@ -88,6 +94,7 @@ class SearchState:
     others: Sequence[Cells] = ()  # like those held out, that rows are drawn from too
     draw: Draw = drawn_rows
     models: dict[bytes, Model] = field(default_factory=dict)  # by graph: a session opens slowly
+    single: bool = False  # what is compared computes in float32, while the reference does not
     ends: float = math.inf  # when nothing else is tried, on the clock of `time.thread_time`
 
     @property
@@ -145,7 +152,7 @@ class SearchState:
             known = self.models.get(converted.onnx)  # before columns got bounds, or rows a draw
             model = known.with_manifest(manifest) if known else Model("built", 1, manifest, same[0])
             self.models[converted.onnx] = model
-            comparison, unrefused = self.compared(model, self.evidence)
+            comparison, unrefused = self.compared(answering(model), self.evidence)
             if converted.terms is not None and comparison.passed:
                 _check_terms(model, converted.terms, reference, self.evidence.rows)
             if converted.k is not None and comparison.passed:
@@ -159,21 +166,22 @@ class SearchState:
             reference = replace(self.reference, task=self.reference.task.at(count))
             evidence = replace(self.evidence, expected=reference.answers(self.evidence.rows))
             state = replace(self, reference=reference, evidence=evidence)
-            comparison.include(state.compared(model.at_k(count), evidence)[0])
+            comparison.include(state.compared(answering(model.at_k(count)), evidence)[0])
 
     @cached_property
     def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:
         return {}
 
-    def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
-        """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
+    def compared(self, answer: Answering, evidence: Evidence) -> tuple[Comparison, int]:
+        """How answers compare, and how many rows are answered that scikit-learn raises for."""
         reference = self.reference
-        ask = partial(compare, model, reference.task, evidence.rows, evidence.expected)
-        if reference.precision == "float64":
+        ask = partial(compare, answer, reference.task, evidence.rows, evidence.expected)
+        narrow = self.single or reference.precision == "float32"
+        if not narrow:
             spans = [evidence.kinds[kind] for kind in ("held-out", "drawn", "edge-case")]
             ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))
         comparison = ask(self._floors)
-        if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
+        if comparison.wrong and not narrow and rounds(reference.estimator):
             differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}
             floors = self._floors | differing
             comparison = ask(floors)
@@ -183,12 +191,13 @@ class SearchState:
             evidence = replace(evidence, rows=_within(rows, self.columns))
             reference = replace(reference, inputs=inputs)
         in_float64 = self._in_float64 if reference.precision == "float32" else None
-        forgive_rounding(comparison, model, evidence, reference, in_float64)
-        return comparison, _answered_nevertheless(model, evidence.raising)
+        forgive_rounding(comparison, answer, evidence, reference, in_float64, self.single)
+        return comparison, _answered_nevertheless(answer, evidence.raising)
 
     @cached_property
     def _floors(self) -> dict[str, Array]:
-        return floors_of(self.evidence, self.reference.precision)
+        precision = "float32" if self.single else self.reference.precision
+        return floors_of(self.evidence, precision)
 
     @cached_property
     def _looser(self) -> dict[str, Array]:
@@ -241,12 +250,12 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
     return kept
 
 
-def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
-    """How many of the rows, for which scikit-learn raises, a model answers."""
+def _answered_nevertheless(answer: Answering, rows: Sequence[Cells]) -> int:
+    """How many of the rows, for which scikit-learn raises, are answered."""
     left = list(rows)
     while left:
         try:
-            model.run(validate_rows(left, model.signature))
+            answer(left)
         except InvalidRows as error:  # those whose cells are wrong; the others have not been run
             refused = {problem.row for problem in error.every}
             left = [row for number, row in enumerate(left) if number not in refused]

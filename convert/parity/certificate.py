@@ -10,7 +10,7 @@ import numpy as np
 from onnxlet.convert.evidence.drawn_rows import ENOUGH_ROWS
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.attempts import Attempt, SearchState, other_counts
-from onnxlet.convert.parity.comparison import TOLERANCE, between
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.column_groups import representative_columns
 from onnxlet.convert.reference.reference import Reference
@@ -33,30 +33,8 @@ def certificate(
     """
     comparison, searched, last = attempt.comparison, state.evidence, state.judging
     reference = state.reference
-    measured = {
-        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
-        for name, d in comparison.outputs.items()
-    }
-    parity: dict[str, Any] = {
-        "reference": reference.precision,
-        "held_out_rows": searched.held_out,
-        "hard_rows": searched.edge_cases,
-        "drawn_rows": searched.drawn,
-        "judging_rows": last.drawn,
-        "differing_rows": len(comparison.outputs["prediction"].wrong),
-        "tied_rows": comparison.ties,
-        "undecided_rows": len(comparison.forgiven),
-        "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
-        "unanswered_rows": len(searched.raising) + len(last.raising),
-        "unrefused_rows": attempt.unrefused,
-        "limited_columns": dict(limits),
-        "tolerance": TOLERANCE,
-        "near_zero": {
-            name: float(np.max(floor)) * TOLERANCE
-            for name, floor in comparison.floors.items()
-            if name in measured and name != "probabilities"
-        },
-        "outputs": measured,
+    parity = {
+        **measured(comparison, reference, searched, last, attempt.unrefused, limits),
         "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
@@ -72,6 +50,46 @@ def certificate(
     if narrow is not None:
         parity["float32"] = _off_in_float32(narrow, [searched, last])
     return parity
+
+
+def measured(
+    comparison: Comparison,
+    reference: Reference,
+    searched: Evidence,
+    last: Evidence,
+    unrefused: int,
+    limits: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a comparison has measured, whoever made what is compared.
+
+    `searched` and `last` are the evidence by which a conversion is chosen, and one more draw that
+    judges the choice; they are compared in this order.
+    """
+    outputs = {
+        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
+        for name, d in comparison.outputs.items()
+    }
+    return {
+        "reference": reference.precision,
+        "held_out_rows": searched.held_out,
+        "hard_rows": searched.edge_cases,
+        "drawn_rows": searched.drawn,
+        "judging_rows": last.drawn,
+        "differing_rows": len(comparison.wrong),
+        "tied_rows": comparison.ties,
+        "undecided_rows": len(comparison.forgiven),
+        "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
+        "unanswered_rows": len(searched.raising) + len(last.raising),
+        "unrefused_rows": unrefused,
+        "limited_columns": dict(limits),
+        "tolerance": TOLERANCE,
+        "near_zero": {
+            name: float(np.max(floor)) * TOLERANCE
+            for name, floor in comparison.floors.items()
+            if name in outputs and name != "probabilities"
+        },
+        "outputs": outputs,
+    }
 
 
 def _off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
@@ -128,13 +146,28 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     """What a build prints, line by line."""
     parity = manifest["parity"]
     yield f"parity certificate of {name} version {version}"
+    yield from parity_lines(parity, manifest)
+    yield f"  typed as    {parity['recipe']}"
+    for failed in parity["recipes_that_failed"]:
+        yield f"    not as {failed['recipe']}: {failed['reason']}"
+    yield from _monitoring_lines(manifest)
+    for metric, pair in (manifest["metrics"] or {}).items():
+        yield (
+            f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
+            f"(always the same answer: {_number(pair['baseline'])})"
+        )
+
+
+def parity_lines(parity: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What was measured, line by line, of what has such a task and classes as a manifest says."""
     given = "replayed" if parity.get("replayed") else "held-out"
     yield (
         f"  rows        {parity['held_out_rows']} {given}, {parity['drawn_rows']} drawn, "
         f"{parity['hard_rows']} edge cases: {parity['differing_rows']} answers differ"
     )
-    many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
-    yield f"  judged by   {few_judges(parity) or many}"
+    if "recipe" in parity:
+        many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
+        yield f"  judged by   {few_judges(parity) or many}"
     if "probed_columns" in parity:
         yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
     by_itself = ", each row by itself: more rows would end their steps together"
@@ -169,15 +202,6 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         yield f"  near zero   {output} off by up to {difference:.1e} (absolute) is rounding"
     if (beside := parity.get("batches")) is not None:
         yield f"  batches     {batches_text(beside)}"
-    yield f"  typed as    {parity['recipe']}"
-    for failed in parity["recipes_that_failed"]:
-        yield f"    not as {failed['recipe']}: {failed['reason']}"
-    yield from _monitoring_lines(manifest)
-    for metric, pair in (manifest["metrics"] or {}).items():
-        yield (
-            f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
-            f"(always the same answer: {_number(pair['baseline'])})"
-        )
 
 
 def _monitoring_lines(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ TOLERANCE = 1e-5
 ROOM = 0.1  # of the tolerance, that the first recipe to be taken may use
 CHUNK = 1000
 SINGLE_ROWS = 16  # that are sent one by one as well
+# The answers to rows in signature order, by output name; InvalidRows where it refuses some.
+Answering = Callable[[Sequence[Cells]], Mapping[str, Array]]
 
 
 @dataclass
@@ -150,8 +152,13 @@ class Comparison:
         )
 
 
+def answering(model: Model) -> Answering:
+    """What a model answers to rows, validation included."""
+    return lambda rows: model.run(validate_rows(rows, model.signature))
+
+
 def compare(
-    model: Model,
+    answer: Answering,
     task: Task,
     rows: Sequence[Cells],
     expected: Answers,
@@ -159,25 +166,28 @@ def compare(
     *,
     spans: Sequence[range] = (),
     most_wrong: float = np.inf,
+    singles: int = SINGLE_ROWS,
 ) -> Comparison:
-    """Compare the function's answers, validation included, with scikit-learn's to the same rows.
+    """Compare a function's answers with scikit-learn's to the same rows.
 
     Floors of outputs of numbers are as `floor_of` gives them if they are not given. Spans are the
     positions of all rows, in the order in which they are compared: where more than `most_wrong` of
-    all but the last span are wrong, no others are compared.
+    all but the last span are wrong, no others are compared. So many rows as `singles` are sent by
+    themselves, too.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = floors_by_scale(expected) if floors is None else floors
-    for part, left_out in _batches(spans or [range(len(rows))]):
+    for part, left_out in _batches(spans or [range(len(rows))], singles):
         advanced("comparing rows", part.start, len(rows))
         try:
-            got = model.run(validate_rows(rows[part], model.signature))
+            got = answer(rows[part])
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
-            floor = floors.get(name, 0.0)
-            _add(difference, part.start, name, got[name], expected[name][part], floor)
+            if name in got:  # others have fewer outputs
+                floor = floors.get(name, 0.0)
+                _add(difference, part.start, name, got[name], expected[name][part], floor)
         if left_out and len(comparison.wrong) > most_wrong:
             _forgive_ties(comparison, task, expected)
             if len(comparison.wrong) > most_wrong:
@@ -209,7 +219,7 @@ def floors_by_scale(expected: Answers) -> dict[str, Array]:
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 
-def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
+def _batches(spans: Sequence[range], singles: int) -> Iterator[tuple[slice, int]]:
     """All rows, and some again by themselves: the rows beside one must not change its answer.
 
     Behind each part is how many rows come after it, while it is not of the last span.
@@ -220,7 +230,7 @@ def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
             part = slice(start, min(start + CHUNK, span.stop))
             left -= part.stop - part.start
             yield part, left if number < len(spans) else 0
-    for row in spaced_indices(count, SINGLE_ROWS):
+    for row in spaced_indices(count, singles):
         yield slice(row, row + 1), 0
 
 

@@ -25,7 +25,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,14 +34,19 @@ from sklearn.svm import SVC, NuSVC
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare, floors_by_scale
+from onnxlet.convert.parity.comparison import (
+    TOLERANCE,
+    Answering,
+    Comparison,
+    compare,
+    floors_by_scale,
+)
 from onnxlet.convert.reference.answers import Answers, last_of
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
-from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import usual_size
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
@@ -91,10 +96,11 @@ def _rounds(part: Any) -> bool:
 
 def forgive_rounding(
     comparison: Comparison,
-    model: Model,
+    answer: Answering,
     evidence: Evidence,
     reference: Reference,
     in_float64: Reference | None = None,
+    single: bool = False,
 ) -> None:
     """Take rows off the list of wrong ones where scikit-learn's own answer depends on rounding.
 
@@ -102,21 +108,23 @@ def forgive_rounding(
     the estimator rounds before a step, where it lies among scikit-learn's answers to the row
     with its numbers moved by a few units in the last place, or no further from them than they
     lie apart. Where scikit-learn computes in float32, its answer to the same numbers in float64
-    is the one without rounding: `in_float64` gives it.
+    is the one without rounding: `in_float64` gives it. Where only what is compared does (`single`),
+    its rounding comes before each step there is.
     """
     if comparison.refused or comparison.misshapen:
         return
     if in_float64 is not None and rounds(reference.estimator):
-        _forgive_what_float64_answers(comparison, model, evidence, in_float64)
+        _forgive_what_float64_answers(comparison, answer, evidence, in_float64)
     wrong = comparison.wrong
-    unit = UNIT if in_float64 is None else UNIT_IN_FLOAT32
+    unit = UNIT if in_float64 is None and not single else UNIT_IN_FLOAT32
+    steps = single or rounds_before_a_step(reference.estimator)
     if len(wrong) > MOST_FORGIVEN:
         # Not every_nth: which rows the verdict falls on is part of the results.
         some = wrong[:: len(wrong) // SAMPLE]
-        comparison.unstable = _is_scattered(some, comparison, evidence, reference, unit)
+        comparison.unstable = steps and _is_scattered(some, comparison, evidence, reference, unit)
     elif wrong:
         got, expected, rows = _seen(wrong, comparison, evidence)
-        explained = explained_by_rounding(got, expected, rows, reference, unit)
+        explained = explained_by_rounding(got, expected, rows, reference, unit, steps)
         pairs = zip(wrong, explained.tolist(), strict=True)
         _forgive(comparison, {row for row, fine in pairs if fine})
 
@@ -129,23 +137,25 @@ def _is_scattered(
     unit: float,
 ) -> bool:
     """Whether each of these rows is answered as scikit-learn does where its numbers are moved."""
-    if not rounds_before_a_step(reference.estimator):
-        return False
     got, expected, rows = _seen(wrong, comparison, evidence)
     return bool(_are_among(got, [expected, *to_moved_rows(rows, reference, unit)]).all())
 
 
-def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
+def too_many_forgiven(
+    comparison: Comparison, evidence: Evidence, least: int = 0, of: Collection[str] = FORGIVABLE
+) -> str:
     """How many rows of which kinds would have to be forgiven; empty where the others are enough.
 
-    So many of a kind as `least` never are too many: one of thirty is no measure of a share.
+    So many of a kind as `least` never are too many: one of thirty is no measure of a share. Only
+    kinds that it is asked `of` count.
     """
     if comparison.unstable:
         return f"{len(comparison.wrong)} of {comparison.compared} rows"
     return " and ".join(
         f"{forgiven} of {len(rows)} {kind} rows"
         for kind, rows in evidence.kinds.items()
-        if (forgiven := sum(row in rows for row in comparison.forgiven)) > least
+        if kind in of
+        and (forgiven := sum(row in rows for row in comparison.forgiven)) > least
         and forgiven > FORGIVABLE[kind] * len(rows)
     )
 
@@ -182,13 +192,13 @@ def _forgive(comparison: Comparison, rows: set[int]) -> None:
 
 
 def _forgive_what_float64_answers(
-    comparison: Comparison, model: Model, evidence: Evidence, in_float64: Reference
+    comparison: Comparison, answer: Answering, evidence: Evidence, in_float64: Reference
 ) -> None:
     wrong = comparison.wrong
     rows = [evidence.rows[row] for row in wrong]
     if not wrong or not is_answered(in_float64.answers, rows):
         return
-    again = compare(model, in_float64.task, rows, in_float64.answers(rows), comparison.floors)
+    again = compare(answer, in_float64.task, rows, in_float64.answers(rows), comparison.floors)
     if not again.refused:
         left = {wrong[row] for row in again.wrong}
         _forgive(comparison, set(wrong) - left)
@@ -200,14 +210,16 @@ def explained_by_rounding(
     rows: Sequence[Cells],
     reference: Reference,
     unit: float = UNIT,
+    steps: bool | None = None,
 ) -> Array:
     """Which answers scikit-learn might have given as well; a bool array of shape (rows,).
 
     What it has given to the rows in a batch is `expected`. The unit is that in the last place of
-    the rows' numbers, relative to these.
+    the rows' numbers, relative to these; `steps` says whether rounding may come before a step, None
+    that the estimator shows it.
     """
     answers = [expected]
-    if rounds_before_a_step(reference.estimator):
+    if rounds_before_a_step(reference.estimator) if steps is None else steps:
         answers += to_moved_rows(rows, reference, unit, FAR_REACH)
     fine = _are_among(got, answers)
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))

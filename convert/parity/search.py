@@ -29,7 +29,7 @@ from onnxlet.convert.graph.converter import Graph, Table, Unsupported
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.parity.attempts import Attempt, SearchState, first_differing_step
 from onnxlet.convert.parity.certificate import certificate
-from onnxlet.convert.parity.comparison import Comparison
+from onnxlet.convert.parity.comparison import Comparison, answering
 from onnxlet.convert.parity.limits import limited, narrowed
 from onnxlet.convert.parity.refusals import (
     DependsOnRounding,
@@ -50,6 +50,7 @@ from onnxlet.convert.spacing import spaced_indices
 from onnxlet.convert.to_onnx import Converted, float32_refusal, recipes
 from onnxlet.function import json_text
 from onnxlet.function.arrays import EXACT, Array
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import Model
 
 NARROWINGS = 6  # times that columns get tighter bounds
@@ -109,7 +110,9 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
     failed: dict[str, FailedRecipe] = {}  # by recipe
     for judgement in range(JUDGEMENTS):
         found = _searched(state, report)
-        comparison, unrefused = found.state.compared(found.attempt.model, found.state.judging)
+        comparison, unrefused = found.state.compared(
+            answering(found.attempt.model), found.state.judging
+        )
         against, forgiven = _against(found.state, comparison, unrefused)
         if not against:
             attempt = replace(
@@ -221,15 +224,12 @@ def _within_limits(
     state: SearchState, attempt: Attempt, report: Report
 ) -> tuple[Attempt, SearchState] | None:
     """The same conversion with bounds on the columns, where it differs only far beyond them."""
-    inputs, estimator = state.reference.inputs, state.reference.estimator
-    kinds = kinds_of_columns(inputs, estimator) if is_wide(len(state.columns)) else []
-    narrow = [p for p, column in enumerate(inputs.columns) if column.ends]
     for _ in range(NARROWINGS):
-        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds, narrow)
-        if columns is None or columns == state.columns or state.overdue:
+        narrower = narrower_columns(state, attempt.comparison)
+        if narrower is None or state.overdue:
             return None
         report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")
-        state = state.again(columns=columns)
+        state = state.again(columns=narrower)
         again = state.attempt(attempt.recipe)
         if isinstance(again, FailedRecipe):
             return None
@@ -238,6 +238,15 @@ def _within_limits(
             return None if too_many else (again, state)
         attempt = again
     return None
+
+
+def narrower_columns(state: SearchState, comparison: Comparison) -> list[Column] | None:
+    """The columns with bounds that leave out what differs far beyond X_test; None where none do."""
+    inputs, estimator = state.reference.inputs, state.reference.estimator
+    kinds = kinds_of_columns(inputs, estimator) if is_wide(len(state.columns)) else []
+    narrow = [p for p, column in enumerate(inputs.columns) if column.ends]
+    columns = narrowed(state.columns, state.evidence, comparison, kinds, narrow)
+    return None if columns == state.columns else columns
 
 
 def _certified(found: EqualConversion, narrow: Reference | None = None) -> EqualConversion:
@@ -284,7 +293,7 @@ def refuse_other_answers(
     if state.reference.wide:  # which the user's own answers are only near to
         own = state.reference.answers(rows)
     evidence = Evidence([_through_json(row) for row in rows], own, len(rows))
-    comparison, _ = state.compared(model, evidence)
+    comparison, _ = state.compared(answering(model), evidence)
     forgiven = too_many_forgiven(comparison, evidence, 1)
     shown = forgiven and f"{forgiven} would have to be forgiven"
     if not comparison.passed:

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -98,7 +98,6 @@ def load_source(
         return _load_mlflow(Path(text), data, target, trusted, report, how)
     if Path(text).suffix in FILES:
         return _load_file(Path(text), data, target, trusted, report, how)
-    find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
         raise WrongUse(
@@ -110,12 +109,7 @@ def load_source(
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
     if trusted:
         raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
-    module = _module(origin)
-    make = getattr(module, function, None)
-    if not callable(make):
-        raise WrongUse(
-            f"SOURCE: '{origin}' has no function '{function}'", _functions(module, origin, function)
-        )
+    make = load_function(text)
     try:
         made = make()
     except (Exception, SystemExit) as error:
@@ -134,6 +128,23 @@ def load_source(
             f"End the function with '{RETURNED}'.",
         )
     return Source(*made)
+
+
+def load_function(text: str, what: str = "SOURCE") -> Callable[..., Any]:
+    """A function that the user's own file or module has, FILE.py:FUNCTION or MODULE:FUNCTION.
+
+    Messages call it `what`. Raises WrongUse where there is none, and SourceFailed where the code
+    around it raised.
+    """
+    find_in(Path.cwd())
+    origin, _, function = text.rpartition(":")
+    module = _module(origin, what)
+    found: Callable[..., Any] | None = getattr(module, function, None)
+    if not callable(found):
+        raise WrongUse(
+            f"{what}: '{origin}' has no function '{function}'", _functions(module, origin, function)
+        )
+    return found
 
 
 def _load_file(
@@ -222,13 +233,13 @@ class _AsItIs(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def _module(origin: str) -> ModuleType:
+def _module(origin: str, what: str) -> ModuleType:
     try:
         if not origin.endswith(".py"):
             return importlib.import_module(origin)
         path = Path(origin)
         if not path.is_file():
-            raise _no_file(path)
+            raise _no_file(path, what)
         sys.path.insert(0, str(path.resolve().parent))
         name = _free_name(path)
         loader = _AsItIs(name, os.fspath(path))
@@ -241,7 +252,7 @@ def _module(origin: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         if error.name and (origin == error.name or origin.startswith(f"{error.name}.")):
-            raise WrongUse(f"SOURCE: there is no module '{origin}'") from error
+            raise WrongUse(f"{what}: there is no module '{origin}'") from error
         hint = how_to_get(error.name or "", "Install it.")
         raise SourceFailed(f"{origin} needs module '{error.name}'", hint) from error
     except (Exception, SystemExit) as error:
@@ -249,10 +260,10 @@ def _module(origin: str) -> ModuleType:
     return module
 
 
-def _no_file(path: Path) -> WrongUse:
+def _no_file(path: Path, what: str = "SOURCE") -> WrongUse:
     if path.is_dir():
-        return WrongUse(f"SOURCE: '{path}' is a folder", "Name the file in it.")
-    return WrongUse(f"SOURCE: there is no file '{path}'", searched_in(path))
+        return WrongUse(f"{what}: '{path}' is a folder", "Name the file in it.")
+    return WrongUse(f"{what}: there is no file '{path}'", searched_in(path))
 
 
 def _ending(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from onnxlet.convert.command_line import main
 from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.manifest import serving_part
-from onnxlet.convert.parity.comparison import Comparison, compare
+from onnxlet.convert.parity.comparison import Comparison, answering, compare
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.reference.answers import Answers, Task, task_of
 from onnxlet.convert.reference.image_columns import takes_images
@@ -109,12 +109,12 @@ class Proof:
         return model.run(validate_rows(self.rows, model.signature))
 
     def compare(self, expected: Answers | None = None) -> Comparison:
-        return compare(self.model, self.task, self.rows, expected or self.expected)
+        return compare(answering(self.model), self.task, self.rows, expected or self.expected)
 
     def forgiven(self) -> Comparison:
         """The comparison, without the rows on which rounding decides."""
         comparison, evidence = self.compare(), Evidence(self.rows, self.expected, len(self.rows))
-        forgive_rounding(comparison, self.model, evidence, self.reference)
+        forgive_rounding(comparison, answering(self.model), evidence, self.reference)
         return comparison
 
     def mutated(self, proto: Any) -> Proof:

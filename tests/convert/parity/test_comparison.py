@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.parity.comparison import Difference, compare
+from onnxlet.convert.parity.comparison import Difference, answering, compare
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, prove
 
@@ -183,7 +183,12 @@ def test_no_more_rows_are_compared_where_too_many_are_wrong(
     expected["prediction"][wrong] += 1.0
     spans = [range(50), range(100, 150), range(50, 100)]
     comparison = compare(
-        linear.model, linear.task, linear.rows, expected, spans=spans, most_wrong=most_wrong
+        answering(linear.model),
+        linear.task,
+        linear.rows,
+        expected,
+        spans=spans,
+        most_wrong=most_wrong,
     )
     assert (comparison.compared, comparison.left_out) == (compared, left_out)
     assert comparison.wrong == wrong

@@ -19,7 +19,7 @@ import pytest
 
 from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.parity.attempts import Attempt, SearchState
-from onnxlet.convert.parity.comparison import compare
+from onnxlet.convert.parity.comparison import answering, compare
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.parity.search import find_equal_conversion
 from onnxlet.convert.reference.answers import task_of
@@ -60,8 +60,10 @@ class Gate:
     def _is_equal(self, mutant: Mutant, evidence: Evidence) -> bool:
         model = Model("mutant", 1, mutant.manifest, mutant.onnx)
         floors = self.attempt.comparison.floors  # as loose near zero as the build was
-        comparison = compare(model, self.reference.task, evidence.rows, evidence.expected, floors)
-        forgive_rounding(comparison, model, evidence, self.reference)
+        comparison = compare(
+            answering(model), self.reference.task, evidence.rows, evidence.expected, floors
+        )
+        forgive_rounding(comparison, answering(model), evidence, self.reference)
         return comparison.passed
 
     @property

@@ -31,6 +31,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.parity.comparison import answering
 from onnxlet.convert.parity.rounding import (
     MOST_FORGIVEN,
     explained_by_rounding,
@@ -193,7 +194,7 @@ def test_nothing_is_forgiven_where_rows_are_refused(projected: Proof) -> None:
     comparison.outputs["prediction"].wrong = [0]
     comparison.refused = ["row 1, column 'x0': missing value"]
     evidence = Evidence(projected.rows, projected.expected, len(projected.rows))
-    forgive_rounding(comparison, projected.model, evidence, projected.reference)
+    forgive_rounding(comparison, answering(projected.model), evidence, projected.reference)
     assert (len(comparison.forgiven), comparison.outputs["prediction"].wrong) == (0, [0])
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import compare
+from onnxlet.convert.parity.comparison import answering, compare
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.reference.answers import Answers, task_of
 from onnxlet.convert.reference.estimators import one_threaded
@@ -110,10 +110,12 @@ def _differing(caught: Caught, data: Any, built: Built, own: bool = False) -> st
         return ""
     golden = json_text.loads((built.directory / "golden.json").read_bytes())
     floors = {name: np.asarray(floor) for name, floor in golden["floors"].items()}
-    comparison = compare(model, reference.task, rows, expected, floors)  # as the build was judged
+    comparison = compare(
+        answering(model), reference.task, rows, expected, floors
+    )  # as the build was judged
     in_float64 = reference.in_float64() if reference.precision == "float32" else None
     evidence = Evidence(rows, expected, 0, drawn=len(rows))
-    forgive_rounding(comparison, model, evidence, reference, in_float64)
+    forgive_rounding(comparison, answering(model), evidence, reference, in_float64)
     if comparison.passed:
         return ""
     if in_float64 is not None and _is_as_exact(model, rows, expected, in_float64):

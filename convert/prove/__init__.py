@@ -1,0 +1,1 @@
+"""What others made of an estimator, compared with it by the evidence of a build."""

@@ -1,0 +1,251 @@
+"""Endpoints of every protocol, and servers that answer something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import onnxlet
+from onnxlet.convert.prove.endpoint_forms import lists_by_output
+from onnxlet.convert.prove.proof import Proof
+from onnxlet.convert.prove.subject import SubjectFailed
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.settings import Settings
+from tests.conftest import quiet
+
+RANDOM = np.random.default_rng(0)
+ROWS = pd.DataFrame({"size": RANDOM.normal(size=80), "town": RANDOM.choice(["Ames", "Ulm"], 80)})
+MODEL = make_pipeline(
+    make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough"
+    ),
+    LogisticRegression(),
+).fit(ROWS, np.where(ROWS["size"] > 0, "yes", "no"))
+TEST = ROWS[:30]
+Answer = tuple[int, dict[str, str], bytes]
+KEY = "a-key-of-32-characters-0123456789"
+
+
+@contextmanager
+def serving(answer: Callable[[str, bytes, dict[str, str]], Answer]) -> Iterator[str]:
+    """A server on a port of its own, and its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, content = answer(self.path, body, dict(self.headers))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST  # noqa: N815 - http.server's own name
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """This project's own app, with the model, open to a key."""
+    models = tmp_path_factory.mktemp("models")
+    onnxlet.build(MODEL, TEST, name="sold", models=models, report=quiet)
+    keys = {"k": hashlib.sha256(KEY.encode()).digest()}
+    settings = Settings(models=models, owned=True, api_keys=keys)
+    client = create_app(models, settings=settings).test_client()
+
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        kept = {name: headers.get(name, "") for name in ("Authorization", "Content-Type")}
+        found = client.open(path, method="POST" if body else "GET", data=body, headers=kept)
+        return found.status_code, {"Content-Type": found.content_type}, found.data
+
+    with serving(answer) as address:
+        yield address
+
+
+def prove(subject: str, **options: Any) -> Proof:
+    return onnxlet.prove(subject, MODEL, TEST, report=quiet, **options)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/predict",
+        "/models/sold/predict",
+        "/v2/models/sold",
+        "/v2/models/sold/versions/1/infer",
+        "/v1/models/sold:predict",
+        "/v1/models/sold:predict?outputs=all",
+        "/invocations",
+    ],
+)
+def test_each_protocol_is_asked(served: str, path: str) -> None:
+    proof = prove(served + path, key=KEY)
+
+    assert proof.equal, proof
+    assert proof.rows["held-out"] == 30
+    absent = any("not compared" in note for note in proof.notes)
+    assert absent == (path in ("/v1/models/sold:predict", "/invocations"))
+
+
+def test_another_model_s_endpoint_differs(served: str) -> None:
+    other = make_pipeline(MODEL[0], LogisticRegression(C=0.01)).fit(ROWS, ROWS["size"] > 0.2)
+
+    proof = onnxlet.prove(f"{served}/models/sold/predict", other, TEST, key=KEY, report=quiet)
+
+    assert not proof.equal
+    assert proof.differing["held-out"] == 30
+
+
+# Servers that answer something else
+
+
+def _json(content: object) -> Answer:
+    return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
+
+
+def _late(*_: object) -> Answer:
+    time.sleep(1)
+    return _json({"prediction": []})
+
+
+OTHERS: dict[str, tuple[Callable[..., Answer], str, str]] = {
+    "html": (lambda *_: (200, {}, b"<!doctype html>"), "answers HTML where JSON", "/predict"),
+    "text": (lambda *_: (200, {}, b"yes"), "answers something else where JSON", "/predict"),
+    "late": (_late, "no whole answer within 0.3 s", "--seconds"),
+    "fewer rows": (lambda *_: _json({"prediction": []}), "with something else", "for each row"),
+    "no key": (lambda *_: (401, {}, b"{}"), "wants a key", "ONNXLET_PROVE_KEY"),
+    "not there": (lambda *_: (404, {}, b"{}"), "has nothing there", "/invocations"),
+    "elsewhere": (
+        lambda *_: (307, {"Location": "http://127.0.0.1:1/"}, b""), "leads elsewhere", "trust",
+    ),
+    "broken": (lambda *_: (502, {}, b"bad gateway"), "answers with status 502", "log"),
+    "refuses all": (lambda *_: (400, {}, b"no"), "answers no held-out row: status 400", "by hand"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_answers_otherwise_is_said_with_a_way_out(name: str) -> None:
+    answer, said, hint = OTHERS[name]
+    with serving(answer) as address, pytest.raises(SubjectFailed, match=said) as caught:
+        prove(f"{address}/predict", seconds=0.3)
+
+    assert caught.value.exit_code == 1
+    assert hint.replace("--", "") in caught.value.hint
+    assert KEY not in str(caught.value)
+
+
+def test_nobody_listens() -> None:
+    with serving(lambda *_: _json({})) as address:
+        pass
+    with pytest.raises(SubjectFailed, match="can't be asked"):
+        prove(f"{address}/predict")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://", "http://a:b@127.0.0.1/predict", "http://127.0.0.1:99999/predict"]
+)
+def test_no_address_is_wrong_use(address: str) -> None:
+    with pytest.raises(WrongUse, match="expected http"):
+        prove(address)
+
+
+def test_a_path_of_no_protocol_is_wrong_use() -> None:
+    with pytest.raises(WrongUse, match="no protocol is known"):
+        prove("http://127.0.0.1:1/anything")
+
+
+def test_a_busy_or_small_server_is_asked_again() -> None:
+    calls: list[int] = []
+
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        rows = json.loads(body)["instances"]
+        calls.append(len(rows))
+        if len(rows) > 20:
+            return 413, {}, b"too large"
+        found = MODEL.predict(pd.DataFrame(rows, columns=["size", "town"]))
+        return _json({"prediction": found.tolist()})
+
+    with serving(answer) as address:
+        proof = prove(f"{address}/predict")
+
+    assert proof.equal
+    assert max(calls) > 20
+
+
+def test_rows_that_are_refused_count() -> None:
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        rows = json.loads(body)["instances"]
+        if any(not isinstance(row, dict) or row["town"] not in ("Ames", "Ulm") for row in rows):
+            return 400, {}, b"unknown town"
+        found = MODEL.predict(pd.DataFrame(rows, columns=["size", "town"]))
+        return _json({"prediction": found.tolist()})
+
+    with serving(answer) as address:
+        proof = prove(f"{address}/predict")
+
+    assert not proof.equal
+    assert proof.differing["held-out"] == 0 < proof.differing["edge-case"]
+    assert any(
+        "refused that the estimator answers: status 400: unknown town" in n for n in proof.notes
+    )
+    assert "categories or texts that no held-out row has in 'town'" in proof.causes[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ([1, 2], {"predictions": [1, 2]}),
+        ({"predictions": [1, 2], "model": "m"}, {"predictions": [1, 2]}),
+        ({"prediction": [1, 2], "classes": [0, 1]}, {"prediction": [1, 2]}),
+        (
+            {"predictions": [{"prediction": 1, "score": 2.0}, {"prediction": 3, "score": 4.0}]},
+            {"prediction": [1, 3], "score": [2.0, 4.0]},
+        ),
+        (
+            {"outputs": [{"name": "p", "shape": [2, 1], "datatype": "FP64", "data": [1.0, 2.0]}]},
+            {"p": [[1.0], [2.0]]},
+        ),
+        ({"outputs": {"p": [1, 2]}}, {"p": [1, 2]}),
+        ({"outputs": [{"name": "p", "shape": [-1], "data": [1, 2]}]}, {}),
+        ({"outputs": [{"name": "p", "shape": [3], "data": [1, 2]}, 5]}, {}),
+        ({"predictions": [1]}, {}),
+        ("text", {}),
+        (None, {}),
+    ],
+)
+def test_outputs_of_answers(answer: object, found: dict[str, list[Any]]) -> None:
+    assert lists_by_output(answer, 2) == found
+
+
+def test_errors_are_the_project_s(tmp_path: Path) -> None:
+    with pytest.raises(OnnxletError, match=r"there is no"):
+        prove(str(tmp_path / "nowhere.onnx"))
