@@ -75,4 +75,7 @@ def unfit(bundle: "dict[str, str]") -> "list[str]":
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # while a zip is unpacked into the slot that does not serve
+        sys.exit("\nAborted!")

@@ -175,7 +175,8 @@ class MqttService:
 class Responder:
     """Answers readings by an app, one at a time.
 
-    The settings have no API keys: the broker decides who may send readings.
+    The settings have no API keys: the broker decides who may send readings. The model answers those
+    that name none. ModelError is raised where it is not served, or a model is broken.
     """
 
     def __init__(
@@ -186,7 +187,7 @@ class Responder:
         model: str,
         keep: PredictionStore | None = None,
     ) -> None:
-        self._model = model  # that answers readings that name none
+        settings = settings._replace(default_model=model or settings.default_model)
         self._again = False
         observe = None  # of predictions, which `forward` keeps
         if forward is not None:
@@ -203,7 +204,7 @@ class Responder:
         def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             begun[:] = int(status[:3]), dict(headers)["Content-Type"]
 
-        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
+        body = b"".join(self._app(wsgi_environ(message), start_response))
         status, media_type = begun
         return status, media_type, body
 
