@@ -56,7 +56,7 @@ def main() -> None:
     from onnxlet.commands import run
     from onnxlet.edge.command_line import main as commands
 
-    run(commands, f"python3 {here.name}")
+    run(commands, "onnxlet" if here.name == "live" else f"python3 {here.name}")
 
 
 def unfit(bundle: "dict[str, str]") -> "list[str]":

@@ -40,27 +40,44 @@ def read_environment_file(path: Path) -> dict[str, str]:
 def parse(content: bytes, path: Path) -> dict[str, str]:
     """Parse a file's content; the path is for messages."""
     found = _assignments(content.decode("utf-8", "surrogateescape"))  # comments may be anything
-    odd = [line for line, name, value in found if OTHER_BYTES.search(name + value)]
+    odd = [line for line, name, value in found if OTHER_BYTES.search(name + (value or ""))]
     if odd or b"\0" in content:
         where = f"line {', '.join(map(str, odd))}: " if odd else ""
         raise SettingsError(
             f"{path}: {where}expected UTF-8, got other bytes",
             "systemd starts no service with it. Save it as UTF-8.",
         )
-    values = {name: value for _, name, value in found}
-    # systemd ignores others, and logs that.
-    return {
-        n: value for n, value in values.items() if NAME.fullmatch(n) and not CONTROL.search(value)
-    }
+    values = {name: value for _, name, value in found if value is not None}
+    return {n: value for n, value in values.items() if _is_taken(n, value)}
 
 
-def _assignments(text: str) -> list[tuple[int, str, str]]:
-    """The line number, name and value of each assignment."""
-    found, at = list[tuple[int, str, str]](), 0
+def _is_taken(name: str, value: str | None) -> bool:
+    """Whether systemd takes it; it ignores others, and logs that."""
+    return bool(value is not None and NAME.fullmatch(name) and not CONTROL.search(value))
+
+
+def ignored_lines(path: Path) -> list[str]:
+    """The lines that no service gets, each with what is expected; none where there is no file."""
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return []
+    return [
+        f"line {line}: expected NAME=VALUE, got '{name[:60]}{'' if value is None else '='}'"
+        for line, name, value in _assignments(text)
+        if not _is_taken(name, value)
+    ]
+
+
+def _assignments(text: str) -> list[tuple[int, str, str | None]]:
+    """The line number, name and value of each assignment; None for a line that is none."""
+    found, at = list[tuple[int, str, str | None]](), 0
     while key := KEY.match(text, at):
         at = key.end()
-        if key[1] is not None and text[at : at + 1] == "=":
-            value, at = _value(text, at + 1)
+        if key[1] is not None:
+            value = None
+            if text[at : at + 1] == "=":
+                value, at = _value(text, at + 1)
             found.append((text.count("\n", 0, key.start(1)) + 1, key[1].rstrip(" \t"), value))
     return found
 
