@@ -112,6 +112,10 @@ def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[
     """Everything that stops an installation: each fault, and what to do."""
     checks = BEFORE_INSTALLING if root == SYSTEM else IN_AN_IMAGE
     found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
+    if not (root / "etc").is_dir():
+        found.append(
+            (f"--root {root}: expected the image of a system, got no etc there", "Name it.")
+        )
     for fault in read_keys(keys, root / KEYS)[1]:
         is_given = fault.startswith("--key")
         found.append((fault, KEY_HINT if is_given else KEYS_HINT))

@@ -43,6 +43,7 @@ STEADY_SECONDS = 10.0  # a connection that lasted longer resets the backoff
 # Of a packet beyond the largest body: up to that, a reading that is too large gets a 413. A larger
 # packet is never sent by the broker.
 SURPLUS_BYTES = 65_536
+TAKEN_OVER = 0x8E  # MQTT 5's reason code where another client comes with the same id
 
 
 def check(options: MqttOptions) -> None:
@@ -124,7 +125,8 @@ class MqttService:
             try:
                 self._connection()
             except LinkLost as error:
-                self._log_state({"state": "lost", "error": str(error)})
+                twin = "; it has this ONNXLET_DEVICE_MQTT_CLIENT" * (error.code == TAKEN_OVER)
+                self._log_state({"state": "lost", "error": f"{error}{twin}"})
                 self._backlog.forget_what_comes_again()
                 failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
                 self._wait(pause(failures, 0.0))
