@@ -263,7 +263,7 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
     """Take a signed release, check it here, and roll back if it fails.
 
     URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
-    publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
+    publish` laid out; https:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
     from onnxlet.edge.update.setup import make_setup
     from onnxlet.edge.update.update import update as take

@@ -56,7 +56,10 @@ def main(archive: Path, arguments: list[str]) -> None:
     machine = read_machine(options.root / DATA)
     if options.command == "doctor":
         sys.exit(report(diagnosis(options.root, machine, needs), as_json=options.json))
-    _stop_where_wrong(faults(options.root, options.key, machine, needs))
+    found = faults(options.root, options.key, machine, needs)
+    if not (options.root / "etc").is_dir():
+        found.append((f"--root {options.root}: expected a system's image, got no etc", "Name it."))
+    _stop_where_wrong(found)
     _install(archive, options.root, options.key)
 
 
@@ -112,10 +115,6 @@ def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[
     """Everything that stops an installation: each fault, and what to do."""
     checks = BEFORE_INSTALLING if root == SYSTEM else IN_AN_IMAGE
     found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
-    if not (root / "etc").is_dir():
-        found.append(
-            (f"--root {root}: expected the image of a system, got no etc there", "Name it.")
-        )
     for fault in read_keys(keys, root / KEYS)[1]:
         is_given = fault.startswith("--key")
         found.append((fault, KEY_HINT if is_given else KEYS_HINT))

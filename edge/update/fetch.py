@@ -313,7 +313,7 @@ def _open_s3(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
     except ImportError as error:
         raise WrongUse(
             f"'{url}' can't be fetched: there is no boto3 here",
-            "Use the bucket's https:// address: an installed device sees no package beside its own.",
+            "Use the bucket's https:// address: a device sees no packages beside its own.",
         ) from error
     parts = urlsplit(url)
     config = Config(connect_timeout=web.timeout, read_timeout=web.timeout)
