@@ -16,7 +16,7 @@ from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import ignored_lines, service_environ
 from onnxlet.edge.update import fetch
 from onnxlet.function.errors import OnnxletError, SettingsError
-from onnxlet.function.settings import Settings
+from onnxlet.function.settings import DEFAULT_MODELS, Settings
 
 UNSEEN = (*HOMES, "/tmp/", "/var/tmp/")  # noqa: S108 - the services see none of them, or their own
 START_SECONDS = 60
@@ -39,7 +39,13 @@ def settings_faults(paths: DevicePaths, slot: Path) -> list[str]:
     if not faults:
         settings, device = Settings.from_environ(environ), DeviceSettings.from_environ(environ)
         faults = _unserved(paths, slot, settings, device) + _channel_faults(device.update_url)
-        faults += _mqtt_faults(device)
+        if device.mqtt.url:
+            from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
+
+            try:
+                check(device.mqtt)
+            except SettingsError as error:
+                faults.append(error.message)
     return [f"{paths.environment}: {fault}" for fault in faults]
 
 
@@ -47,9 +53,8 @@ def _unserved(
     paths: DevicePaths, slot: Path, settings: Settings, device: DeviceSettings
 ) -> list[str]:
     """Models that are to answer, and that neither the slot nor an update has."""
-    there = sorted(
-        {each.name for folder in (slot / "models", paths.models) for each in folder.glob("*")}
-    )
+    folder = slot / "models" if settings.models == DEFAULT_MODELS else settings.models
+    there = sorted({each.name for within in (folder, paths.models) for each in within.glob("*")})
     named = {"ONNXLET_DEFAULT_MODEL": settings.default_model}
     named |= {"ONNXLET_DEVICE_MQTT_MODEL": device.mqtt.url and device.mqtt.model}
     return [
@@ -72,18 +77,6 @@ def _channel_faults(url: str) -> list[str]:
         except OnnxletError as error:
             why = f"{error.message}: use https://"
     return [f"ONNXLET_DEVICE_UPDATE_URL: {why}"] if why else []
-
-
-def _mqtt_faults(device: DeviceSettings) -> list[str]:
-    if not device.mqtt.url:
-        return []
-    from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
-
-    try:
-        check(device.mqtt)
-    except SettingsError as error:
-        return [error.message]
-    return []
 
 
 def start_faults(slot: Path, paths: DevicePaths, environ: Mapping[str, str]) -> list[str]:
