@@ -72,7 +72,7 @@ def test_secret_keys_that_are_none(tmp_path: Path) -> None:
         (tmp_path / "bad").write_bytes(content)
         with pytest.raises(WrongUse, match="is no secret key"):
             read_secret_key(tmp_path / "bad", never)
-    with pytest.raises(WrongUse, match="is no secret key"):
+    with pytest.raises(WrongUse, match="can't be read: No such file"):
         read_secret_key(tmp_path / "nowhere", never)
     with pytest.raises(WrongUse, match="is no public key"):
         read_public_key(tmp_path / "one.key")

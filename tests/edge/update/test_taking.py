@@ -77,7 +77,8 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
     """Its own check finds nothing: only the service fails, as it would on a taken port."""
     files = maker.files(6)
     main = as_bytes(files["__main__.py"]).decode()
-    broken = main.replace("    main()\n", "    sys.argv[1] == 'serve' and 1 / 0\n    main()\n")
+    guard = 'if __name__ == "__main__":\n'
+    broken = main.replace(guard, f"{guard}    sys.argv[1] == 'serve' and 1 / 0\n")
     assert broken != main
     amend(files, "__main__.py", broken.encode())
     archive = maker.sign(maker.write(files, "6.zip"), 6)
