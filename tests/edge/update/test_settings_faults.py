@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from onnxlet.edge.device.machine import read_machine
 from onnxlet.edge.device.slots import DevicePaths
+from onnxlet.edge.install import install as module
 from onnxlet.edge.install.install import Installation, InstallError, _start, install
 from onnxlet.edge.install.settings_faults import settings_faults, start_faults
 from onnxlet.edge.settings.environment_file import service_environ
@@ -122,3 +124,14 @@ def test_where_it_does_not_start_it_is_said_what_serves(
     [log] = [each for each in systemd.asked if each[0] == "journalctl"]
     assert log[-1].startswith("--since=@")  # of this run alone
     assert paths.live.readlink() == Path("a")
+
+
+def test_a_setting_can_be_changed_where_another_bundle_has_no_room(
+    paths: DevicePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = read_machine(paths.data)._replace(space=50_100_000)  # of which 50 MB are to spare
+    monkeypatch.setattr(module, "read_machine", lambda folder: machine)
+    install(Installation(paths, paths.slot("a"), lambda command: "", quiet), [])
+    monkeypatch.setattr(module, "read_machine", lambda folder: machine._replace(space=49_000_000))
+    with pytest.raises(InstallError, match="expected at least"):
+        install(Installation(paths, paths.slot("a"), lambda command: "", quiet), [])
