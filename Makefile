@@ -91,7 +91,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 	sh tools/setup.sh .venv requirements/train.txt train
 
 package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
-	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
+	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out "$(BUNDLE)" $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
 # all else that is missing.

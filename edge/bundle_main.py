@@ -56,7 +56,7 @@ def main() -> None:
     from onnxlet.commands import run
     from onnxlet.edge.command_line import main as commands
 
-    run(commands, f"python3 {here.name}")
+    run(commands, "onnxlet" if here.name == "live" else f"python3 {here.name}")
 
 
 def unfit(bundle: "dict[str, str]") -> "list[str]":
@@ -75,4 +75,7 @@ def unfit(bundle: "dict[str, str]") -> "list[str]":
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # while a zip is unpacked into the slot that does not serve
+        sys.exit("\nAborted!")

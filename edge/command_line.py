@@ -20,7 +20,7 @@ try:
     import click
 
     from onnxlet.commands import Command
-    from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.device.slots import DevicePaths, live_slot
     from onnxlet.edge.settings.device import KEYS, DeviceSettings, models_folder
     from onnxlet.edge.settings.environment_file import device_settings, service_environ
     from onnxlet.folders import ROOT, typed
@@ -82,16 +82,17 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     Defaults come from the environment: ONNXLET_DEVICE_HOST, _PORT, _WORKERS,
     _TLS_CERT, _TLS_KEY, _OPEN.
     """
-    from onnxlet.edge.service.serve import listen
+    from onnxlet.edge.service.serve import check_start
     from onnxlet.edge.workers.serve import serve as serve_models
+    from onnxlet.edge.workers.serve import with_keys
 
     overrides = {name: v for name, v in options.items() if v is not None and v is not False}
     device = replace(DeviceSettings.from_environ(os.environ), **overrides)
-    if only_listen:
-        listen(device.host, device.port).close()
-        return
     settings = Settings.from_environ(os.environ)
-    serve_models(models_folder(models, os.environ, settings), device, settings)
+    folder = models_folder(models, os.environ, settings)
+    if only_listen:
+        return check_start(device, with_keys(folder, settings))
+    serve_models(folder, device, settings)
 
 
 @main.command(cls=Command, example="{command} --port 8081")
@@ -102,7 +103,8 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
 def health(port: int | None) -> None:
     """Ask whether this machine's server is ready: exit code 0, else 1.
 
-    Address and TLS are those of the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT.
+    Address and TLS are those of the environment, and of a device's environment file:
+    ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT.
     """
     from onnxlet.edge.service.health import check
 
@@ -240,11 +242,17 @@ def uninstall(purge: bool, root: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> None:
     """Check this machine; the exit code is 1 if something is wrong."""
-    from onnxlet.edge.device.checks import findings, report
+    from onnxlet.edge.device.checks import WRONG, Finding, findings, report
     from onnxlet.edge.device.machine import read_machine
     from onnxlet.edge.install.from_zip import needs_of
+    from onnxlet.edge.update.status import silence
 
-    sys.exit(report(findings(read_machine(DevicePaths().data), needs_of(ROOT)), as_json))
+    paths = DevicePaths()
+    needs = needs_of(ROOT)._replace(unpacks=live_slot(paths) is None)
+    found = findings(read_machine(paths.data), needs)
+    if why := silence(paths):
+        found.append(Finding("service", WRONG, why))
+    sys.exit(report(found, as_json))
 
 
 @main.command(cls=Command, example="sudo onnxlet update https://example.com/pumps/stable")
@@ -255,7 +263,7 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
     """Take a signed release, check it here, and roll back if it fails.
 
     URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
-    publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
+    publish` laid out; https:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
     from onnxlet.edge.update.setup import make_setup
     from onnxlet.edge.update.update import update as take
@@ -299,11 +307,12 @@ def rollback(model: str | None, root: Path) -> None:
 @root_option
 def status(as_json: bool, root: Path) -> None:
     """Show what is live, idle, accepted and refused, and how it drifts."""
-    from onnxlet.edge.update.status import drift_of, lines
+    from onnxlet.edge.update.status import drift_of, lines, silence
     from onnxlet.edge.update.status import status as read_status
 
     paths = DevicePaths(root)
     found = read_status(paths)
+    found["silence"] = silence(paths)
     found["drift"] = drift_of(paths, found["models"]) if found["live"] else {}
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 

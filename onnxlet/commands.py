@@ -22,6 +22,8 @@ WAYS_OUT = {
     errno.EACCES: "Let this user read or write it, or name another path.",
     errno.ENAMETOOLONG: "Use a shorter path.",
     errno.ELOOP: "The links on this path lead to each other: name another path.",
+    errno.ENOENT: "It is not there, and can't be made there: name another path.",
+    errno.EEXIST: "Something else is there by this name: name another path.",
     errno.ENOTDIR: "A part of this path is a file: name another path.",
     errno.EISDIR: "This is a folder: name a file.",
 }

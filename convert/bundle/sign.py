@@ -43,7 +43,9 @@ def read_secret_key(file: Path, ask: Callable[[], str]) -> SigningKey:
     """
     try:
         raw = base64.b64decode(file.read_text().splitlines()[1], validate=True)
-    except (OSError, ValueError, IndexError) as error:
+    except OSError as error:
+        raise WrongUse(f"--sign: {file} can't be read: {error.strerror}", MAKE) from None
+    except (ValueError, IndexError) as error:
         raise WrongUse(f"--sign: {file} is no secret key of minisign: {error}", MAKE) from None
     if len(raw) != SECRET_BYTES or raw[:2] != b"Ed" or raw[2:4] not in (ENCRYPTED, OPEN):
         raise WrongUse(f"--sign: {file} is no secret key of minisign", MAKE)

@@ -234,7 +234,8 @@ def _exact(data: bytes, names: Sequence[str]) -> TextRows:
         for number, (_, row) in enumerate(_rows(data, len(names))):
             rows.append(row)
             if len(row) != len(names):
-                faults[number] = f"expected {len(names)} fields, got {len(row)}"
+                plural = "s" * (len(names) != 1)
+                faults[number] = f"expected {len(names)} field{plural}, got {len(row)}"
                 rows[-1] = [None] * len(names)
             if len(rows) == ROWS_AT_ONCE:
                 found.append(_table(rows, names))

@@ -39,6 +39,7 @@ class Needs(NamedTuple):
     arch: str = ""  # of the processor; empty for a checkout, too
     unpacked: int = 0  # bytes of its files
     graphs: int = 0  # bytes of the model files among these
+    unpacks: bool = True  # they are yet to be unpacked; else only an update needs as much again
 
 
 class Finding(NamedTuple):
@@ -149,9 +150,12 @@ def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
         return None
     if machine.limits_memory:
         return Finding("memory limit", GOOD, "the kernel holds the service to it")
+    where = (
+        "the line in /boot/firmware/cmdline.txt" if machine.board else "the kernel's command line"
+    )
     return Finding(
         "memory limit", WARNING, "this kernel does not hold the service to it",
-        "Add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and start again.",
+        f"Add cgroup_enable=memory to {where}, and start again.",
     )  # fmt: skip
 
 
@@ -166,6 +170,11 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
     if machine.space is None:
         return None
     needed = needs.unpacked + SPARE_DISK
+    if machine.space >= SPARE_DISK and machine.space < needed and not needs.unpacks:
+        return Finding(
+            "space", WARNING, f"{_mb(machine.space)} free, and an update takes {_mb(needed)}",
+            "What serves goes on; before an update, remove what is not needed.",
+        )  # fmt: skip
     if machine.space < needed:
         return Finding(
             "space", WRONG, f"expected at least {_mb(needed)} free, got {_mb(machine.space)}",

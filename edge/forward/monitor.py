@@ -86,7 +86,8 @@ def inspect(options: ForwardOptions, retry: bool) -> list[str]:
             again = send_again(database) if retry else 0
             totals = totals_of(database, Clock(this_boot()))
     except (sqlite3.Error, OSError) as error:
-        raise OnnxletError(f"{options.queue} can't be read: {error}") from error
+        hint = "Put sudo before it." * isinstance(error, PermissionError)
+        raise OnnxletError(f"{options.queue} can't be read: {error}", hint) from error
     lines = [f"{again} records are sent again"] if retry else []
     return [
         *lines,

@@ -56,7 +56,10 @@ def main(archive: Path, arguments: list[str]) -> None:
     machine = read_machine(options.root / DATA)
     if options.command == "doctor":
         sys.exit(report(diagnosis(options.root, machine, needs), as_json=options.json))
-    _stop_where_wrong(faults(options.root, options.key, machine, needs))
+    found = faults(options.root, options.key, machine, needs)
+    if not (options.root / "etc").is_dir():
+        found.append((f"--root {options.root}: expected a system's image, got no etc", "Name it."))
+    _stop_where_wrong(found)
     _install(archive, options.root, options.key)
 
 

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -20,16 +21,15 @@ from onnxlet.edge.device.machine import read_machine
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch, write_durably
 from onnxlet.edge.install import units
 from onnxlet.edge.install.from_zip import needs_of
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.install.settings_faults import settings_faults, start_faults
 from onnxlet.edge.settings.environment_file import device_settings, service_environ
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
 from onnxlet.edge.update.history import give_idle_slot, locked, read_history, write_history
 from onnxlet.edge.update.keys import PublicKey, read_keys
-from onnxlet.function.errors import OnnxletError, SettingsError
+from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.serving.golden import load_proven
-from onnxlet.function.settings import Settings
 
 SYSTEM = Path("/")
 PYTHON = "/usr/bin/python3"
@@ -89,37 +89,22 @@ def install(setup: Installation, keys: Sequence[str]) -> None:
 def _check(setup: Installation, faults: list[str]) -> None:
     paths = setup.paths
     checks = IN_AN_IMAGE if setup.is_image else BEFORE_INSTALLING
-    found = findings(read_machine(paths.data), needs_of(setup.slot), checks)
+    needs = needs_of(setup.slot)._replace(unpacks=False)
+    found = findings(read_machine(paths.data), needs, checks)
     faults += [f"{each.told}. {each.hint}" for each in wrong(found)]
     if setup.slot.parent != paths.data.resolve() or setup.slot.name not in SLOTS:
         faults.append(
             f"{setup.slot} is no slot in {paths.data}. Install from the zip: "
             "sudo python3 onnxlet-….zip install"
         )
-    faults += _settings_faults(paths)
+    faults += settings_faults(paths, setup.slot)
+    if not faults and not setup.is_image:
+        faults = start_faults(setup.slot, paths, service_environ(paths, {}))
     if faults:
-        raise InstallError("\n".join(fault.rstrip(".") for fault in faults), "Nothing was changed.")
-
-
-def _settings_faults(paths: DevicePaths) -> list[str]:
-    faults = []
-    try:
-        environ = service_environ(paths, {})
-    except SettingsError as error:
-        return [f"{error.message}. {error.hint}"]
-    for read in (Settings.from_environ, DeviceSettings.from_environ):
-        try:
-            read(environ)
-        except SettingsError as error:
-            faults.append(f"{paths.environment}: {error.message}")
-    if not faults and (mqtt := device_settings(paths).mqtt).url:
-        from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
-
-        try:
-            check(mqtt)
-        except SettingsError as error:
-            faults.append(f"{paths.environment}: {error.message}")
-    return faults
+        unpacked = f", but {setup.slot} is unpacked" * (setup.lock is not None)
+        raise InstallError(
+            "\n".join(fault.rstrip(".") for fault in faults), f"Nothing was changed{unpacked}."
+        )
 
 
 def _enable_units(setup: Installation) -> None:
@@ -142,14 +127,22 @@ def optional(paths: DevicePaths) -> dict[str, bool]:
 def _start(setup: Installation, before: str | None) -> None:
     """Restart the service with the current settings; if it fails, from the previous slot."""
     setup.report("starting")
+    since = f"--since=@{time.time():.3f}"  # what ran before had its own troubles
+    restart = ["systemctl", "restart", units.SERVICE]
     try:
-        setup.run(["systemctl", "restart", units.SERVICE])
+        setup.run(restart)
     except InstallError as error:
+        log = setup.run([*LOG, since]).strip()
+        hint = (
+            f"Nothing serves now. Settings are in {setup.paths.environment}: mend them, then "
+            f"sudo onnxlet install. More: {' '.join(LOG[:4])}"
+        )
         if before not in (None, setup.slot.name):
             switch(setup.paths, str(before))
-            setup.run(["systemctl", "restart", units.SERVICE])
-        log = setup.run(LOG).strip()
-        raise InstallError(f"{error.message}\n{log}", f"More: {' '.join(LOG[:4])}") from error
+            with suppress(InstallError):
+                setup.run(restart)
+                hint = f"What served before serves again. More: {' '.join(LOG[:4])}"
+        raise InstallError(f"{error.message}\n{log}", hint) from error
     for unit in (unit for unit, wanted in optional(setup.paths).items() if wanted):
         setup.run(["systemctl", "start" if unit == units.TIMER else "restart", unit])
 
@@ -160,7 +153,9 @@ def _afterwards(setup: Installation) -> list[str]:
     if not any(paths.keys.glob("*.pub")):
         lines.append("no key is trusted, so that no update is taken: install --key KEY")
     if not optional(paths)[units.TIMER]:
-        lines.append(f"no channel is set, so that none is looked for: {paths.environment}")
+        lines.append(
+            f"no channel is set, so updates come by file only; set it in {paths.environment}"
+        )
     return lines
 
 

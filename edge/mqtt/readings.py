@@ -50,15 +50,12 @@ def request_id(message: MQTTMessage) -> str:
     return hashlib.sha256(digests).hexdigest()[:32]
 
 
-def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
-    """The reading as a native request in WSGI's form, to this model if it names none.
-
-    An empty name means the only model.
-    """
+def wsgi_environ(message: MQTTMessage) -> dict[str, Any]:
+    """The reading as a native request in WSGI's form: the model is the one that it names."""
     return {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
-        "PATH_INFO": f"/models/{model}/predict" if model else "/predict",
+        "PATH_INFO": "/predict",
         "QUERY_STRING": "",
         "SERVER_NAME": "mqtt",
         "SERVER_PORT": "0",

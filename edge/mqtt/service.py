@@ -43,6 +43,7 @@ STEADY_SECONDS = 10.0  # a connection that lasted longer resets the backoff
 # Of a packet beyond the largest body: up to that, a reading that is too large gets a 413. A larger
 # packet is never sent by the broker.
 SURPLUS_BYTES = 65_536
+TAKEN_OVER = 0x8E  # MQTT 5's reason code where another client comes with the same id
 
 
 def check(options: MqttOptions) -> None:
@@ -124,7 +125,8 @@ class MqttService:
             try:
                 self._connection()
             except LinkLost as error:
-                self._log_state({"state": "lost", "error": str(error)})
+                twin = "; it has this ONNXLET_DEVICE_MQTT_CLIENT" * (error.code == TAKEN_OVER)
+                self._log_state({"state": "lost", "error": f"{error}{twin}"})
                 self._backlog.forget_what_comes_again()
                 failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
                 self._wait(pause(failures, 0.0))
@@ -175,7 +177,8 @@ class MqttService:
 class Responder:
     """Answers readings by an app, one at a time.
 
-    The settings have no API keys: the broker decides who may send readings.
+    The settings have no API keys: the broker decides who may send readings. The model answers those
+    that name none. ModelError is raised where it is not served, or a model is broken.
     """
 
     def __init__(
@@ -186,7 +189,7 @@ class Responder:
         model: str,
         keep: PredictionStore | None = None,
     ) -> None:
-        self._model = model  # that answers readings that name none
+        settings = settings._replace(default_model=model or settings.default_model)
         self._again = False
         observe = None  # of predictions, which `forward` keeps
         if forward is not None:
@@ -203,7 +206,7 @@ class Responder:
         def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             begun[:] = int(status[:3]), dict(headers)["Content-Type"]
 
-        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
+        body = b"".join(self._app(wsgi_environ(message), start_response))
         status, media_type = begun
         return status, media_type, body
 

@@ -35,10 +35,16 @@ def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ValueError) as error:
         what = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        hint = "Both have to be PEM files that belong together, the key without a password."
+        if isinstance(error, PermissionError):
+            hint = (
+                f"Who serves has to read it, on a device the user onnxlet: chgrp onnxlet {key}; "
+                f"chmod 640 {key}. Homes are hidden from the service."
+            )
         raise TlsError(
             f"--tls-cert {certificate}, --tls-key {key}: "
             f"{getattr(error, 'filename', None) or 'they'} can't be used: {what}",
-            "Both have to be PEM files that belong together, the key without a password.",
+            hint,
         ) from error
     return context
 

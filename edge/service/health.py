@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
-from onnxlet.edge.settings.device import DeviceSettings, reached_at
+from onnxlet.edge.device.slots import DevicePaths
+from onnxlet.edge.settings.device import reached_at
+from onnxlet.edge.settings.environment_file import device_settings
 from onnxlet.function.errors import OnnxletError
 
 ROUTE = "/v2/health/ready"
@@ -23,18 +25,20 @@ def main() -> None:
     """`edge health` as health checks run it, without click."""
     try:
         check()
+        print("ready")
     except OnnxletError as error:
         sys.exit(f"error: {error}")
 
 
-def check(port: int | None = None) -> None:
-    """Ask the server that this environment sets, or its neighbour on another port.
+def check(port: int | None = None, paths: DevicePaths | None = None) -> None:
+    """Ask the server that the environment, or this device's file, sets; or on another port.
 
     NotReady is raised where it does not answer, or says so; SettingsError for a variable.
     """
     import http.client
 
-    device = DeviceSettings.from_environ(os.environ)
+    paths = paths or DevicePaths()
+    device = device_settings(paths)
     port = device.port if port is None else port
     host = reached_at(device.host)
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
@@ -48,7 +52,10 @@ def check(port: int | None = None) -> None:
         connection.request("GET", ROUTE)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise NotReady(f"{host} port {port} does not answer: {error}") from None
+        file = paths.environment
+        unread = file.exists() and not os.access(file, os.R_OK)
+        hint = f"sudo reads the address that {file} sets." * unread
+        raise NotReady(f"{host} port {port} does not answer: {error}", hint) from None
     finally:
         connection.close()
     if status != http.client.OK:

@@ -74,7 +74,9 @@ def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
     host, port = listener.getsockname()[:2]
     url = f"http{'s' * tls}://{in_url(host)}:{port}"
     service = app.extensions[SERVICE]
-    lines = [f"serving {', '.join(service.repository.names)} on {url}  (Ctrl-C ends it)"]
+    wide = ", and on every other address of this machine" * (host in ("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
+    ends = "  (Ctrl-C ends it)" * ("NOTIFY_SOCKET" not in os.environ)
+    lines = [f"serving {', '.join(service.repository.names)} on {url}{wide}{ends}"]
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
     model = max(service.repository.models, key=_built)
     if len(service.repository.names) > 1:
@@ -106,12 +108,26 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         wrong_host = isinstance(error, socket.gaierror) or getattr(error, "errno", 0) == NOT_HERE
         with_make = "; with make: make run PORT=8081" if CHECKOUT else ""
-        way_out = "--host" if wrong_host else f"--port{with_make}"
+        way_out = option("host") if wrong_host else f"{option('port')}{with_make}"
+        low = "Only root may listen below 1024. " * isinstance(error, PermissionError)
         raise ServeError(
-            f"can't listen on {host} port {port}: {error}", f"Choose another with {way_out}."
+            f"can't listen on {host} port {port}: {error}", f"{low}Choose another with {way_out}."
         ) from error
     listener.listen(2048)
     return listener
+
+
+def option(name: str) -> str:
+    """An option of `serve` as its reader sets it: a device's service has the variable only."""
+    return f"--{name}" + f" (ONNXLET_DEVICE_{name.upper().replace('-', '_')})" * (not CHECKOUT)
+
+
+def check_start(device: DeviceSettings, settings: Settings) -> None:
+    """Raise what a start would, as far as that shows before models are loaded."""
+    with listen(device.host, 0) as listener:  # the port may be taken by the service as it is
+        refuse_to_be_open(listener.getsockname()[0], device, settings)
+    _tls(device)
+    listen(device.host, device.port).close()
 
 
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
@@ -249,8 +265,9 @@ def _tls(device: DeviceSettings) -> Wrap | None:
     if device.tls_cert is None and device.tls_key is None:
         return None
     if device.tls_cert is None or device.tls_key is None:
-        lacks = "--tls-key" if device.tls_cert else "--tls-cert"
-        raise ServeError(f"{lacks} is missing", "TLS needs both: --tls-cert FILE --tls-key FILE.")
+        cert, key = option("tls-cert"), option("tls-key")
+        lacks = key if device.tls_cert else cert
+        raise ServeError(f"{lacks} is missing", f"TLS needs both: {cert} and {key}, each a file.")
     from onnxlet.edge.server.tls import TlsSocket, make_context
 
     context = make_context(device.tls_cert, device.tls_key)

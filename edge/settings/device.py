@@ -28,6 +28,7 @@ FORWARD_URL = "|".join((
     f"mqtt://{LOOPBACK}{LEVELS}",
 ))  # fmt: skip
 TOPIC = r"[^#+\s$][^#+]*"
+ANY_FILTER = r"#|([^#+/]*|\+)(/([^#+/]*|\+))*(/#)?"
 FILTER = r"(#|(?!\$)([^#+,/]*|\+)(/([^#+,/]*|\+))*(/#)?)"
 
 KEYS = ".keys"  # in a folder of models, what `onnxlet key` writes; no model has such a name
@@ -85,12 +86,15 @@ VARIABLES = {
         lambda text: tuple(filter(None, map(str.strip, text.split(",")))),
     ),
     "MQTT_URL": Variable(
-        f"mqtts://{HOST}|mqtt://{LOOPBACK}", "mqtts://HOST, or mqtt:// to this machine"
+        f"mqtts://{HOST}|mqtt://{LOOPBACK}",
+        "mqtts://HOST[:PORT], or mqtt:// to this machine, without user, path or slash behind it",
     ),
     "MQTT_USER": Variable(r"\S+", "a name"),
     "MQTT_PASSWORD": Variable(".+", "a password"),
     "MQTT_CLIENT": Variable("[0-9A-Za-z._-]{1,64}", "letters, digits, . _ -"),
-    "MQTT_READINGS": Variable(r"\S.*", "a topic or a filter of topics"),
+    "MQTT_READINGS": Variable(
+        ANY_FILTER, "a topic, or a filter: + for one whole level, # for all at the end"
+    ),
     "MQTT_ANSWERS": ONE_TOPIC,
     "MQTT_MODEL": Variable("[0-9A-Za-z._-]+", "a model's name"),
     "MQTT_BACKLOG": Variable("[1-9][0-9]{0,4}", "a number from 1 to 65535", int),

@@ -25,6 +25,7 @@ QUOTED = re.compile(r"""[ \t]*(?:'([^']*)(?:'|\Z)|"((?:\\[\s\S]|[^"\\])*)(?:"|\\
 BARE = re.compile(r"[ \t]*((?:\\[\s\S]|[^\\\n\r])*?)(?:[ \t]*(?=[\n\r]|\Z)|\\\Z)")
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 OTHER_BYTES = re.compile("[\udc80-\udcff]")
+NONE = "\0"  # where the value of a line without = would be; systemd takes no such value
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -40,27 +41,46 @@ def read_environment_file(path: Path) -> dict[str, str]:
 def parse(content: bytes, path: Path) -> dict[str, str]:
     """Parse a file's content; the path is for messages."""
     found = _assignments(content.decode("utf-8", "surrogateescape"))  # comments may be anything
-    odd = [line for line, name, value in found if OTHER_BYTES.search(name + value)]
+    odd = [
+        line for line, name, value in found if value != NONE and OTHER_BYTES.search(name + value)
+    ]
     if odd or b"\0" in content:
         where = f"line {', '.join(map(str, odd))}: " if odd else ""
         raise SettingsError(
             f"{path}: {where}expected UTF-8, got other bytes",
             "systemd starts no service with it. Save it as UTF-8.",
         )
-    values = {name: value for _, name, value in found}
-    # systemd ignores others, and logs that.
-    return {
-        n: value for n, value in values.items() if NAME.fullmatch(n) and not CONTROL.search(value)
-    }
+    values = {name: value for _, name, value in found if value != NONE}
+    return {n: value for n, value in values.items() if _is_taken(n, value)}
+
+
+def _is_taken(name: str, value: str) -> bool:
+    """Whether systemd takes it; it ignores others, and logs that."""
+    return bool(NAME.fullmatch(name)) and not CONTROL.search(value)
+
+
+def ignored_lines(path: Path) -> list[str]:
+    """The lines that no service gets, each with what is expected; none of a file that is unread."""
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, PermissionError):
+        return []
+    return [
+        f"line {line}: expected NAME=VALUE, got '{name[:60]}{'=' * (value != NONE)}'"
+        for line, name, value in _assignments(text)
+        if not _is_taken(name, value)
+    ]
 
 
 def _assignments(text: str) -> list[tuple[int, str, str]]:
-    """The line number, name and value of each assignment."""
+    """The line number, name and value of each assignment; NONE for a line that is none."""
     found, at = list[tuple[int, str, str]](), 0
     while key := KEY.match(text, at):
         at = key.end()
-        if key[1] is not None and text[at : at + 1] == "=":
-            value, at = _value(text, at + 1)
+        if key[1] is not None:
+            value = NONE
+            if text[at : at + 1] == "=":
+                value, at = _value(text, at + 1)
             found.append((text.count("\n", 0, key.start(1)) + 1, key[1].rstrip(" \t"), value))
     return found
 

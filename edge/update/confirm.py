@@ -76,7 +76,8 @@ def _undone(
     return Failed(
         f"{attempt.kind} release {attempt.release} is not kept, since the service answers neither "
         f"with it nor without: {why}; {without}: {'; '.join(faults)}",
-        f"Look at the service, at {setup.service.url}; then try again.",
+        f"Look at the service, which should answer at {setup.service.url}, and its log: journalctl "
+        "--namespace=onnxlet -u onnxlet. Then try again.",
     )
 
 

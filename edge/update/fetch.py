@@ -88,7 +88,7 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
         part.unlink()
     need = size - (part.stat().st_size if part.is_file() else 0)
     if need > (free := shutil.disk_usage(part.parent).free):
-        raise Failed(f"{part.parent}: expected {need} bytes free, got {free}", NO_ROOM_HINT)
+        raise Failed(no_room(part.parent, need, free), NO_ROOM_HINT)
 
     def fetch(over: float) -> None:
         if (fetched := part.stat().st_size) == size:
@@ -105,6 +105,11 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
 
     part.touch()
     _with_retries(url, web, fetch)
+
+
+def no_room(folder: Path, need: int, free: int) -> str:
+    """That a folder's disk has too few bytes free."""
+    return f"{folder}: expected {need / 1e6:,.1f} MB free, got {free / 1e6:,.1f} MB"
 
 
 def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
@@ -149,11 +154,19 @@ def _with_retries(url: str, web: Web, fetch: Callable[[float], T]) -> T:
             last = attempt + 1 == web.attempts or time.monotonic() + pause > over
             if last or is_file(url):
                 raise Unreachable(
-                    f"{url} can't be fetched: {_words(error)}",
-                    "Is it there, and is there a network?",
+                    f"{url} can't be fetched: {_words(error)}", _way_out(url, error)
                 ) from error
             web.sleep(pause)
     raise AssertionError("there is at least one attempt")
+
+
+def _way_out(url: str, error: Exception) -> str:
+    """What to do about a source that can't be fetched."""
+    if not is_file(url):
+        return "Is it there, and is there a network?"
+    if isinstance(error, TransientError):
+        return "It is not the file that was signed: copy it here again."
+    return "Is the name right, and is it where the service sees it: in no home, and not in /tmp?"
 
 
 def _words(error: Exception) -> str:
@@ -300,7 +313,7 @@ def _open_s3(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
     except ImportError as error:
         raise WrongUse(
             f"'{url}' can't be fetched: there is no boto3 here",
-            "Install it (apt-get install python3-boto3), or use the bucket's https:// address.",
+            "Use the bucket's https:// address: a device sees no packages beside its own.",
         ) from error
     parts = urlsplit(url)
     config = Config(connect_timeout=web.timeout, read_timeout=web.timeout)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.edge.update.errors import BROKEN, Refused
-from onnxlet.edge.update.fetch import Web, beside, read_small
+from onnxlet.edge.update.errors import BROKEN, Refused, Unreachable
+from onnxlet.edge.update.fetch import Web, beside, is_file, read_small
 from onnxlet.edge.update.history import History
 from onnxlet.edge.update.signature import (
     LARGEST_SIGNATURE,
@@ -142,6 +142,13 @@ def find_archive(
     where it can't be fetched.
     """
     source = beside(url, ".minisig")
+    for each in (url, source) if is_file(url) else ():
+        if not Path(each).exists():
+            raise Unreachable(
+                f"{each} is not there",
+                f"An archive and its signature lie side by side: copy both, {Path(url).name} and "
+                f"{Path(source).name}.",
+            )
     signature = read_signature(read_small(source, LARGEST_SIGNATURE, web), keys, source)
     offer = read_offer(signature.comment, source)
     if offer.kind not in KINDS:
@@ -153,7 +160,8 @@ def find_archive(
     if stale := _stale(offer, history):
         faults.append(stale)
     if faults:
-        raise Refused(f"{offer}: {'; '.join(faults)}", "Nothing was fetched or changed.")
+        again = " To have it all the same: a higher number, or install it by hand." * bool(stale)
+        raise Refused(f"{offer}: {'; '.join(faults)}", f"Nothing was fetched or changed.{again}")
     return CandidateRelease(url, offer, signature)
 
 
@@ -221,7 +229,7 @@ def _stale(offer: Offer, history: History) -> str | None:
     """Why a release that fits this device is not taken; None if it is."""
     highest, broken = history.highest.get(offer.kind, 0), history.broken.get(offer.kind, {})
     if offer.release in broken:
-        return f"it failed here before: {broken[offer.release]}"
+        return f"it was given up here: {broken[offer.release]}"
     if offer.release <= highest:
         return f"expected a number above {highest}, the highest that was accepted here"
     return None

@@ -43,7 +43,7 @@ def read_keys(folder: Path) -> Keys:
     if not 1 <= len(files) <= MOST_KEYS:
         raise Refused(
             f"{folder}: expected one or two public keys NAME.pub, got {len(files)}",
-            "Put the .pub file there that belongs to the key that signs.",
+            "With that of the key that signs: sudo onnxlet install --key NAME.pub.",
         )
     return dict(map(_read_key, files))
 
@@ -74,7 +74,7 @@ def read_signature(content: bytes, keys: Keys, source: str) -> ReleaseSignature:
         trusted = ", ".join(_hexadecimal(each) for each in keys)
         raise Refused(
             f"{source}: signed by key {_hexadecimal(raw[2:10])}, and trusted are {trusted}",
-            "Put that key's .pub file beside the others, if it is yours.",
+            "If that key is yours: sudo onnxlet install --key NAME.pub.",
         )
     comment = lines[2].removeprefix(TRUSTED)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def release_of(slot: Path) -> int | None:
     """The number of the release in a slot; None if there is none."""
     release = _read(slot / "device.json").get("release")
     return release if isinstance(release, int) else None
+
+
+def called(release: int | None) -> str:
+    """What a release is called in a sentence."""
+    return "a release without a number" if release is None else f"release {release}"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -88,19 +94,38 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, slot in found["slots"].items():
         state = "live" if name == found["live"] else "idle"
         models = ", ".join(f"{n}/{v}" for n, v in slot["models"].items())
-        shown.append(f"slot {name} ({state}): release {slot['release']}, {models}")
+        shown.append(f"slot {name} ({state}): {called(slot['release'])}, {models}")
     if found["live"] is None:
         shown.append("no slot is live")
+    if silence := found.get("silence"):
+        shown.append(f"the service gives {silence}")
     for name, version in found["models"].items():
         how = " (model-only update)" if found["models_alone"].get(name) == version else ""
         shown.append(f"model {name}: version {version}{how}")
     shown += [drift_line(summary) for summary in found.get("drift", {}).values()]
-    shown += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
+    shown += [f"highest accepted, {kind}: {n}" for kind, n in found["highest"].items() if n]
     for kind, numbers in found["broken"].items():
         shown += [f"given up, {kind} release {number}: {why}" for number, why in numbers.items()]
     if attempt := found["attempt"]:
         shown.append(f"cut off, {attempt['kind']} release {attempt['release']}: {attempt['tries']}")
     return shown
+
+
+def silence(paths: DevicePaths) -> str:
+    """What to look at where the live slot's service does not answer; empty where it does.
+
+    It is empty, too, where no slot is live, or this user can't read where the service listens.
+    """
+    unread = paths.environment.exists() and not os.access(paths.environment, os.R_OK)
+    if live_slot(paths) is None or unread:
+        return ""
+    try:
+        service = make_setup(paths, lambda line: None).service
+    except OnnxletError as error:
+        return f"{paths.environment}: {error.message}"
+    if ask(service, "/v2/health/ready", None, ANSWER_SECONDS)[0]:
+        return ""
+    return f"no answer at {service.url}: systemctl status onnxlet; journalctl --namespace=onnxlet"
 
 
 def drift_of(paths: DevicePaths, models: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from onnxlet.edge.device.slots import DevicePaths, idle_slot, live_slot, point, switch, sync_folder
 from onnxlet.edge.update import confirm, model_updates
 from onnxlet.edge.update.errors import Failed, Killed, Refused
-from onnxlet.edge.update.fetch import download
+from onnxlet.edge.update.fetch import NO_ROOM_HINT, download, no_room
 from onnxlet.edge.update.find import CandidateRelease, find_archive, find_in_channel, is_archive
 from onnxlet.edge.update.health import restart_faults, slot_faults
 from onnxlet.edge.update.history import (
@@ -31,7 +31,7 @@ from onnxlet.edge.update.history import (
 )
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
-from onnxlet.edge.update.status import release_of
+from onnxlet.edge.update.status import called, release_of
 from onnxlet.edge.update.unpack import check_and_unpack
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
@@ -79,7 +79,19 @@ def update(setup: Setup, source: str) -> list[str]:
         for each in found:
             history = _take(setup, history, each)
             done.append(f"{each.offer}: taken")
-        return done or ["nothing newer for this device"]
+        return done or [_nothing_newer(setup.paths, history)]
+
+
+def _nothing_newer(paths: DevicePaths, history: History) -> str:
+    """That, and where an older bundle is live than was accepted here, the way to a newer one."""
+    live, highest = release_of(paths.live), history.highest.get("bundle", 0)
+    nothing = "nothing newer for this device"
+    if (live or 0) >= highest:
+        return nothing
+    return (
+        f"{nothing}: release {highest} was accepted before, and {called(live)} is live. A higher "
+        "number is taken; or install the archive by hand: sudo python3 onnxlet-….zip install"
+    )
 
 
 def settle(setup: Setup) -> History:
@@ -125,7 +137,7 @@ def _take(setup: Setup, history: History, found: CandidateRelease) -> History:
     incoming = paths.data / INCOMING
     try:
         if (free := shutil.disk_usage(paths.data).free) < offer.unpacked:
-            raise Failed(f"{paths.data}: expected {offer.unpacked} bytes free, got {free}")
+            raise Failed(no_room(paths.data, offer.unpacked, free), NO_ROOM_HINT)
         setup.report(f"unpacking {offer}")
         models = check_and_unpack(archive, incoming, offer)
         setup.report("replaying its golden rows")
@@ -144,7 +156,7 @@ def _take(setup: Setup, history: History, found: CandidateRelease) -> History:
     except Killed:  # perhaps the release's fault: after some attempts it is given up
         shutil.rmtree(incoming, ignore_errors=True)
         raise
-    except (Failed, OSError):  # not the release's fault: this attempt does not count
+    except (Failed, OSError, KeyboardInterrupt):  # not the release's fault: it does not count
         shutil.rmtree(incoming, ignore_errors=True)
         with suppress(OSError):
             write_history(paths, replace(history, attempt=None))
@@ -240,15 +252,15 @@ def rollback(setup: Setup) -> str:
         if faults := slot_faults(paths.slot(slot)):
             raise Refused(f"slot {slot} does not answer as it should: {'; '.join(faults)}")
         if given_up is not None:
-            why = f"rolled back by hand to {release}"
+            why = f"rolled back by hand to {called(release)}"
             write_history(paths, before.give_up("bundle", given_up, why))
         switch(paths, slot)
         if faults := confirm.live_faults(setup):
             switch(paths, current)
             write_history(paths, before)
             restart_faults(setup.service)
-            raise Refused(f"release {release} does not serve: {'; '.join(faults)}")
-        return f"slot {slot} serves, release {release}"
+            raise Refused(f"{called(release)} does not serve: {'; '.join(faults)}")
+        return f"slot {slot} serves, {called(release)}"
 
 
 def roll_model_back(setup: Setup, name: str) -> str:

@@ -32,10 +32,7 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     start; TlsError where the certificate or its key can't be used; OnnxletError where the settings
     or the models can't be.
     """
-    if os.path.lexists(models / KEYS):
-        from onnxlet.edge.settings import keys  # many servers have no such file
-
-        settings = keys.with_kept_keys(models / KEYS, settings)
+    settings = with_keys(models, settings)
     workers = device.workers or cores()
     if workers > 1:
         from onnxlet.edge.workers.supervisor import supervise
@@ -45,6 +42,15 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
         from onnxlet.edge.service.serve import serve as serve_alone
 
         serve_alone(models, device, settings)
+
+
+def with_keys(models: Path, settings: Settings) -> Settings:
+    """Settings with the keys that are kept in a folder of models, too."""
+    if not os.path.lexists(models / KEYS):
+        return settings
+    from onnxlet.edge.settings import keys  # many servers have no such file
+
+    return keys.with_kept_keys(models / KEYS, settings)
 
 
 def cores(quota: Path = QUOTA) -> int:

@@ -67,7 +67,7 @@ def below_header(lines: Sequence[list[str]]) -> PredictRequest:
 
 def _unlike(rows: Sequence[list[str]], width: int) -> dict[int, str]:
     return {
-        number: f"expected {width} fields, got {len(row)}"
+        number: f"expected {width} field{'s' * (width != 1)}, got {len(row)}"
         for number, row in enumerate(rows)
         if len(row) != width
     }

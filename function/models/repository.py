@@ -105,8 +105,9 @@ class Repository:
             raise _no_models(folder)
         if default is not None and default not in versions:
             raise ModelError(
-                f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
-                f"There are {', '.join(versions)}.",
+                f"no model '{default}' in {folder}, which is to answer where none is named",
+                f"There are {', '.join(versions)}. ONNXLET_DEFAULT_MODEL names one; for readings "
+                "by MQTT, ONNXLET_DEVICE_MQTT_MODEL.",
             )
         aliases = {name: self._aliases(name, numbers) for name, numbers in versions.items()}
         self._check_pins(versions, aliases)

@@ -55,6 +55,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "expected at least 50 MB free, got 3,792 MB in total, 20 MB free",
     ),
     "space": ({"space": 99 * MB}, "expected at least 150 MB free, got 99 MB"),
+    "little space": ({"space": 149 * MB}, "expected at least 150 MB free, got 149 MB"),
     "read-only": ({"read_only": True}, "the file system is read-only"),
     "user": ({"root": False}, "expected root, got another user"),
     "no systemd": ({"systemd": False}, "expected systemd, and it does not run here"),
@@ -237,3 +238,12 @@ def test_a_missing_key_file_is_reported_as_such(tmp_path: Path) -> None:
     [fault], [hint] = zip(*faults(tmp_path, [], PI, NEEDS), strict=True)
     assert "expected at most 2 keys" in fault
     assert hint == "Each is a .pub file there."
+
+
+def test_what_is_unpacked_needs_no_room_again() -> None:
+    """A setting can be changed as long as the disk is not full; an update could not be taken."""
+    unpacked = NEEDS._replace(unpacks=False)
+    for free, level in ((150, "good"), (149, "warning"), (50, "warning"), (49, "wrong")):
+        found = checks.space(PI._replace(space=free * MB), unpacked)
+        assert found
+        assert found.level == level

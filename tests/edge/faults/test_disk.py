@@ -168,7 +168,7 @@ def test_an_update_on_a_disk_that_fills_says_so_and_works_once_there_is_room(
     assert (device.live, device.is_whole()) == ("a", True)
     again = device.take("well", fill)
     assert again.returncode == 1
-    assert "bytes free, got" in again.stderr
+    assert "MB free, got" in again.stderr
     card.run(f"rm {fill}")
     again = device.take("well", fill)
     assert (again.returncode, device.live) == (0, "b"), again.stderr

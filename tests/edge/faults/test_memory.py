@@ -41,7 +41,7 @@ def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
     assert [done.returncode for done in ends] == [1] * (MOST_ATTEMPTS + 1)
     assert "something killed it, the system where memory is short" in ends[0].stderr
     assert "hint: See dmesg. What serves is as it was; try again then." in ends[0].stderr
-    assert "it failed here before: it was cut off 5 times" in ends[-1].stderr
+    assert "it was given up here: it was cut off 5 times" in ends[-1].stderr
     assert "Traceback" not in "".join(done.stderr for done in ends)
     assert (live_slot(setup.paths), live_faults(setup.paths)) == ("a", [])
     assert 7 in read_history(setup.paths).broken["bundle"]

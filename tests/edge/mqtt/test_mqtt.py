@@ -30,6 +30,7 @@ from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
+from onnxlet.function.errors import ModelError
 from onnxlet.function.settings import Settings
 from tests.conftest import ran
 from tests.edge.certificates import Pair
@@ -122,6 +123,24 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     assert first == again
     assert first[:2] == (200, "application/json")
     assert sent[0]["prediction"]["id"] == request_id(message) != sent[1]["prediction"]["id"]
+
+
+def test_the_model_that_is_set_answers_readings_that_name_none(models: Path) -> None:
+    answering = Responder(models, Settings(models, reload_seconds=0), None, "shop")
+    for body, status, says in (
+        ({"instances": [SHOP]}, 200, {"model": "shop"}),
+        ({"instances": [[5.1, 3.5, 1.4, 0.2]], "model": "iris"}, 200, {"model": "iris"}),
+        ({"instances": [SHOP], "model": "shpo"}, 404, {"detail": "no model 'shpo'"}),
+    ):
+        got, _, content = answering.answer(reading(json.dumps(body).encode()))
+        assert got == status, content
+        assert json.loads(content) | says == json.loads(content)
+
+
+def test_a_model_that_is_not_served_is_refused(models: Path) -> None:
+    with pytest.raises(ModelError, match="no model 'shpo'") as refused:
+        Responder(models, Settings(models, reload_seconds=0), None, "shpo")
+    assert "ONNXLET_DEVICE_MQTT_MODEL" in refused.value.hint
 
 
 def answerer(start: Start, broker: Broker, how: str = "well") -> subprocess.Popen[bytes]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from onnxlet.edge.mqtt.announcer import client_id
-from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id, wsgi_environ
+from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id
 from onnxlet.edge.mqtt.service import MqttService, check, link_of
 from onnxlet.edge.mqtt.session import Backlog, Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
@@ -127,11 +127,6 @@ def test_the_answer_has_the_reading_s_id_and_correlation() -> None:
     }  # fmt: skip
 
 
-def test_the_path_names_the_model() -> None:
-    assert wsgi_environ(reading(), "")["PATH_INFO"] == "/predict"
-    assert wsgi_environ(reading(), "shop")["PATH_INFO"] == "/models/shop/predict"
-
-
 def test_of_too_many_the_oldest_that_nobody_keeps_is_dropped() -> None:
     backlog = Backlog(2)
     for number, qos in enumerate((0, 1, 0, 1, 0, 0)):
@@ -174,6 +169,10 @@ def test_everything_that_is_set() -> None:
         ("MQTT_URL", "mqtts://broker.example:99999"),
         ("MQTT_ANSWERS", "a/#"),
         ("MQTT_BACKLOG", "0"),
+        ("MQTT_URL", "mqtt://localhost/"),
+        ("MQTT_READINGS", "readings/#/x"),
+        ("MQTT_READINGS", "read ings+"),
+        ("MQTT_READINGS", "$share/group/a#"),
         ("MQTT_RESPONSES", "a/#/b"),
         ("MQTT_RESPONSES", "a,b+/c"),
         ("MQTT_RESPONSES", "$SYS/#"),
@@ -200,6 +199,14 @@ def test_settings_that_cannot_be_used(name: str, value: str) -> None:
 )  # fmt: skip
 def test_addresses_that_can(url: str) -> None:
     assert DeviceSettings.from_environ({f"{P}FORWARD_URL": url}).forward.url == url
+
+
+@pytest.mark.parametrize(
+    "readings", ["#", "+", "a", "a/+/b/#", "/", "a b,c/+", "$share/group/a/#", "$SYS/#", "+/#"]
+)
+def test_filters_that_can(readings: str) -> None:
+    assert DeviceSettings.from_environ({f"{P}MQTT_READINGS": readings}).mqtt.readings == readings
+    assert Client._filter_wildcard_len_check(readings.encode()) == MQTT_ERR_SUCCESS
 
 
 def test_all_missing_settings_are_reported_together() -> None:

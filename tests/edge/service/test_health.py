@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.health import NotReady, check
 from tests.conftest import ran
@@ -30,6 +32,16 @@ def test_a_server_that_is_ready(socket_port: int, monkeypatch: pytest.MonkeyPatc
     for host in ("0.0.0.0", "localhost"):
         monkeypatch.setenv("ONNXLET_DEVICE_HOST", host)
         check()
+
+
+def test_a_device_s_settings_are_those_of_its_file(socket_port: int, tmp_path: Path) -> None:
+    paths = DevicePaths(tmp_path)
+    paths.settings.mkdir(parents=True)
+    paths.environment.write_text(f"ONNXLET_DEVICE_PORT={socket_port}\n")
+    check(paths=paths)
+    paths.environment.write_text("ONNXLET_DEVICE_TLS_CERT=/c\n")
+    with pytest.raises(NotReady, match="does not answer"):
+        check(socket_port, paths)
 
 
 def test_the_command(socket_port: int) -> None:

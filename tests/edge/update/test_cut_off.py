@@ -163,7 +163,7 @@ def test_an_update_cut_off_before_its_confirmation_gets_it(
     assert release_of(setup.paths.live) == 2
     reported: list[str] = []
     fails = setup._replace(service=setup.service._replace(restart=only_a(setup.paths)))
-    with pytest.raises(Refused, match="it failed here before: sh -c"):
+    with pytest.raises(Refused, match="it was given up here: sh -c"):
         update(fails._replace(report=reported.append), str(archives(2)))
     assert "bundle release 2 was cut off: proving it now" in reported
     assert release_of(setup.paths.live) == 1
@@ -193,7 +193,7 @@ def test_an_update_cut_off_is_settled_by_the_previous_slot(
     if of == "before":
         assert "bundle release 2 was cut off: proving it now" in done.stderr
         assert not paths.back.is_symlink()
-        with pytest.raises(Refused, match="it failed here before"):
+        with pytest.raises(Refused, match="it was given up here"):
             update(setup, str(archives(2)))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update import status as module
-from onnxlet.edge.update.status import drift_line, drift_of
+from onnxlet.edge.update.status import drift_line, drift_of, silence
 from tests.conftest import (
     WORKERS,
     Client,
@@ -62,6 +62,19 @@ def lines_of_drift(paths: DevicePaths) -> list[str]:
     code, said = status(paths)
     assert code == 0
     return [line for line in said.splitlines() if line.startswith("drift of ")]
+
+
+def test_a_service_that_is_silent_is_reported(
+    serve: Serve, paths: DevicePaths, socket_port: int
+) -> None:
+    assert silence(DevicePaths(paths.root / "nothing is live here")) == ""
+    paths.environment.write_text(f"ONNXLET_DEVICE_PORT={socket_port}\n")
+    assert silence(paths) == ""
+    with socket.socket() as taken:  # and not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        paths.environment.write_text(f"ONNXLET_DEVICE_PORT={taken.getsockname()[1]}\n")
+        assert f"the service gives no answer at {url}: systemctl status" in status(paths)[1]
 
 
 def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePaths) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -177,3 +178,32 @@ def test_missing_rights_are_reported(paths: DevicePaths) -> None:
         pytest.skip("needs root")
     done = ran([sys.executable, "-c", program, str(paths.root)])
     assert done.stdout.endswith("Permission denied\nPut sudo before it.\n"), done.stderr
+
+
+def test_ctrl_c_while_a_zip_installs_is_no_traceback(
+    paths: DevicePaths, archives: Archives, tmp_path: Path
+) -> None:
+    before = tree(paths.root)
+    fifo = tmp_path / "key"  # whose reader waits
+    os.mkfifo(fifo)
+    command = [sys.executable, "-I", "-S", str(archives(2)), "install"]
+    command += ["--root", str(paths.root), "--key", str(fifo)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with fifo.open("w"):  # once it reads
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (1, "\nAborted!\n")
+    assert tree(paths.root) == before
+
+
+def test_an_image_s_root_that_is_none(tmp_path: Path, archives: Archives) -> None:
+    done = zip_command(archives(2), tmp_path / "typo")
+    assert done.returncode == 1
+    assert f"--root {tmp_path / 'typo'}: expected a system's image, got no etc" in done.stderr
+    assert not (tmp_path / "typo").exists()
+
+
+def test_the_command_is_called_as_its_user_calls_it(paths: DevicePaths) -> None:
+    done = ran([sys.executable, "-B", str(paths.live), "health", "--port", "99999"])
+    assert done.returncode == 2
+    assert "Try 'onnxlet health --help'" in done.stderr

@@ -184,7 +184,7 @@ def spoilt(setup: Setup, archive: Path, why: str) -> None:
         update(setup, str(archive))
     assert tree(setup.paths.root, "var/lib/onnxlet/updates.json") == before
     assert set(setup.paths.root.parent.iterdir()) == outside
-    with pytest.raises(Refused, match="it failed here before"):
+    with pytest.raises(Refused, match="it was given up here"):
         update(setup, str(archive))
 
 
@@ -327,3 +327,42 @@ def test_a_full_card_is_no_fault_of_the_release(
 def test_a_broken_history_is_reported(setup: Setup, good: Path) -> None:
     (setup.paths.data / "updates.json").write_text("{")
     refused(setup, good, "updates.json can't be read")
+
+
+def test_files_that_were_not_copied_whole(setup: Setup, good: Path) -> None:
+    signature = good.with_name("2.zip.minisig")
+    content = signature.read_bytes()
+    signature.unlink()
+    with pytest.raises(Unreachable, match="minisig is not there") as lacking:
+        update(setup, str(good))
+    assert lacking.value.hint.endswith("copy both, 2.zip and 2.zip.minisig.")
+    with pytest.raises(Unreachable, match="zip is not there"):
+        update(setup, str(good.with_name("3.zip")))
+    signature.write_bytes(content)
+    good.write_bytes(good.read_bytes()[:-1000])
+    with pytest.raises(Unreachable, match="it ended after") as short:
+        update(setup, str(good))
+    assert "copy it here again" in short.value.hint
+
+
+def test_ctrl_c_is_no_attempt_that_failed(
+    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("onnxlet.edge.update.update.check_and_unpack", unpack)
+        for _ in range(6):
+            with pytest.raises(KeyboardInterrupt):
+                update(setup, str(archives(2)))
+    history = read_history(setup.paths)
+    assert (history.attempt, history.broken) == (None, {})
+    assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
+
+
+def test_an_accepted_release_that_does_not_serve(setup: Setup, archives: Archives) -> None:
+    """As after a bundle was installed by hand."""
+    write_history(setup.paths, History({"bundle": 2}))
+    [said] = update(setup, str(archives(2)))
+    assert "release 2 was accepted before, and release 1 is live. A higher number" in said

@@ -72,7 +72,7 @@ def test_secret_keys_that_are_none(tmp_path: Path) -> None:
         (tmp_path / "bad").write_bytes(content)
         with pytest.raises(WrongUse, match="is no secret key"):
             read_secret_key(tmp_path / "bad", never)
-    with pytest.raises(WrongUse, match="is no secret key"):
+    with pytest.raises(WrongUse, match="can't be read: No such file"):
         read_secret_key(tmp_path / "nowhere", never)
     with pytest.raises(WrongUse, match="is no public key"):
         read_public_key(tmp_path / "one.key")
@@ -121,7 +121,7 @@ def test_the_commands(models: Path, setup: Setup, tmp_path: Path) -> None:
         (["--sign", key], "--release: a number is missing"),
         (["--sign", key, "--release", "5", "--target", "lambda"], "--release: only device bundles"),
         (["--release", "5", "--channel", "a b", "--sign", key], "expected letters"),
-        (["--release", "5", "--sign", str(tmp_path / "no")], "is no secret key"),
+        (["--release", "5", "--sign", str(tmp_path / "no")], "can't be read: No such file"),
     ):
         code, said = run(*package, "--out", out, *more)
         assert (code, why in said) == (2, True), said

@@ -55,9 +55,9 @@ def test_a_release_is_taken_and_gone_back_from(
 
     assert rollback(setup) == "slot a serves, release 1"
     assert (live_slot(paths), served(setup)) == ("a", 1)
-    with pytest.raises(Refused, match="given up: rolled back by hand to 1"):
+    with pytest.raises(Refused, match="given up: rolled back by hand to release 1"):
         rollback(setup)
-    with pytest.raises(Refused, match="failed here before: rolled back by hand"):
+    with pytest.raises(Refused, match="was given up here: rolled back by hand"):
         update(setup, str(maker.folder / "5.zip"))
     reported = status(paths)
     assert (reported["live"], reported["slots"]["b"]["release"], reported["models"]) == (
@@ -77,7 +77,8 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
     """Its own check finds nothing: only the service fails, as it would on a taken port."""
     files = maker.files(6)
     main = as_bytes(files["__main__.py"]).decode()
-    broken = main.replace("    main()\n", "    sys.argv[1] == 'serve' and 1 / 0\n    main()\n")
+    guard = 'if __name__ == "__main__":\n'
+    broken = main.replace(guard, f"{guard}    sys.argv[1] == 'serve' and 1 / 0\n")
     assert broken != main
     amend(files, "__main__.py", broken.encode())
     archive = maker.sign(maker.write(files, "6.zip"), 6)
@@ -95,7 +96,7 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
 
     assert "is not tried again" in caught.value.hint
     assert (live_slot(paths), served(setup), live_faults(paths)) == ("a", 1, [])
-    with pytest.raises(Refused, match="failed here before"):
+    with pytest.raises(Refused, match="was given up here"):
         update(setup, str(archive))
     assert read_history(paths).highest["bundle"] == 1
 
@@ -116,7 +117,7 @@ def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_pa
     with pytest.raises(Refused, match="1 golden rows are answered differently than at build"):
         update(setup, str(archive))
     assert tree(setup.paths.data, "updates.json") == before
-    with pytest.raises(Refused, match="failed here before"):
+    with pytest.raises(Refused, match="was given up here"):
         update(setup, str(archive))
 
 
