@@ -193,10 +193,18 @@ def test_what_the_model_takes_for_no_number_stays_as_it_is_written(
     assert page.inner_text(".answers td >> nth=5") == "16.10.2024"
     page.click(".answers th >> nth=6 >> button")  # a postcode is sorted as a number, none the less
     assert [line[6] for line in shown(page)] == ["04109", "50667"]
+    assert page.inner_text(".answers th.number >> nth=1") == "prediction"
     page.select_option(".answers select", label="postcode")
     page.fill("#sift", "> 5000")
     until(page, "document.querySelectorAll('.answers tbody tr').length === 1")
     assert shown(page)[0][6] == "50667"
+
+
+def test_a_date_that_the_model_takes_stays_as_it_is_written(open_page: Open, site: str) -> None:
+    page = made(open_page, site, [1, 2])
+    page.evaluate("state.model.signature.inputs[0].columns.push({ name: 'sold', type: 'date' })")
+    answered(page, b"a;sold\n1,5;16.10.2024\n2;01.11.2024\n")
+    assert [line[-1] for line in shown(page)] == ["16.10.2024", "01.11.2024"]
 
 
 def test_hostile_cells_are_text(open_page: Open, site: str) -> None:

@@ -13,6 +13,7 @@ const state = { models: [], model: null, asked: 0, answer: null, fields: [], lan
 
 const byId = (id) => document.getElementById(id);
 
+const AS_TYPED = { autocomplete: "off", spellcheck: "false" }; // of a box
 const DRAWN = ["svg", "rect", "line", "circle"];
 
 /** An element; `on…` attributes are listeners, null ones are left out. */

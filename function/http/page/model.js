@@ -51,7 +51,7 @@ function showModel() {
 
 /** Of many fields, show those whose names hold a text. */
 function finder() {
-  const box = el("input", { type: "search", id: "find", "aria-label": "Find a column", placeholder: "Find a column", autocomplete: "off", spellcheck: "false", oninput: () => {
+  const box = el("input", { type: "search", id: "find", "aria-label": "Find a column", placeholder: "Find a column", ...AS_TYPED, oninput: () => {
     for (const field of state.fields) field.box.hidden = !field.column.name.toLowerCase().includes(box.value.trim().toLowerCase());
   } });
   return box;
