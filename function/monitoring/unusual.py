@@ -2,8 +2,9 @@
 
 A column is outside where a number lies beyond the training rows' by more than chance brings, where
 a category (a text, or a number that an encoder takes) or a missing value was never seen, or a date
-is farther away than all of theirs are from one another. A whole row has a score: the sum over its columns of -ln of the share of training rows
-that are as far out, by the bins that drift is counted in (`convert/directory/unusual`).
+is farther away than all of theirs are from one another. A whole row has a score: the sum over its
+columns of -ln of the share of training rows that are as far out, by the bins that drift is counted
+in (`convert/directory/unusual`).
 """
 
 from __future__ import annotations
