@@ -101,7 +101,7 @@ def _threshold(estimator: Any, classes: Sequence[Any]) -> dict[str, Any]:
     """The manifest's `threshold`: the label that is answered from another probability than 0.5."""
     if not isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return {}
-    share = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
+    share: Any = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
     if isinstance(share, str) or share == HALF or estimator.response_method == "decision_function":
         return {}
     scorer = getattr(estimator, "_curve_scorer", None)

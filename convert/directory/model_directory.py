@@ -73,7 +73,7 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
         if place.exists() and not os.access(place, os.W_OK):
             yield f"'{place}' can't be written to"
     try:  # who may do everything still can't write everywhere, such as in /proc
-        os.rmdir(mkdtemp(prefix=".", dir=there))
+        Path(mkdtemp(prefix=".", dir=there)).rmdir()
     except OSError as error:
         yield f"'{there}' can't be written to: {error.strerror}"
 

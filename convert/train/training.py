@@ -138,11 +138,10 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
-        others = ", ".join(name for name in USED if name != NUMBER.name)
         yield (
             f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
-            f"left out: {', '.join(leaks)}. --column '{leaks[0]}={NUMBER.name}' (or "
-            f"{others}, as it is) would keep it"
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=KIND' would keep "
+            f"{leaks[0]}, with what it is for KIND: {', '.join(USED)}"
         )
     state = "written to" if built.new else "is the same, byte for byte, as"
     yield f"{name} version {built.version} {state} {built.directory}"

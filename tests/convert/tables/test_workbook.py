@@ -85,7 +85,14 @@ def test_the_first_table_of_a_sheet(tmp_path: Path, rows: Any, where: str) -> No
 
 
 def test_merged_cells_have_the_value_of_the_one_above(tmp_path: Path) -> None:
-    rows = [["town", "n"], ["Ulm", 1], [None, 2], [None, 3], ["Bonn", 4], [None, 5]]
+    rows: list[list[Any]] = [
+        ["town", "n"],
+        ["Ulm", 1],
+        [None, 2],
+        [None, 3],
+        ["Bonn", 4],
+        [None, 5],
+    ]
     book = with_merged(xlsx({"S": rows}), "A2:A4", "A5:A6", "ZZ2:ZZ9", "A7:A1048576")
     found, notes = read(tmp_path, book)
     assert [row[0] for row in found[1:]] == ["Ulm"] * 3 + ["Bonn"] * 2
