@@ -21,7 +21,6 @@ from onnxlet.convert.report.files import files_of, read_findings
 from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.train.ensemble import Weighted, combine, named
-from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import LEAK, USED
 from onnxlet.convert.train.measured import measured_training
 from onnxlet.convert.train.portfolio import portfolio
