@@ -23,12 +23,11 @@ function makeField(column, index) {
 }
 
 function usualText(column) {
-  const { quantiles } = column.about;
-  const parts = [];
+  const { quantiles, frequent } = column.about, parts = [];
   if (column.type === "image" && column.image) parts.push(`scaled to ${column.image.width} by ${column.image.height} pixels${column.image.mode === "L" ? ", grey" : ""}`);
   if (column.cell) parts.push(`lists of ${column.cell.map((size) => typeof size === "number" ? size : `1 to ${column.longest}`).join(" by ")}`);
   const usual = (value) => short(Number(tidied(column, value)));
-  if (quantiles) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);
+  if (quantiles && !frequent) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);
   if (near(column.minimum)) parts.push(`at least ${short(column.minimum)}`);
   if (near(column.maximum)) parts.push(`at most ${short(column.maximum)}`);
   return parts.join(", ");
