@@ -28,4 +28,7 @@ function el(name, attributes, ...children) {
   return made;
 }
 
+const rolls = (label, ...children) => el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": label }, ...children);
+const button = (attributes, ...children) => el("button", { type: "button", ...attributes }, ...children);
+
 function say(text) { byId("said").textContent = text; }

@@ -10,7 +10,7 @@ const PERFORMANCE = ["accuracy", "precision", "recall", "f1", "roc_auc", "mean_a
 /** Loaded when it is opened first. */
 function driftPanel(model) {
   const box = el("div", {});
-  const refresh = el("button", { type: "button", class: "plain", id: "refresh", onclick: () => showDrift(model, box) }, "Refresh");
+  const refresh = button({ class: "plain", id: "refresh", onclick: () => showDrift(model, box) }, "Refresh");
   return el("details", { class: "card drift", id: "drift", ontoggle: (event) => { if (event.target.open && !box.firstChild) showDrift(model, box); } },
     el("summary", {}, el("h2", {}, "Drift"), "what comes in and goes out, beside what did at build"),
     el("div", { class: "since" }, el("p", { class: "quiet", id: "since" }), refresh), box);

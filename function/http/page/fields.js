@@ -67,7 +67,7 @@ function choiceField(column, shared) {
   control.addEventListener("change", () => { toggle(); if (!other.hidden) other.focus(); else live(); });
   return {
     control, parts: open ? [control, other] : [control],
-    read: () => control.value === "other" ? numeric ? sentNumber(other.value) : JSON.stringify(other.value) : control.value === "" ? "null" : JSON.stringify(cells[Number(control.value)]),
+    read: () => control.value === "other" ? numeric ? sentNumber(other.value, column) : JSON.stringify(other.value) : control.value === "" ? "null" : JSON.stringify(cells[Number(control.value)]),
     write: (cell) => {
       const index = cells.indexOf(cell);
       if (index < 0 && open && cell !== null) { control.value = "other"; other.value = cell; }
@@ -110,8 +110,8 @@ function dateField(column, shared) {
 // refused by the server itself, with its own words.
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 
-function sentNumber(cell) {
-  const typed = cell.trim().replace("\u2212", "-").replace(/^\+/, ""), text = COMMA.test(typed) ? pointed(typed) : typed;
+function sentNumber(cell, column) {
+  const typed = bare(cell.trim(), column).replace("\u2212", "-").replace(/^\+/, ""), text = COMMA.test(typed) ? pointed(typed) : typed;
   return text === "" ? "null" : NUMBER.test(text) ? text : JSON.stringify(text);
 }
 
@@ -121,7 +121,7 @@ function numberField(column, shared) {
   const slide = slider(column, control);
   return {
     control, parts: slide ? [control, slide] : [control],
-    read: () => sentNumber(control.value),
+    read: () => sentNumber(control.value, column),
     write: (cell) => { control.value = cell === null ? "" : typeof cell === "string" ? cell : String(cell); if (slide) slide.value = control.value; },
   };
 }

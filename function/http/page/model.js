@@ -30,7 +30,7 @@ function showModel() {
     wide ? [finder(), el("div", { class: columns.some(({ name }) => name.length > 5) ? "wide named" : "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields)] : fields,
     el("div", { class: "actions" },
       el("button", { class: "main", type: "submit", "aria-keyshortcuts": keys }, "Predict", el("kbd", { "aria-hidden": "true" }, keys.replace("Control+", "Ctrl "))),
-      columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null),
+      columns.some(varies) ? button({ id: "another", onclick: another }, "Another example") : null),
     pictured ? null : pasteBox(columns, wide));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }

@@ -77,7 +77,7 @@ function rightOf(pairs, file) {
   const labels = [...new Set(named.flat())].sort((a, b) => compared(rankOf(a), rankOf(b))), right = named.filter(([got, truth]) => got === truth).length;
   const counts = new Map();
   for (const pair of named) counts.set(JSON.stringify(pair), (counts.get(JSON.stringify(pair)) || 0) + 1);
-  const confusion = labels.length > FEW_CLASSES ? "" : el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": "Confusion matrix" },
+  const confusion = labels.length > FEW_CLASSES ? "" : rolls("Confusion matrix",
     table("True labels, and as which they were answered", ["true \\ answered", ...labels], labels.map((truth) => [truth, ...labels.map((got) => grouped(counts.get(JSON.stringify([got, truth])) || 0))]), "confusion"));
   return [[["Accuracy", "accuracy", right / named.length, percent]], named.length, confusion];
 }
@@ -109,10 +109,10 @@ function answersTable(table, done, model, save) {
   const where = el("select", { "aria-label": "Column to filter", onchange: () => arrange() }, el("option", { value: -1 }, "any column"), columns.map(([name], index) => el("option", { value: index }, name)));
   const box = el("input", { type: "search", id: "sift", "aria-label": "Filter the rows", placeholder: "Filter by a text, or > 5", ...AS_TYPED, oninput: () => { clearTimeout(waited); waited = setTimeout(arrange, 150); } });
   const kinds = columns.map(([, of]) => done.slice(0, SHOWN_ROWS).some((row) => typeof of(row) === "number") ? "number" : "text");
-  const heads = columns.map(([name], index) => el("th", { scope: "col", class: kinds[index] }, el("button", { type: "button", class: "plain", onclick: () => { [by, down] = by === index && down ? [null, false] : [index, by === index]; arrange(); } }, el("bdi", {}, name))));
+  const heads = columns.map(([name], index) => el("th", { scope: "col", class: kinds[index] }, button({ class: "plain", onclick: () => { [by, down] = by === index && down ? [null, false] : [index, by === index]; arrange(); } }, el("bdi", {}, name))));
   const body = el("tbody", {}), count = el("p", { class: "hint", role: "status" });
-  const more = el("button", { type: "button", class: "plain", onclick: () => { most += SHOWN_ROWS; draw(); } }, "Show more");
-  const saver = el("button", { type: "button", id: "save", onclick: () => save(rows) });
+  const more = button({ class: "plain", onclick: () => { most += SHOWN_ROWS; draw(); } }, "Show more");
+  const saver = button({ id: "save", onclick: () => save(rows) });
   let waited = 0;
 
   function arrange() {
@@ -138,5 +138,5 @@ function answersTable(table, done, model, save) {
   }
   draw();
   return el("div", { class: "answers" }, el("div", { class: "tools" }, where, box, saver),
-    el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": "Answers" }, el("table", { class: "figures" }, el("caption", { class: "sr" }, "Rows with their answers"), el("thead", {}, el("tr", {}, heads)), body)), count, more);
+    rolls("Answers", el("table", { class: "figures" }, el("caption", { class: "sr" }, "Rows with their answers"), el("thead", {}, el("tr", {}, heads)), body)), count, more);
 }

@@ -101,7 +101,8 @@ function pastedJson(text, columns) {
   return row.length === columns.length ? row : `Expected ${plural(columns.length, "value")}, got ${row.length}.`;
 }
 
-function cellOf(text, column, decimal) {
+function cellOf(cell, column, decimal) {
+  const text = bare(cell, column);
   if (text === "") return null;
   if (column.type === "bool") return { true: true, false: false }[text.trim().toLowerCase()] ?? text;
   return column.type === "string" ? text : decimal === "," && isNumber(column) ? pointed(text.trim()) : text.trim();

@@ -30,7 +30,7 @@ async function answerFile(file, model) {
     const table = await readTable(file, columnsOf(model));
     const bar = el("progress", { max: table.rows.length, value: 0, "aria-label": `Rows of ${file.name}` });
     const count = el("p", { class: "hint" }, `0 of ${plural(table.rows.length, "row")}`);
-    box.replaceChildren(bar, count, el("div", { class: "actions" }, el("button", { type: "button", id: "cancel", onclick: () => control.abort() }, "Cancel")));
+    box.replaceChildren(bar, count, el("div", { class: "actions" }, button({ id: "cancel", onclick: () => control.abort() }, "Cancel")));
     box.scrollIntoView({ block: "nearest" });
     say(`${file.name}: ${plural(table.rows.length, "row")}`);
     await answerPieces(table, model, control.signal, (done) => {
@@ -80,7 +80,6 @@ function decoded(bytes, wide) {
   }
 }
 
-/** A column's name as it is compared. */
 const normal = (name) => name.trim().normalize("NFC");
 
 /** What stands before decimals in columns of numbers. */
