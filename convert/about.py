@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from onnxlet.convert.describe import read_descriptions
 from onnxlet.convert.directory.conformal import conformal_table
@@ -27,6 +28,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.estimate import positive_index
 
 TRAINED = "X_train"
+HALF = 0.5  # the probability from which scikit-learn answers one of two labels
 PROMISED = ("metrics", "reference", "estimate", "conformal")
 
 
@@ -80,18 +82,32 @@ def with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> di
 
 
 def positive_member(source: Source, task: Task) -> dict[str, Any]:
-    """The manifest's `positive`: the label that rates are of, where two are there; else nothing.
+    """The manifest's `positive`: the label that rates are of, where two are there; and `threshold`.
 
     An estimator's own positive label is its second, which goes without saying. WrongUse where the
     source names one that the estimator does not answer.
     """
     classes = [] if task.classes is None or task.several else task.classes
+    own = _threshold(source.estimator, classes)
     if source.positive is not None:
-        return {"positive": named_label(source.positive, classes, "the estimator")}
+        return {"positive": named_label(source.positive, classes, "the estimator"), **own}
     if len(classes) != 2:
         return {}
     found, _ = positive_of(classes, (1, 1))
-    return {"positive": found} if found != classes[1] else {}
+    return {**({"positive": found} if found != classes[1] else {}), **own}
+
+
+def _threshold(estimator: Any, classes: Sequence[Any]) -> dict[str, Any]:
+    """The manifest's `threshold`: the label that is answered from another probability than 0.5."""
+    if not isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        return {}
+    share: Any = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
+    if isinstance(share, str) or share == HALF or estimator.response_method == "decision_function":
+        return {}
+    scorer = getattr(estimator, "_curve_scorer", None)
+    label = scorer._get_pos_label() if scorer else estimator.pos_label
+    label = classes[1] if label is None else named_label(label, classes, "the estimator")
+    return {"threshold": {"label": label, "share": float(share)}}
 
 
 def metrics_of(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:

@@ -151,7 +151,7 @@ def proven(
     refuse_other_answers(model, found.state, rows, own)
     about: dict[str, Any] = {
         "parity": found.certificate,
-        "statistics": column_statistics(*described),
+        "statistics": column_statistics(*described, source.estimator),
     }
     found.certificate["batches"] = batches(model, rows)
     if source.before is not None:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from onnxlet.convert.directory.durable import sync, whole
@@ -71,6 +72,10 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
     for place in (there, home, lock):
         if place.exists() and not os.access(place, os.W_OK):
             yield f"'{place}' can't be written to"
+    try:  # who may do everything still can't write everywhere, such as in /proc
+        Path(mkdtemp(prefix=".", dir=there)).rmdir()
+    except OSError as error:
+        yield f"'{there}' can't be written to: {error.strerror}"
 
 
 def check_version(directory: Path) -> None:

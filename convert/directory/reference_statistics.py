@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.estimators import encoded_columns
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
@@ -31,6 +32,7 @@ from onnxlet.function.monitoring.bins import PICTURE, pictures
 FREQUENT = 20  # categories listed for a text column
 FREQUENT_AT_LEAST = 5  # rows that must hold a text before the manifest repeats it
 LONGEST_CATEGORY = 80  # characters
+CHOICE = {0, 1}  # the numbers of a column that says yes or no
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the rows that lie below each quantile
 
 
@@ -45,20 +47,22 @@ def frequent(cells: Iterable[Any]) -> list[tuple[Any, int]]:
 
 
 def column_statistics(
-    columns: Sequence[InputColumn], rows: Sequence[Cells], source: str
+    columns: Sequence[InputColumn], rows: Sequence[Cells], source: str, estimator: Any = None
 ) -> dict[str, Any]:
     """Counts, and for numbers their range and middle, for text its frequent values.
 
-    The source says whether they are of X_train or X_test.
+    Of numbers, too, that an encoder of the estimator takes for categories, or of which there are
+    0 and 1 alone. The source says whether they are of X_train or X_test.
     """
+    coded = encoded_columns(estimator)
     described = {
-        column.name: _describe(column, [row[position] for row in rows])
+        column.name: _describe(column, [row[position] for row in rows], column.name in coded)
         for position, column in enumerate(columns)
     }
     return {"source": source, "rows": len(rows), "columns": described}
 
 
-def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
+def _describe(column: InputColumn, cells: Sequence[Any], coded: bool) -> dict[str, Any]:
     present = [cell for cell in cells if cell is not None]
     about: dict[str, Any] = {"missing": len(cells) - len(present)}
     if column.image:  # no image stands in a manifest, however often it comes
@@ -75,6 +79,9 @@ def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
         if len(finite) * min(QUANTILES) >= FREQUENT_AT_LEAST:  # so many lie beyond the outer ones
             ordered = sorted(finite)
             about["quantiles"] = [ordered[int(share * (len(ordered) - 1))] for share in QUANTILES]
+        if coded or set(finite) == CHOICE:
+            about |= {"distinct": len(set(finite))} if coded else {}
+            about["frequent"] = [list(pair) for pair in frequent(finite)[:FREQUENT]]
     return about
 
 

@@ -28,7 +28,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs import dates
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.unusual import HASH_DIGITS, Comparison, hashed
+from onnxlet.function.monitoring.unusual import HASH_DIGITS, Comparison, as_texts, hashed
 
 MOST_BYTES = 16_000
 CHANCE, NEW = 0.004, 0.006  # of rows like the training rows, marked by numbers, by categories
@@ -56,10 +56,12 @@ def unusual(
         "rows": len(rows), "margins": {}, "dates": {}, "categories": {}, "limits": [], "shares": [],
     }  # fmt: skip
     known = described["statistics"]["columns"]
+    numbers = [name for name in cells if "minimum" in known.get(name, {})]
+    coded = [name for name in numbers if "distinct" in known[name]]
     members = {
         "dates": _spans([column for column in columns if column.date], cells),
-        "margins": _margins({n: cells[n] for n in cells if "minimum" in known.get(n, {})}),
-        "categories": _categories(_categorical(model), cells),
+        "margins": _margins({n: cells[n] for n in numbers if n not in coded}),
+        "categories": _categories([*_categorical(model), *coded], cells),
     }
     size = len(json_text.dumps(SHARES)) * 4
     for member, pairs in members.items():
@@ -157,5 +159,7 @@ def _categories(
         if total > NEW:
             return
         if len(counts[name]) <= MOST_SEEN:
-            hashes = sorted({hashed(str(text)) for text in counts[name]})
+            numbers = not isinstance(next(iter(counts[name]), ""), str)
+            texts = as_texts(np.array([*counts[name]])) if numbers else counts[name]
+            hashes = sorted(set(map(hashed, texts)))
             yield name, "".join(f"{each:0{HASH_DIGITS}x}" for each in hashes)

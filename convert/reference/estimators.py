@@ -27,6 +27,16 @@ def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
                     yield value
 
 
+def encoded_columns(fitted: Any) -> set[str]:
+    """The columns that some encoder is given as they come in, by name: their values are codes."""
+    return {
+        str(name)
+        for part in parts_of(fitted)
+        if next(_kept_categories(part), None) is not None
+        for name in getattr(part, "feature_names_in_", ())
+    }
+
+
 def _kept_categories(part: Any) -> Iterator[Any]:
     """What an encoder knows of each column; feature-engine keeps it by the column's name."""
     yield from getattr(part, "categories_", None) or []

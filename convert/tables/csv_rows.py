@@ -37,6 +37,10 @@ NO_HEADER = (
     "Has the file no header? Its first line is taken for the names: put one above it, such as "
     "a,b,c."
 )
+HEADER_BELOW = (
+    "Is its header further down? Of a workbook --sheet 'NAME!A4:M1204' names the cells, the "
+    "header first."
+)
 QUOTES = 'Quote a field that holds a separator, and double a quote in it: "like, ""this""".'
 
 

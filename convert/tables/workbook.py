@@ -76,12 +76,14 @@ def taken_from(content: bytes, sheet: str, place: str, limits: Limits = LIMITS) 
                 f"{place}: there is no sheet '{name}'. {close_to(name, names)}",
                 f"It has {listed(names)}. {HINT}",
             )
-        rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        sheet_there = workbook.get_sheet_by_name(name)
+        rows = sheet_there.to_python(skip_empty_area=False)
     except CalamineError as error:
         raise WrongUse(
             f"{place}: the workbook can't be read: {shortened(error)}",
             "Is it whole, and without a password?",
         ) from error
+    merged = _fill_merged(rows, sheet_there.merged_cell_ranges or [])
     first, table = (0, rows) if cells is None else (cells[1], _cut(rows, *cells))
     start, table = (0, table) if cells else _first_table(table)
     if not table:
@@ -92,6 +94,10 @@ def taken_from(content: bytes, sheet: str, place: str, limits: Limits = LIMITS) 
     csv.writer(written, lineterminator="\n").writerows(texts)
     top = first + start + 1
     where = f"the sheet '{name}', rows {top} to {top + len(table) - 1}"
+    if merged:
+        where += f"; {merged:,} cells that are merged with one above have its value"
+    if any(isinstance(cell, bool | date) for row in table for cell in row):
+        where += "; save rows to be answered as a workbook, too: in CSV dates and booleans differ"
     if len(names) > 1:
         where += f"; others are {listed([other for other in names if other != name])}"
     return Taken(written.getvalue().encode(), where, top)
@@ -143,6 +149,19 @@ def _column(letters: str) -> int:
 
 def _cut(rows: list[list[Any]], left: int, top: int, right: int, bottom: int) -> list[list[Any]]:
     return [row[left : right + 1] for row in rows[top:bottom]]
+
+
+def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> int:
+    """Give each cell the value of the one above that it is merged with; how many there are."""
+    filled, most = 0, sum(map(len, rows))  # of ranges that overlap, as no program writes them
+    for (top, left), (bottom, _) in ranges:
+        below = [row for row in rows[top + 1 : bottom + 1] if left < len(row)]
+        for row in below:
+            row[left] = rows[top][left]
+        filled += len(below)
+        if filled > most:
+            break
+    return filled
 
 
 def _first_table(rows: Sequence[list[Any]]) -> tuple[int, list[list[Any]]]:

@@ -109,6 +109,7 @@ def train(
     DATA is CSV as programs and people write it, Parquet, a workbook or JSON; a path, or an address
     such as s3://bucket/table.csv. Or it is a folder of images, in a folder for each label.
     """
+    from onnxlet.convert.directory.model_directory import check_folder, check_name
     from onnxlet.convert.train.columns import choices_text, read_choices
     from onnxlet.convert.train.preparing import Options, inspect_table
     from onnxlet.convert.train.refit import ModelDestination
@@ -117,6 +118,8 @@ def train(
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)
     if dry_run:
+        check_name(name)
+        check_folder(models, name)
         columns = inspect_table(data, target, wanted, report).columns
         if file is None:
             click.echo(choices_text(columns), nl=False)

@@ -12,7 +12,7 @@ from onnxlet.convert.metrics.metrics import metric_named
 from onnxlet.convert.metrics.positive import named, positive_of
 from onnxlet.convert.problems import Problem, close_to, counted, found_by, refuse
 from onnxlet.convert.reference.dates import forms
-from onnxlet.convert.tables.csv_rows import NO_HEADER, no_header
+from onnxlet.convert.tables.csv_rows import HEADER_BELOW, NO_HEADER, no_header
 from onnxlet.convert.tables.units import several_units
 from onnxlet.convert.train.kinds.written import PARSED, as_floats, numbers_in
 from onnxlet.convert.train.splits import duplicates_in
@@ -113,6 +113,8 @@ def wrong_target(names: Sequence[str], target: str, task: str | None) -> list[Pr
         hint = close_to(target, names)
         if no_header(names):
             hint = f"{hint} {NO_HEADER}"
+        if any(name.startswith("Unnamed: ") for name in names):
+            hint = f"{hint} {HEADER_BELOW}"
         problems.append(Problem(f"--target: there is no column '{target}'", hint.strip()))
     elif len(names) == 1:
         problems.append(

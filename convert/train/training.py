@@ -21,7 +21,6 @@ from onnxlet.convert.report.files import files_of, read_findings
 from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections.scores import answers
 from onnxlet.convert.train.ensemble import Weighted, combine, named
-from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import LEAK, USED
 from onnxlet.convert.train.measured import measured_training
 from onnxlet.convert.train.portfolio import portfolio
@@ -138,11 +137,10 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
-        others = ", ".join(name for name in USED if name != NUMBER.name)
         yield (
             f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
-            f"left out: {', '.join(leaks)}. --column '{leaks[0]}={NUMBER.name}' (or "
-            f"{others}, as it is) would keep it"
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=KIND' would keep "
+            f"{leaks[0]}, with what it is for KIND: {', '.join(USED)}"
         )
     state = "written to" if built.new else "is the same, byte for byte, as"
     yield f"{name} version {built.version} {state} {built.directory}"

@@ -58,7 +58,7 @@ class CsvForm:
     encoding: str  # as Python calls it
     decimal: str  # what stands before decimals: "." or ","; "" where no number of the file says
     layout: Layout
-    repeats: bool  # the line of its header comes again below
+    repeats: bool  # below, its header comes again, or a row of nothing but separators
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -156,14 +156,14 @@ class CsvForm:
         yield written.getvalue().encode()
 
     def _own(self, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-        """The header and the rows; [] for a blank line, and for a header that comes again."""
+        """The header and the rows; [] for one that is empty, and for a header that comes again."""
         header, width = list[str](), len(self.names)
         for line, header in rows:
             yield line, list(self.names) if any(header) else []
             if any(header):
                 break
         for line, row in rows:
-            if width > 1 and row == header:
+            if width > 1 and (row == header or not any(map(str.strip, row))):
                 yield line, []
             elif self.layout.first_unnamed or (self.layout.trailing and len(row) == width + 1):
                 yield line, row[1:] if self.layout.first_unnamed else row[:-1]
@@ -217,11 +217,13 @@ def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
 def _comes_again(
     opened: Callable[[], IO[bytes]], encoding: str, layout: Layout, lines: Sequence[str], most: int
 ) -> bool:
-    """Whether the line of a header stands in a file a second time."""
+    """Whether the line of a header stands in a file a second time, or a row without a value."""
     if encoding not in ("utf-8", WINDOWS):
         return False
     header = next((line for line in lines[layout.skip :] if line.strip()), "").strip("\r\n")
-    again = re.compile(rb"[\r\n]" + re.escape(header.encode(encoding)) + rb"(?=[\r\n]|\Z)")
+    row = rb'[ "]*%s[ "%s]*' % ((re.escape(layout.separator.encode()),) * 2)
+    said = re.escape(header.encode(encoding))
+    again = re.compile(rb"[\r\n](?:%s|%s)(?=[\r\n]|\Z)" % (said, row))
     start = sum(len(line.encode(encoding)) for line in lines[: layout.skip]) + len(header)
     before = b""
     for block in blocks_of(opened, most):

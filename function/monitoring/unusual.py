@@ -1,9 +1,10 @@
 """Rows compared with those that a model was trained on, by what its manifest says of these.
 
 A column is outside where a number lies beyond the training rows' by more than chance brings, where
-a category or a missing value was never seen, or a date is farther away than all of theirs are from
-one another. A whole row has a score: the sum over its columns of -ln of the share of training rows
-that are as far out, by the bins that drift is counted in (`convert/directory/unusual`).
+a category (a text, or a number that an encoder takes) or a missing value was never seen, or a date
+is farther away than all of theirs are from one another. A whole row has a score: the sum over its
+columns of -ln of the share of training rows that are as far out, by the bins that drift is counted
+in (`convert/directory/unusual`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ ROUNDING = 2.0**-23  # of float32, in which some readers hold numbers
 def hashed(text: str) -> int:
     """What stands for a text in a manifest: so short that others share it."""
     return crc32(text.encode("utf-8", "surrogatepass")) >> (32 - 4 * HASH_DIGITS)
+
+
+def as_texts(numbers: Array) -> list[str]:
+    """Numbers that are categories, as float32 holds them: some readers hold no more."""
+    with np.errstate(over="ignore"):
+        return list(map(str, numbers.astype(np.float32).tolist()))
 
 
 class Comparison:
@@ -102,7 +109,8 @@ class Known:
         # least and the greatest number are somebody's.
         ends = about.get("quantiles") or (feature or {}).get("edges", ())
         self.frequent = [value for value, _ in about.get("frequent", ())]
-        self.usual = [ends[0], ends[-1]] if len(ends) > 1 else self.frequent[:MOST_USUAL]
+        ranged = len(ends) > 1 and self.hashes is None
+        self.usual = [ends[0], ends[-1]] if ranged else self.frequent[:MOST_USUAL]
         self.rarities = [0.0, 0.0]  # of each bin, that of missing values last
         if feature is not None:
             counts, missing = feature["counts"], feature["missing"]
@@ -110,16 +118,23 @@ class Known:
             far = [*(_tails if "edges" in feature else _rarer)(counts), missing]
             self.rarities = [-log(max(count, 0.5) / rows) for count in far]
 
+    def seen(self) -> set[int] | None:
+        """The hashes of its categories; None where it has none, or there was no room."""
+        if self.hashes is None:
+            return None
+        starts = range(0, len(self.hashes), HASH_DIGITS)
+        return {int(self.hashes[at : at + HASH_DIGITS], 16) for at in starts}
+
     def note(self, to: Outside, row: int, why: str) -> None:
         """Note that this column of a row is outside."""
         to.setdefault(row, {})[self.column.name] = {"outside": why, "usual": self.usual}
 
     def limits(self) -> tuple[float, float]:
         """The least and the greatest number that is not outside."""
-        if "frequent" in self.about:  # of booleans
+        if "frequent" in self.about and "minimum" not in self.about:  # of booleans
             ends = self.frequent if self.about["distinct"] == 1 and self.frequent else [0, 1]
             return float(ends[0]), float(ends[-1])
-        if self.about.get("infinite"):
+        if self.about.get("infinite") or self.hashes is not None:
             return -inf, inf
         if "minimum" not in self.about:  # nothing but missing values
             return inf, -inf
@@ -148,6 +163,8 @@ class _Numbers:
         limits = [each.limits() for each in known]
         self._lows, self._highs = [low for low, _ in limits], [high for _, high in limits]
         self._missing = np.array([each.about["missing"] > 0 for each in known])
+        codes = [(n, each.seen()) for n, each in enumerate(known)]
+        self._codes = [(n, seen) for n, seen in codes if seen is not None]
         # By position the edges of bins, behind which only missing numbers lie, and the rarities.
         self._binned = [
             (n, [*each.feature["edges"], inf], each.rarities)
@@ -164,6 +181,10 @@ class _Numbers:
                 value = cells[at, column]
                 why = MISSING if value != value else ABOVE if value > self._highs[column] else BELOW
                 self._known[column].note(to, at, why)
+        for column, seen in self._codes:
+            for at, text in enumerate(as_texts(cells[:, column])):
+                if text != "nan" and hashed(text) not in seen:
+                    self._known[column].note(to, at, UNSEEN)
         if row is not None:
             return sum(own[bisect_left(edges, row[n]) if row[n] == row[n] else -1]
                        for n, edges, own in self._binned)  # fmt: skip
@@ -203,11 +224,9 @@ class _Text:
         self.ordinary = dict(
             zip((known.feature or {}).get("categories", ()), rarities, strict=True)
         )
-        self._hashes: set[int] | None = None
+        self._hashes = known.seen()
         self._low = self._high = datetime.min
         if known.hashes is not None:
-            starts = range(0, len(known.hashes), HASH_DIGITS)
-            self._hashes = {int(known.hashes[at : at + HASH_DIGITS], 16) for at in starts}
             self.ordinary = dict.fromkeys(known.frequent, self.other) | self.ordinary
         else:
             known.usual = [*known.days[2:]]

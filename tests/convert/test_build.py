@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,16 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet.convert.about import positive_member
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -264,3 +268,26 @@ def test_a_positive_label_that_is_not_answered_is_refused(tmp_path: Path) -> Non
     with pytest.raises(WrongUse, match="expected a target of two labels, got the estimator with"):
         built(Source(LINEAR, X, positive="oui"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "threshold"),
+    [
+        (FixedThresholdClassifier(LogisticRegression(), threshold=0.25), (1, 0.25)),
+        (FixedThresholdClassifier(LogisticRegression(), threshold=0.7, pos_label=0), (0, 0.7)),
+        (FixedThresholdClassifier(LogisticRegression()), None),
+        (TunedThresholdClassifierCV(LogisticRegression(), scoring="f1"), "tuned"),
+        (LogisticRegression(), None),
+    ],
+)
+def test_a_threshold_of_its_own_is_in_the_manifest(made: Any, threshold: Any) -> None:
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(300, 1)), (random.random(300) < 0.2).astype(int)
+    fitted = made.fit(X, y)
+    member = positive_member(Source(fitted, X), task_of(fitted)).get("threshold")
+    if threshold == "tuned":
+        threshold = (1, fitted.best_threshold_)
+    assert member == (threshold and dict(zip(("label", "share"), threshold, strict=True)))
+    if member is not None:
+        answered = fitted.predict_proba(X)[:, member["label"]] >= member["share"]
+        assert (fitted.predict(X) == np.where(answered, member["label"], 1 - member["label"])).all()

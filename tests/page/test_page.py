@@ -223,6 +223,17 @@ def test_a_value_that_is_not_among_the_frequent_ones(open_page: Open, site: str)
     assert page.evaluate("JSON.parse(bodyText())")["instances"][0]["Job"] == 'a "new" one'
 
 
+def test_a_decimal_comma_is_read_where_it_parts_no_thousands(open_page: Open, site: str) -> None:
+    page = open_page(site, "wide", refused=True)
+    for typed, cell in [("2,38", 2.38), ("-0,5", -0.5), ("1.234,5", 1234.5), ("1,234", "1,234")]:
+        page.fill("#field-0", typed)
+        assert page.evaluate("JSON.parse(bodyText())")["instances"][0]["x0"] == cell
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trouble")
+    said = "Expected a number, got '1,234'. Before decimals stands a point."
+    assert page.inner_text("#hint-0") == said
+
+
 def test_no_digit_of_a_long_number_is_lost(open_page: Open, site: str) -> None:
     page = open_page(site, "house-prices")
 
@@ -395,10 +406,12 @@ def test_a_slider_predicts_anew(open_page: Open, site: str) -> None:
     [
         ",".join(str(k / 10) for k in range(100)),
         ",".join(f"x{k}" for k in range(100)) + "\n" + ",".join(str(k / 10) for k in range(100)),
+        ";".join(str(k / 10).replace(".", ",") for k in range(100)),
+        "\t".join(f"x{k}" for k in range(100)) + "\n" + "\t".join(str(k / 10) for k in range(100)),
         json.dumps([k / 10 for k in range(100)]),
         json.dumps({"instances": [{f"x{k}": k / 10 for k in range(100)}]}),
     ],
-    ids=["values", "header and values", "a list", "a request"],
+    ids=["values", "header and values", "semicolons", "a spreadsheet", "a list", "a request"],
 )
 def test_a_pasted_row_fills_a_wide_model(open_page: Open, site: str, text: str) -> None:
     page = open_page(site, "wide")
@@ -413,9 +426,15 @@ def test_a_pasted_row_fills_a_wide_model(open_page: Open, site: str, text: str) 
 def test_a_row_that_does_not_fit_says_so(open_page: Open, site: str) -> None:
     page = open_page(site, "wide")
 
-    page.fill("#paste", "1,2,3")
-
-    assert page.inner_text("#paste-hint") == "Expected 100 values, got 3."
+    for text, said in [
+        ("1,2,3", "Expected 100 values with commas, semicolons or tabs between, got 3."),
+        (
+            ";".join(["1.031", *"2" * 99]),
+            "1.031 may be 1031 or 1.031: write it without what parts thousands.",
+        ),
+    ]:
+        page.fill("#paste", text)
+        assert page.inner_text("#paste-hint") == said
 
 
 def test_an_older_version_is_asked_by_its_own_path(open_page: Open, site: str) -> None:

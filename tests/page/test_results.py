@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error, r2_score
 
 from onnxlet.convert.examples import house_prices, loan_default
-from tests.page.conftest import Open, keep_screenshot
+from tests.page.conftest import Open, keep_screenshot, predict
 from tests.page.sites import MARKUP
 from tests.page.test_accessibility import violations
 from tests.page.test_answers import opened
@@ -193,10 +193,27 @@ def test_what_the_model_takes_for_no_number_stays_as_it_is_written(
     assert page.inner_text(".answers td >> nth=5") == "16.10.2024"
     page.click(".answers th >> nth=6 >> button")  # a postcode is sorted as a number, none the less
     assert [line[6] for line in shown(page)] == ["04109", "50667"]
+    assert page.inner_text(".answers th.number >> nth=1") == "prediction"
     page.select_option(".answers select", label="postcode")
     page.fill("#sift", "> 5000")
     until(page, "document.querySelectorAll('.answers tbody tr').length === 1")
     assert shown(page)[0][6] == "50667"
+
+
+def test_a_date_that_the_model_takes_stays_as_it_is_written(open_page: Open, site: str) -> None:
+    page = made(open_page, site, [1, 2])
+    page.evaluate("state.model.signature.inputs.push({ name: 'sold', type: 'date' })")
+    answered(page, b"a;sold\n1,5;16.10.2024\n2;01.11.2024\n")
+    assert [line[-1] for line in shown(page)] == ["16.10.2024", "01.11.2024"]
+
+
+def test_a_threshold_of_its_own_is_said_at_the_answer(open_page: Open, site: str) -> None:
+    made_of = {"task": "classification", "classes": ["no", "yes"], "signature": LABEL}
+    answer = {"prediction": ["yes"], "probabilities": [[0.572, 0.428]], "classes": ["no", "yes"]}
+    about = MODEL | made_of | {"threshold": {"label": "yes", "share": 0.363}}
+    page, _ = opened(open_page, site, about, answer)
+    predict(page)
+    assert page.inner_text("#reply .exact") == "yes is answered from 36.3\u202f% on."
 
 
 def test_hostile_cells_are_text(open_page: Open, site: str) -> None:

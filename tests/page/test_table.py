@@ -208,9 +208,30 @@ def test_numbers_are_sent_without_the_unit_of_their_column(open_page: Open, site
     assert as_written(got) == as_written([line[:2] for line in expected(site, rows)])
 
 
+def test_rows_are_numbered_as_in_a_spreadsheet_and_empty_ones_are_none(
+    open_page: Open, site: str
+) -> None:
+    page = open_page(site, "shop")
+    rows = [list(map(str, row)) for row in shop_rows(6)]
+    rows[4][0] = "dear"
+    empty = ["", " ", "", ""]
+    text = text_of([SHOP, *rows[:2], empty, *rows[2:], empty, empty], delimiter=";")
+
+    lines = rows_of(answered(page, f"Umsätze\n\n{text}"), delimiter=";")
+
+    assert page.inner_text("#whole b") == "5 rows answered."
+    said = page.inner_text("#whole .trouble")
+    assert "Row 9, Preis (€): expected a number, got 'dear'" in said
+    assert "Row 3 is the header." in said
+    shown = page.eval_on_selector_all(".answers td:first-child", "all => all.map(e => e.innerText)")
+    assert shown == ["4", "5", "7", "8", "9", "10"]
+    assert [line[:4] for line in lines if len(line) > 1][1:] == rows
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        ("Preis (€),count,new,色\n,,,\n".encode(), "The file has no rows"),
         (b"x,y\n1,2\n", "No line names a column of the model"),
         ("Preis (€),count\n".encode(), "The file has no rows"),
         ("Preis (€),色\n1,红\n".encode() + b"\xff", "The file is damaged"),

@@ -26,8 +26,8 @@ def answered_rows(case: Evaluation) -> bytes | None:
     """The file's bytes, a line for each measured row in the order of the user's own table.
 
     With the row's place come its truth, answer, probability (the positive label's of two, else the
-    answer's) or interval, error, and its cells but for images. It is written with semicolons and
-    decimal commas where the table has these. None where an answer has several outputs.
+    answer's) or interval, error, and its cells but for images. It is written with semicolons, and
+    with decimal commas, where the table has these. None where an answer has several outputs.
     """
     if case.outputs > 1:
         return None
@@ -35,8 +35,9 @@ def answered_rows(case: Evaluation) -> bytes | None:
     cells = cells.drop(columns=[column.name for column in case.columns if column.image])
     answers = pd.DataFrame({f"{n} (model)" if n in cells else n: v for n, v in _answers(case)})
     found = pd.concat([answers, cells], axis=1).sort_values(str(answers.columns[0]))
-    if case.measured.decimal == "comma":  # a spreadsheet would read another encoding, too
-        return found.to_csv(index=False, sep=";", decimal=",").encode("utf-8-sig", "replace")
+    if mark := case.measured.decimal:  # a spreadsheet would read another encoding, too
+        text = found.to_csv(index=False, sep=";", decimal="," if mark == "comma" else ".")
+        return text.encode("utf-8-sig", "replace")
     return found.to_csv(index=False).encode("utf-8", "replace")
 
 

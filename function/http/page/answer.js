@@ -51,8 +51,9 @@ function headline(model, answer) {
   if (model.task === "clustering" || model.classes) {
     const index = (answer.classes || []).indexOf(value);
     const share = answer.probabilities && index >= 0 ? answer.probabilities[0][index] : null;
-    const score = answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
-    return [String(value), typeof share === "number" ? percent(share) : "", score];
+    const { label, share: least } = model.threshold || {};
+    const more = least ? `${label} is answered from ${percent(least)} on.` : answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
+    return [String(value), typeof share === "number" ? percent(share) : "", more];
   }
   if (typeof value === "string") return [value, "", answer.score ? `score ${short(answer.score[0], 4)}` : ""];
   const text = short(value);

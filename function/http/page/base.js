@@ -13,6 +13,7 @@ const state = { models: [], model: null, asked: 0, answer: null, fields: [], lan
 
 const byId = (id) => document.getElementById(id);
 
+const AS_TYPED = { autocomplete: "off", spellcheck: "false" }; // of a box
 const DRAWN = ["svg", "rect", "line", "circle"];
 
 /** An element; `on…` attributes are listeners, null ones are left out. */
@@ -26,5 +27,8 @@ function el(name, attributes, ...children) {
   made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
+
+const rolls = (label, ...children) => el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": label }, ...children);
+const button = (attributes, ...children) => el("button", { type: "button", ...attributes }, ...children);
 
 function say(text) { byId("said").textContent = text; }

@@ -9,6 +9,8 @@ function certificate(model) {
     el("h2", { id: "certificate-title" }, proven ? "Proven before it was served" : "Not proven"), lines, scores(model));
 }
 
+const fact = (name, value) => [el("dt", {}, name), el("dd", {}, value)];
+
 function proof(model, parity) {
   const rows = [`${plural(parity.held_out_rows, "row")} that it had ${parity.replayed ? "learned from, too" : "not learned from"}`];
   const drawn = (parity.drawn_rows || 0) + (parity.judging_rows || 0);
@@ -20,13 +22,13 @@ function proof(model, parity) {
     el("p", {}, `Where it was built, its answers were compared with ${parity.state ? "those of the framework it comes from" : "scikit-learn\u2019s own"}: ${new Intl.ListFormat("en").format(rows)}. `,
       el("b", {}, differing ? `${plural(differing, "answer")} differ.` : "None differs by more than is allowed.")),
     el("dl", { class: "facts" },
-      largest.length ? [el("dt", {}, "Largest difference"), el("dd", {}, Math.max(...largest) ? `${signed(Math.max(...largest).toExponential(1))} of the value` : "none")] : null,
-      el("dt", {}, "Allowed"), el("dd", {}, signed(Number(parity.tolerance).toExponential(0))),
-      parity.reference ? [el("dt", {}, "Compared with"), el("dd", {}, reference(parity))] : null,
-      parity.tied_rows ? [el("dt", {}, "Ties"), el("dd", {}, `${plural(parity.tied_rows, "row")} where either label is right`)] : null,
-      parity.undecided_rows ? [el("dt", {}, "Undecided"), el("dd", {}, `${plural(parity.undecided_rows, "row")} where the last digit of a sum decides`)] : null,
-      parity.batches ? [el("dt", {}, "Rows beside it"), el("dd", {}, beside(parity.batches))] : null,
-      parity.recipe ? [el("dt", {}, "Computed in"), el("dd", {}, parity.recipe)] : null)];
+      largest.length ? fact("Largest difference", Math.max(...largest) ? `${signed(Math.max(...largest).toExponential(1))} of the value` : "none") : null,
+      fact("Allowed", signed(Number(parity.tolerance).toExponential(0))),
+      parity.reference ? fact("Compared with", reference(parity)) : null,
+      parity.tied_rows ? fact("Ties", `${plural(parity.tied_rows, "row")} where either label is right`) : null,
+      parity.undecided_rows ? fact("Undecided", `${plural(parity.undecided_rows, "row")} where the last digit of a sum decides`) : null,
+      parity.batches ? fact("Rows beside it", beside(parity.batches)) : null,
+      parity.recipe ? fact("Computed in", parity.recipe) : null)];
 }
 
 /** Which of scikit-learn's answers were met, and how far those in float32 are from them. */
@@ -47,7 +49,6 @@ function beside(batches) {
 function scores(model) {
   const entries = Object.entries(model.metrics || {});
   if (!entries.length) return null;
-  return el("dl", { class: "facts" }, entries.map(([name, pair]) => [
-    el("dt", {}, word(name)),
-    el("dd", {}, `${short(pair.model, 4)} `, el("span", { class: "quiet" }, `(a constant answer: ${short(pair.baseline, 4)})`))]));
+  return el("dl", { class: "facts" }, entries.map(([name, pair]) =>
+    fact(word(name), [`${short(pair.model, 4)} `, el("span", { class: "quiet" }, `(a constant answer: ${short(pair.baseline, 4)})`)])));
 }

@@ -10,7 +10,7 @@ const PERFORMANCE = ["accuracy", "precision", "recall", "f1", "roc_auc", "mean_a
 /** Loaded when it is opened first. */
 function driftPanel(model) {
   const box = el("div", {});
-  const refresh = el("button", { type: "button", class: "plain", id: "refresh", onclick: () => showDrift(model, box) }, "Refresh");
+  const refresh = button({ class: "plain", id: "refresh", onclick: () => showDrift(model, box) }, "Refresh");
   return el("details", { class: "card drift", id: "drift", ontoggle: (event) => { if (event.target.open && !box.firstChild) showDrift(model, box); } },
     el("summary", {}, el("h2", {}, "Drift"), "what comes in and goes out, beside what did at build"),
     el("div", { class: "since" }, el("p", { class: "quiet", id: "since" }), refresh), box);
@@ -40,9 +40,9 @@ async function showDrift(model, box) {
 
 function driftParts(found) {
   const { source, rows, held_out: held } = found.reference;
-  const some = found.came > found.rows ? `, counted of ${grouped(String(found.came))} that came` : "";
+  const some = found.came > found.rows ? `, counted of ${grouped(found.came)} that came` : "";
   byId("since").textContent = `${plural(found.rows, "row")} since ${moment(found.since)}${some}. ` +
-    (found.window ? `The latest ${grouped(String(found.window))} are compared with ${grouped(String(rows))} ${SOURCES[source] || source}, their answers with those to ${plural(held, "held-out row")}.` : "");
+    (found.window ? `The latest ${grouped(found.window)} are compared with ${grouped(rows)} ${SOURCES[source] || source}, their answers with those to ${plural(held, "held-out row")}.` : "");
   if (!found.window) {
     const soFar = found.waiting === null ? `Nothing to show yet: figures are of ${LEAST_ROWS} rows or more`
       : `${plural(found.waiting, "row")} so far: figures from ${LEAST_ROWS} on`;
@@ -57,7 +57,7 @@ function driftParts(found) {
   say(found.alarms.length ? `Alarms: ${found.alarms[0].sentence}` : "No alarm");
   return [alarms(found, folds), expected(found), realised(found.realised),
     el("h3", {}, "Each column and each answer, then and now"), el("div", { class: "two" }, folds),
-    others.length ? fold("others", `${grouped(String(others.length))} without an alarm`, el("div", { class: "two" }, others.map((entry) => feature(entry)))) : null,
+    others.length ? fold("others", `${grouped(others.length)} without an alarm`, el("div", { class: "two" }, others.map((entry) => feature(entry)))) : null,
     refusals(found),
     found.left_out.length ? fold("left", `${plural(found.left_out.length, "column")} not counted`, el("p", {}, found.left_out.join(", "))) : null];
 }
@@ -205,5 +205,5 @@ function binLabels({ column, measure, edges, categories }) {
 function refusals({ refused }) {
   const every = Object.entries(refused).sort((a, b) => b[1] - a[1]);
   const sum = every.reduce((rows, [, count]) => rows + count, 0);
-  return sum ? fold("refused", `${grouped(String(sum))} refused`, table("Refused, by reason", ["reason", "times"], every.map(([reason, count]) => [reason, figure(count)]))) : null;
+  return sum ? fold("refused", `${grouped(sum)} refused`, table("Refused, by reason", ["reason", "times"], every.map(([reason, count]) => [reason, figure(count)]))) : null;
 }

@@ -3,7 +3,7 @@
 /** A field: `read` gives its cell as JSON text, `write` takes a cell. */
 function makeField(column, index) {
   const id = `field-${index}`, hint = `hint-${index}`;
-  const shared = { id, "aria-describedby": hint, autocomplete: "off", spellcheck: "false" };
+  const shared = { id, "aria-describedby": hint, ...AS_TYPED };
   const kind = KINDS.find(([fits]) => fits(column))[1];
   const made = kind(column, shared);
   const empty = column.nullable && state.model.task !== "recommendation" ? "may\u00a0be\u00a0empty" : "";
@@ -23,12 +23,11 @@ function makeField(column, index) {
 }
 
 function usualText(column) {
-  const { quantiles } = column.about;
-  const parts = [];
+  const { quantiles, frequent } = column.about, parts = [];
   if (column.type === "image" && column.image) parts.push(`scaled to ${column.image.width} by ${column.image.height} pixels${column.image.mode === "L" ? ", grey" : ""}`);
   if (column.cell) parts.push(`lists of ${column.cell.map((size) => typeof size === "number" ? size : `1 to ${column.longest}`).join(" by ")}`);
   const usual = (value) => short(Number(tidied(column, value)));
-  if (quantiles) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);
+  if (quantiles && !frequent) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);
   if (near(column.minimum)) parts.push(`at least ${short(column.minimum)}`);
   if (near(column.maximum)) parts.push(`at most ${short(column.maximum)}`);
   return parts.join(", ");
@@ -57,21 +56,21 @@ function listField(column, shared) {
 
 function choiceField(column, shared) {
   const known = column.categories || (column.type === "bool" ? [true, false] : column.about.frequent);
-  const open = !column.categories && column.type === "string";
-  const cells = [...known];
+  const open = !column.categories && column.type !== "bool";
+  const cells = [...known], numeric = isNumber(column);
   if (column.nullable && !cells.includes(null)) cells.push(null);
   const options = cells.map((cell, index) => el("option", { value: index }, cell === null ? "— missing —" : cell === "" ? "(empty text)" : String(cell)));
   if (open) options.push(el("option", { value: "other" }, "another value…"));
   const control = el("select", shared, options);
-  const other = el("input", { class: "other", hidden: true, "aria-label": `${column.name}: another value`, autocomplete: "off", spellcheck: "false" });
+  const other = el("input", { class: "other", hidden: true, "aria-label": `${column.name}: another value`, ...AS_TYPED });
   const toggle = () => { other.hidden = control.value !== "other"; };
   control.addEventListener("change", () => { toggle(); if (!other.hidden) other.focus(); else live(); });
   return {
     control, parts: open ? [control, other] : [control],
-    read: () => control.value === "other" ? JSON.stringify(other.value) : control.value === "" ? "null" : JSON.stringify(cells[Number(control.value)]),
+    read: () => control.value === "other" ? numeric ? sentNumber(other.value, column) : JSON.stringify(other.value) : control.value === "" ? "null" : JSON.stringify(cells[Number(control.value)]),
     write: (cell) => {
       const index = cells.indexOf(cell);
-      if (index < 0 && open && typeof cell === "string") { control.value = "other"; other.value = cell; }
+      if (index < 0 && open && cell !== null) { control.value = "other"; other.value = cell; }
       else control.value = String(Math.max(index, 0));
       toggle();
     },
@@ -94,7 +93,7 @@ function textField(column, shared) {
 function dateField(column, shared) {
   const picked = !column.format, zone = column.zone ? "Z" : "";
   const control = el("input", picked ? { ...shared, type: "datetime-local", step: 1 }
-    : { ...shared, placeholder: column.nullable ? "missing" : column.format, autocomplete: "off", spellcheck: "false" });
+    : { ...shared, placeholder: column.nullable ? "missing" : column.format });
   return {
     control, parts: zone ? [control, el("span", { class: "hint" }, "UTC")] : [control],
     read: () => control.value === "" ? "null" : JSON.stringify(control.value + (picked ? zone : "")),
@@ -111,16 +110,18 @@ function dateField(column, shared) {
 // refused by the server itself, with its own words.
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 
+function sentNumber(cell, column) {
+  const typed = bare(cell.trim(), column).replace("\u2212", "-").replace(/^\+/, ""), text = COMMA.test(typed) ? pointed(typed) : typed;
+  return text === "" ? "null" : NUMBER.test(text) ? text : JSON.stringify(text);
+}
+
 function numberField(column, shared) {
   const control = el("input", { ...shared, inputmode: column.type === "int64" ? "numeric" : "decimal",
     placeholder: !column.nullable ? null : state.model.task === "recommendation" ? "not rated" : "missing" });
   const slide = slider(column, control);
   return {
     control, parts: slide ? [control, slide] : [control],
-    read: () => {
-      const text = control.value.trim().replace("\u2212", "-").replace(/^\+/, "");
-      return text === "" ? "null" : NUMBER.test(text) ? text : JSON.stringify(text);
-    },
+    read: () => sentNumber(control.value, column),
     write: (cell) => { control.value = cell === null ? "" : typeof cell === "string" ? cell : String(cell); if (slide) slide.value = control.value; },
   };
 }

@@ -9,7 +9,7 @@ function showGallery() {
   document.title = "onnxlet";
   dress();
   const cards = state.models.map(cardOf);
-  const box = el("input", { id: "search", type: "search", autocomplete: "off", spellcheck: "false", value: state.search, oninput: () => {
+  const box = el("input", { id: "search", type: "search", ...AS_TYPED, value: state.search, oninput: () => {
     state.search = box.value;
     sift(cards);
   } });

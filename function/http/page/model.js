@@ -30,7 +30,7 @@ function showModel() {
     wide ? [finder(), el("div", { class: columns.some(({ name }) => name.length > 5) ? "wide named" : "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields)] : fields,
     el("div", { class: "actions" },
       el("button", { class: "main", type: "submit", "aria-keyshortcuts": keys }, "Predict", el("kbd", { "aria-hidden": "true" }, keys.replace("Control+", "Ctrl "))),
-      columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null),
+      columns.some(varies) ? button({ id: "another", onclick: another }, "Another example") : null),
     pictured ? null : pasteBox(columns, wide));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
@@ -51,7 +51,7 @@ function showModel() {
 
 /** Of many fields, show those whose names hold a text. */
 function finder() {
-  const box = el("input", { type: "search", id: "find", "aria-label": "Find a column", placeholder: "Find a column", autocomplete: "off", spellcheck: "false", oninput: () => {
+  const box = el("input", { type: "search", id: "find", "aria-label": "Find a column", placeholder: "Find a column", ...AS_TYPED, oninput: () => {
     for (const field of state.fields) field.box.hidden = !field.column.name.toLowerCase().includes(box.value.trim().toLowerCase());
   } });
   return box;

@@ -35,7 +35,7 @@ function showGate(error) {
   leave();
   state.models = [];
   dress();
-  const box = el("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true,
+  const box = el("input", { id: "key", type: "password", ...AS_TYPED, required: true,
     "aria-describedby": "key-hint", "aria-invalid": tried ? "true" : null });
   const open = (event) => {
     event.preventDefault();

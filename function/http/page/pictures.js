@@ -14,7 +14,7 @@ function imageField(column, shared) {
   const stage = el("div", { class: "stage" });
   const note = el("p", { class: "hint", role: "status" });
   const chooser = el("input", { ...shared, type: "file", accept: "image/*", onchange: () => { if (chooser.files[0]) take(chooser.files[0]); } });
-  const tool = (text, onclick) => el("button", { type: "button", class: "plain", onclick }, text);
+  const tool = (text, onclick) => button({ class: "plain", onclick }, text);
   const parts = [stage, note, el("div", { class: "tools" }, chooser, tool("Draw", () => draw()),
     camera() ? tool("Use the camera", film) : null)];
 
@@ -82,7 +82,7 @@ function imageField(column, shared) {
       chooser.focus();
     };
     const leave = () => { empty(); chooser.focus(); };
-    const taker = el("button", { type: "button", onclick: shoot, disabled: true }, "Take the picture");
+    const taker = button({ onclick: shoot, disabled: true }, "Take the picture");
     video.addEventListener("loadeddata", () => { taker.disabled = false; taker.focus(); });
     stage.replaceChildren(video, el("div", { class: "tools" }, taker, tool("Stop", leave)));
   }
@@ -186,7 +186,7 @@ function drawing(name, wish, drawn) {
   };
   for (const [kind, listener] of Object.entries(listeners)) canvas.addEventListener(kind, listener);
   const change = (next) => () => { strokes = next(); paint(); drawn(canvas); };
-  const tool = (text, onclick) => el("button", { type: "button", class: "plain", onclick }, text);
+  const tool = (text, onclick) => button({ class: "plain", onclick }, text);
   const save = () => el("a", { href: canvas.toDataURL("image/png"), download: "picture.png" }).click();
   paint();
   drawn(canvas);

@@ -80,7 +80,8 @@ function refused(error, focusing) {
   let first = null;
   for (const each of error.problem.errors || []) {
     const field = fieldOf(each.column);
-    if (field) field.mark(sentence(each.detail));
+    const comma = field && field.column.type !== "string" && /\d,\d/.test(field.control.value);
+    if (field) field.mark(sentence(each.detail) + (comma ? " Before decimals stands a point." : ""));
     first = first || field;
   }
   byId("answer").classList.remove("stale");

@@ -7,7 +7,7 @@ const FEW_CLASSES = 10; // of which the page shows who was taken for whom
 function showTable(box, table, name, model) {
   const whole = table.done === table.rows.length, done = table.rows.slice(0, table.done);
   const answered = done.filter((row) => row.answer && row.answer.prediction !== null && !row.problem).length;
-  const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
+  const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(table.done)} of ${plural(table.rows.length, "row")} were sent`;
   const left = table.rows.length - answered, problems = problemsOf(table);
   const save = (rows) => {
     const file = URL.createObjectURL(new Blob(written(table, rows), { type: "text/csv" }));
@@ -18,16 +18,16 @@ function showTable(box, table, name, model) {
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     problems.length ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
       el("ul", { tabindex: "0", "aria-label": "Problems" }, problems.slice(0, LISTED).map((parts) => el("li", {}, parts))),
-      el("p", {}, `${problems.length > LISTED ? `The first ${LISTED}; the` : "The"} column "problem" of the file has them. Row ${table.first - 1} is the header.`)) : "",
+      el("p", {}, `${problems.length > LISTED ? `The first ${LISTED}; the` : "The"} column "problem" of the file has them. Row ${table.head.row} is the header.`)) : "",
     done.length ? answersTable(table, done, model, save) : "");
   say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
   if (whole) save(done);
 }
 
 /** Each problem once, with the rows that have it: that of a whole column is one. */
-function problemsOf({ problems, rows, first }) {
-  const place = (found) => found.length === 1 ? `Row ${found[0] + first}` : found.length === rows.length ? `All ${plural(rows.length, "row")}`
-    : `${plural(found.length, "row")} (${some(found.slice(0, 6).map((at) => at + first), 5)})`;
+function problemsOf({ problems, rows }) {
+  const place = (found) => found.length === 1 ? `Row ${rows[found[0]].row}` : found.length === rows.length ? `All ${plural(rows.length, "row")}`
+    : `${plural(found.length, "row")} (${some(found.slice(0, 6).map((at) => rows[at].row), 5)})`;
   return [...problems.values()].sort((a, b) => a.rows[0] - b.rows[0]).map(({ rows: found, column, detail, same }) =>
     [place(found), column === null ? "" : [", ", el("bdi", {}, column)], `: ${detail}${same ? "" : ", and others"}`]);
 }
@@ -56,8 +56,9 @@ function howGood(table, model) {
   });
 }
 
-const isNumber = ({ type }) => type !== "string" && type !== "bool";
-const numberOf = (text, { decimal }) => Number(decimal === "," ? text.replaceAll(".", "").replace(",", ".") : text);
+const isNumber = ({ type }) => /^(int|float)/.test(type);
+const pointed = (text) => text.replaceAll(".", "").replace(",", ".");
+const numberOf = (text, { decimal }) => Number(decimal === "," ? pointed(text) : text);
 
 /** The mean absolute error, and the share of variance that is explained. */
 function errorsOf(pairs, table) {
@@ -76,8 +77,8 @@ function rightOf(pairs, file) {
   const labels = [...new Set(named.flat())].sort((a, b) => compared(rankOf(a), rankOf(b))), right = named.filter(([got, truth]) => got === truth).length;
   const counts = new Map();
   for (const pair of named) counts.set(JSON.stringify(pair), (counts.get(JSON.stringify(pair)) || 0) + 1);
-  const confusion = labels.length > FEW_CLASSES ? "" : el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": "Confusion matrix" },
-    table("True labels, and as which they were answered", ["true \\ answered", ...labels], labels.map((truth) => [truth, ...labels.map((got) => grouped(String(counts.get(JSON.stringify([got, truth])) || 0)))]), "confusion"));
+  const confusion = labels.length > FEW_CLASSES ? "" : rolls("Confusion matrix",
+    table("True labels, and as which they were answered", ["true \\ answered", ...labels], labels.map((truth) => [truth, ...labels.map((got) => grouped(counts.get(JSON.stringify([got, truth])) || 0))]), "confusion"));
   return [[["Accuracy", "accuracy", right / named.length, percent]], named.length, confusion];
 }
 
@@ -102,15 +103,16 @@ function answersTable(table, done, model, save) {
     return Number.isFinite(number) ? number : text;
   }]);
   const isTarget = (column) => targets.includes(own.indexOf(column));
-  const columns = [["row", (row) => table.places.get(row) + table.first], ...answerColumns(table), ...[...own].sort((a, b) => isTarget(b) - isTarget(a)).slice(0, WIDE)];
+  const columns = [["row", ({ row }) => row], ...answerColumns(table), ...[...own].sort((a, b) => isTarget(b) - isTarget(a)).slice(0, WIDE)];
   let by = null, down = false, rows = done, most = SHOWN_ROWS;
   const text = (value) => value === null || value === undefined || value === "" ? "\u2013" : typeof value === "number" ? short(value) : typeof value === "object" ? JSON.stringify(value) : String(value);
   const where = el("select", { "aria-label": "Column to filter", onchange: () => arrange() }, el("option", { value: -1 }, "any column"), columns.map(([name], index) => el("option", { value: index }, name)));
-  const box = el("input", { type: "search", id: "sift", "aria-label": "Filter the rows", placeholder: "Filter by a text, or > 5", autocomplete: "off", spellcheck: "false", oninput: () => { clearTimeout(waited); waited = setTimeout(arrange, 150); } });
-  const heads = columns.map(([name], index) => el("th", { scope: "col" }, el("button", { type: "button", class: "plain", onclick: () => { [by, down] = by === index && down ? [null, false] : [index, by === index]; arrange(); } }, el("bdi", {}, name))));
+  const box = el("input", { type: "search", id: "sift", "aria-label": "Filter the rows", placeholder: "Filter by a text, or > 5", ...AS_TYPED, oninput: () => { clearTimeout(waited); waited = setTimeout(arrange, 150); } });
+  const kinds = columns.map(([, of]) => done.slice(0, SHOWN_ROWS).some((row) => typeof of(row) === "number") ? "number" : "text");
+  const heads = columns.map(([name], index) => el("th", { scope: "col", class: kinds[index] }, button({ class: "plain", onclick: () => { [by, down] = by === index && down ? [null, false] : [index, by === index]; arrange(); } }, el("bdi", {}, name))));
   const body = el("tbody", {}), count = el("p", { class: "hint", role: "status" });
-  const more = el("button", { type: "button", class: "plain", onclick: () => { most += SHOWN_ROWS; draw(); } }, "Show more");
-  const saver = el("button", { type: "button", id: "save", onclick: () => save(rows) });
+  const more = button({ class: "plain", onclick: () => { most += SHOWN_ROWS; draw(); } }, "Show more");
+  const saver = button({ id: "save", onclick: () => save(rows) });
   let waited = 0;
 
   function arrange() {
@@ -125,16 +127,16 @@ function answersTable(table, done, model, save) {
   }
   function draw() {
     heads.forEach((head, index) => head.setAttribute("aria-sort", index !== by ? "none" : down ? "descending" : "ascending"));
-    body.replaceChildren(...rows.slice(0, most).map((row) => el("tr", { class: row.problem ? "failed" : row.answer && row.answer.unusual ? "odd" : null }, columns.map(([, of]) => {
+    body.replaceChildren(...rows.slice(0, most).map((row) => el("tr", { class: row.problem ? "failed" : row.answer && row.answer.unusual ? "odd" : null }, columns.map(([, of], index) => {
       const value = of(row);
-      return el("td", { class: typeof value === "number" ? "number" : "text", dir: "auto", title: value }, text(value));
+      return el("td", { class: kinds[index], dir: "auto", title: value }, text(value));
     }))));
-    count.textContent = `${grouped(String(Math.min(most, rows.length)))} of ${plural(rows.length, "row")}${rows.length < done.length ? ` that fit, of ${grouped(String(done.length))}` : ""}`;
+    count.textContent = `${grouped(Math.min(most, rows.length))} of ${plural(rows.length, "row")}${rows.length < done.length ? ` that fit, of ${grouped(done.length)}` : ""}`;
     saver.textContent = rows === done ? "Save the file" : rows.length === done.length ? "Save in this order" : rows.length === 1 ? "Save this row" : `Save these ${plural(rows.length, "row")}`;
     saver.disabled = !rows.length;
     more.hidden = rows.length <= most;
   }
   draw();
   return el("div", { class: "answers" }, el("div", { class: "tools" }, where, box, saver),
-    el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": "Answers" }, el("table", { class: "figures" }, el("caption", { class: "sr" }, "Rows with their answers"), el("thead", {}, el("tr", {}, heads)), body)), count, more);
+    rolls("Answers", el("table", { class: "figures" }, el("caption", { class: "sr" }, "Rows with their answers"), el("thead", {}, el("tr", {}, heads)), body)), count, more);
 }

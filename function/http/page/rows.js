@@ -1,6 +1,7 @@
 // -------- examples and pasted rows
 
 const RATED = 4; // items, of a user who is made up
+const PASTED = "A row of CSV or of a spreadsheet, in the order of the columns or with a header, or JSON";
 
 /** What is most usual in a column: its median, or its most frequent value. */
 function typicalCell(column) {
@@ -60,7 +61,7 @@ function fill(cells) {
 function pasteBox(columns, wide) {
   const area = el("textarea", { id: "paste", rows: 3, spellcheck: "false", "aria-describedby": "paste-hint",
     placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column) ?? "")).join(",") + (columns.length > 3 ? ",…" : "") });
-  const note = el("p", { class: "hint", id: "paste-hint" }, "CSV in the order of the columns, with or without a header, or JSON");
+  const note = el("p", { class: "hint", id: "paste-hint" }, PASTED);
   area.addEventListener("input", () => {
     const said = pasted(area.value, columns);
     note.className = typeof said === "string" && area.value.trim() ? "hint wrong" : "hint";
@@ -73,18 +74,22 @@ function pasteBox(columns, wide) {
 
 /** Cells in the order of the columns, or a text that says why not. */
 function pasted(text, columns) {
-  if (!text.trim()) return "CSV in the order of the columns, with or without a header, or JSON";
+  if (!text.trim()) return PASTED;
   if (/^\s*[[{]/.test(text)) return pastedJson(text, columns);
-  const lines = csv(text);
-  const names = columns.map((column) => column.name);
-  const known = new Set([...names, ...(state.model.signature.ignored || [])]);
-  const header = lines[0].every((name) => known.has(name.trim())) && lines[0].some((name) => names.includes(name.trim())) ? lines.shift().map((name) => name.trim()) : names;
-  const row = lines[0] || [];
-  if (row.length !== header.length) return `Expected ${plural(header.length, "value")}, got ${row.length}.`;
-  return columns.map((column) => {
-    const index = header.indexOf(column.name);
-    return index < 0 ? undefined : cellOf(row[index], column);
-  });
+  const names = columns.map((column) => column.name), known = new Set([...names, ...(state.model.signature.ignored || [])]);
+  const isHeader = (cells) => cells.every((name) => known.has(name.trim())) && cells.some((name) => names.includes(name.trim()));
+  const read = SEPARATORS.map((separator) => [separator, ...records(text, separator).map(({ cells }) => cells)]);
+  const [separator, ...lines] = read.find(([, first]) => isHeader(first) || first.length === names.length) || read[0];
+  const header = isHeader(lines[0]) ? lines.shift().map((name) => name.trim()) : names, row = lines[0] || [];
+  if (row.length !== header.length) return `Expected ${plural(header.length, "value")} with commas, semicolons or tabs between, got ${row.length}.`;
+  const placed = columns.map((column) => ({ ...column, index: header.indexOf(column.name) }));
+  try {
+    const decimal = decimalOf([{ cells: row }], placed, separator);
+    return placed.map((column) => column.index < 0 ? undefined : cellOf(row[column.index], column, decimal));
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    return `${error.problem.title}: write it without what parts thousands.`;
+  }
 }
 
 function pastedJson(text, columns) {
@@ -96,19 +101,9 @@ function pastedJson(text, columns) {
   return row.length === columns.length ? row : `Expected ${plural(columns.length, "value")}, got ${row.length}.`;
 }
 
-function cellOf(text, column) {
+function cellOf(cell, column, decimal) {
+  const text = bare(cell, column);
   if (text === "") return null;
   if (column.type === "bool") return { true: true, false: false }[text.trim().toLowerCase()] ?? text;
-  return column.type === "string" ? text : text.trim();
-}
-
-/** Lines of cells; a quoted cell may hold commas, quotes and line ends. */
-function csv(text) {
-  const lines = [[]];
-  for (const [, quoted, plain, end] of text.trim().matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
-    lines[lines.length - 1].push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (end === "") break;
-    if (end !== ",") lines.push([]);
-  }
-  return lines;
+  return column.type === "string" ? text : decimal === "," && isNumber(column) ? pointed(text.trim()) : text.trim();
 }

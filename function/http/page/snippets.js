@@ -1,7 +1,7 @@
 // -------- the same request elsewhere
 
 function calls() {
-  const tab = (language) => el("button", { type: "button", role: "tab", id: `tab-${language}`, "aria-controls": "code", "data-language": language,
+  const tab = (language) => button({ role: "tab", id: `tab-${language}`, "aria-controls": "code", "data-language": language,
     onclick: () => { state.language = language; showCalls(); } }, language);
   const tabs = el("div", { role: "tablist", "aria-label": "Language" }, tab("curl"), tab("Python"));
   tabs.addEventListener("keydown", (event) => {
@@ -10,7 +10,7 @@ function calls() {
     showCalls();
     byId(`tab-${state.language}`).focus();
   });
-  const copy = el("button", { type: "button", class: "plain", id: "copy" }, "Copy");
+  const copy = button({ class: "plain", id: "copy" }, "Copy");
   copy.addEventListener("click", async () => {
     await copyText(byId("snippet").textContent);
     copy.textContent = "Copied"; say("Copied");

@@ -30,12 +30,12 @@ async function answerFile(file, model) {
     const table = await readTable(file, columnsOf(model));
     const bar = el("progress", { max: table.rows.length, value: 0, "aria-label": `Rows of ${file.name}` });
     const count = el("p", { class: "hint" }, `0 of ${plural(table.rows.length, "row")}`);
-    box.replaceChildren(bar, count, el("div", { class: "actions" }, el("button", { type: "button", id: "cancel", onclick: () => control.abort() }, "Cancel")));
+    box.replaceChildren(bar, count, el("div", { class: "actions" }, button({ id: "cancel", onclick: () => control.abort() }, "Cancel")));
     box.scrollIntoView({ block: "nearest" });
     say(`${file.name}: ${plural(table.rows.length, "row")}`);
     await answerPieces(table, model, control.signal, (done) => {
       bar.value = done;
-      count.textContent = `${grouped(String(done))} of ${plural(table.rows.length, "row")}`;
+      count.textContent = `${grouped(done)} of ${plural(table.rows.length, "row")}`;
     });
     if (box.isConnected) showTable(box, table, file.name, model);
   } catch (error) {
@@ -60,12 +60,12 @@ async function readTable(file, columns) {
     .reduce((best, each) => matching(each[2]) > matching(best[2]) ? each : best, [",", 0, { cells: [] }]);
   if (!matching(head)) throw unread("No line names a column of the model", `Expected a header such as ${some(columns.map(({ name }) => name), 5)}`);
   const every = records(text, separator), again = JSON.stringify(head.cells);
-  const rows = every.slice(at + 1).filter(({ cells }) => cells.length < 2 || JSON.stringify(cells) !== again);
+  const rows = every.slice(at + 1).filter(({ cells }) => cells.some((cell) => cell.trim()) && (cells.length < 2 || JSON.stringify(cells) !== again));
   if (!rows.length) throw unread("The file has no rows", "Expected at least one below the header");
   const taken = head.cells.flatMap((name, index) => known.has(normal(name)) ? [{ index, ...known.get(normal(name)) }] : []);
   const lacking = columns.filter(({ name, absent }) => !absent && !taken.some((one) => one.name === name)).map(({ name }) => name);
   if (lacking.length) throw unread(`The file lacks ${lacking.length === 1 ? "the column" : plural(lacking.length, "column")} ${some(lacking, 8)}`, `Its columns are ${some(head.cells, 12)}. Name the missing ones in the header; where values may be empty, leave the cells empty`);
-  return { separator, head, rows, taken, decimal: decimalOf(rows, taken, separator), first: at + 2, above: every.slice(0, at),
+  return { separator, head, rows, taken, decimal: decimalOf(rows, taken, separator), above: every.slice(0, at),
     marked: Boolean(wide) || (bytes[0] === 0xef && bytes[1] === 0xbb),
     ignored: head.cells.filter((name) => !known.has(normal(name))), problems: new Map(), count: 0, done: 0, places: new Map(rows.map((row, index) => [row, index])) };
 }
@@ -80,7 +80,6 @@ function decoded(bytes, wide) {
   }
 }
 
-/** A column's name as it is compared. */
 const normal = (name) => name.trim().normalize("NFC");
 
 /** What stands before decimals in columns of numbers. */
@@ -92,11 +91,11 @@ function decimalOf(rows, taken, separator) {
   return ".";
 }
 
-/** Records by RFC 4180: each as it stands, its cells, and its line end. Blank lines are none. */
+/** Records by RFC 4180: each as it stands, its cells, its line end, and its row in a spreadsheet. Blank lines are none. */
 function records(text, separator, most = Infinity) {
   const found = [];
   let at = 0;
-  while (at < text.length && found.length < most) {
+  for (let row = 1; at < text.length && found.length < most; row += 1) {
     const start = at, cells = [];
     for (let more = true; more;) {
       let cell = "";
@@ -118,7 +117,7 @@ function records(text, separator, most = Infinity) {
     }
     const raw = text.slice(start, at), end = text.startsWith("\r\n", at) ? "\r\n" : text.slice(at, at + 1);
     at += end.length;
-    if (raw.trim()) found.push({ raw, cells, end });
+    if (raw.trim()) found.push({ raw, cells, end, row });
   }
   return found;
 }

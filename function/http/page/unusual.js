@@ -4,7 +4,7 @@ const OUTSIDE = { above: "above the training rows", below: "below the training r
 
 /** What is outside in a column, and what is usual there, in words. */
 function outsideText({ outside, usual }) {
-  const ranged = typeof usual[0] === "number" || outside === "above" || outside === "below";
+  const ranged = outside === "above" || outside === "below" || (outside === "missing" && usual.length === 2 && typeof usual[0] === "number");
   const known = ranged ? `nine of ten have ${usual.map((each) => short(each)).join(" to ")}` : `frequent are ${some(usual.map(String), 5)}`;
   return OUTSIDE[outside] + (usual.length ? `; ${known}` : "");
 }

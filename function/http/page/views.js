@@ -87,6 +87,6 @@ function heatMap(name, tiles, at, plus) {
   }));
   return el("figure", { class: "heat" }, el("figcaption", { class: "label" }, name), canvas,
     el("div", { class: "key", "aria-hidden": "true" }, el("span", {}, `${plus(-largest)} lowers`), el("i", {}), el("span", {}, `raises ${plus(largest)}`)),
-    fold("heat", "Numbers", el("div", { class: "rolls", tabindex: "0", role: "group", "aria-label": "Contributions of parts" },
+    fold("heat", "Numbers", rolls("Contributions of parts",
       table(`What each part of ${name} adds`, ["", ...rows[0].map((_, index) => `column ${index + 1}`)], rows.map((row, index) => [`row ${index + 1}`, ...row.map(plus)])))));
 }

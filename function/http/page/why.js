@@ -56,7 +56,7 @@ function drawPushes(reply, first, at) {
   const words = wording(reply.output === "probabilities", [base, end, ...bars.map(([, value]) => value)]);
   const tiled = wording(reply.output === "probabilities", heats.flatMap(([, tiles]) => tiles.flat().map(at)));
   byId("sum").replaceChildren(...(based ? ["On average ", el("b", { class: "number" }, words.plain(base)), ", here ", el("b", { class: "number" }, words.plain(end)), ". "] : []),
-    heatAlone ? "What each part of the picture adds:" : textAlone ? "What the words add:" : "What each column adds:");
+    heatAlone ? "What each part of the picture adds" : textAlone ? "What the words add" : "What each column adds", reply.output === "probabilities" && !heatAlone ? ", in percentage points:" : ":");
   byId("pushes").hidden = heatAlone;
   byId("pushes").replaceChildren(...pushBars(bars, words.plus, textAlone ? 8 : MOST_BARS));
   byId("tokens").replaceChildren(...heats.map(([name, tiles]) => heatMap(name, tiles, at, tiled.plus)), ...tokens.map(([name, each]) => tokenText(name, each, at, words.plus)));

@@ -35,7 +35,9 @@ MODEL_HEADER = ""
 MEMBERS = ("instances", "model", *request_options.NAMES)
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
-DESCRIBED = ("task", "target", "output_names", "signature", "classes", "parity", "metrics")
+DESCRIBED = (
+    "task", "target", "output_names", "signature", "classes", "threshold", "parity", "metrics",
+)  # fmt: skip
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 

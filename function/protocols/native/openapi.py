@@ -59,6 +59,10 @@ MODEL: Schema = forms.record(
         "target": {**forms.TEXT, "description": "the column that it predicts; it is ignored"},
         "output_names": {**forms.listed(forms.TEXT, 2), "description": "of several, in order"},
         "classes": {"type": "array"},
+        "threshold": {
+            "type": "object",
+            "description": "from which probability a label is",
+        },
         "metrics": {"type": ["object", "null"]},
         "coverage": {
             "type": "number",

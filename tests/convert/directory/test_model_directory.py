@@ -70,6 +70,7 @@ def _with_a_file_named_as_the_model(folder: Path) -> None:
             "models': Too many levels of symbolic links",
         ),
         (lambda folder: folder.symlink_to("gone"), "models' is not a folder"),
+        (lambda folder: folder.symlink_to("/proc"), "models' can't be written to"),
         (_locked_by_a_folder, ".lock' is a folder"),
         (_with_a_file_named_as_the_model, "m' is not a folder"),
     ],

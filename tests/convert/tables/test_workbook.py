@@ -84,6 +84,32 @@ def test_the_first_table_of_a_sheet(tmp_path: Path, rows: Any, where: str) -> No
     assert notes[0] == (f"of 'book.xlsx' is read the sheet 'Umsätze', {where}; others are 'Other'")
 
 
+def test_merged_cells_have_the_value_of_the_one_above(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["town", "n"],
+        ["Ulm", 1],
+        [None, 2],
+        [None, 3],
+        ["Bonn", 4],
+        [None, 5],
+    ]
+    book = with_merged(xlsx({"S": rows}), "A2:A4", "A5:A6", "ZZ2:ZZ9", "A7:A1048576")
+    found, notes = read(tmp_path, book)
+    assert [row[0] for row in found[1:]] == ["Ulm"] * 3 + ["Bonn"] * 2
+    assert "3 cells that are merged with one above have its value" in notes[0]
+
+
+def with_merged(book: bytes, *ranges: str) -> bytes:
+    """A workbook of one sheet with merged cells."""
+    made, cells = BytesIO(), "".join(f'<mergeCell ref="{each}"/>' for each in ranges)
+    with zipfile.ZipFile(BytesIO(book)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            end = "</sheetData>"
+            text = old.read(name).decode().replace(end, f"{end}<mergeCells>{cells}</mergeCells>")
+            new.writestr(name, text)
+    return made.getvalue()
+
+
 @pytest.mark.parametrize("sheet", ["two", "two!", "two!C2:D4", "'two'!$C$2:$D$4"])
 def test_another_sheet_and_some_of_its_cells(tmp_path: Path, sheet: str) -> None:
     second = [["x"] * 6, *([None, None, *row, None, 1] for row in TABLE)]

@@ -144,6 +144,15 @@ def test_a_dry_run_shows_what_columns_are_taken_for(home: Path) -> None:
     assert not (home / "models").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"--name": "two words"}, "--name: expected"), ({"--models": "/proc/no"}, "can't be written")],
+)
+def test_a_dry_run_refuses_what_a_run_would(home: Path, given: dict[str, str], said: str) -> None:
+    end = invoked(*arguments(given), "--dry-run")
+    assert (end.exit_code, said in end.stderr) == (2, True)
+
+
 def test_what_a_dry_run_writes_is_read_again_and_corrected_by_an_option(home: Path) -> None:
     end = invoked(*arguments({"--columns": "mine.toml"}), "--dry-run")
     assert (end.exit_code, "mine.toml" in end.stdout) == (0, True)

@@ -171,6 +171,13 @@ def test_rows_of_another_length_stay_as_they_are(separator: str) -> None:
     assert list(map(len, found)) == [3, 3, 2, 3, 4, 3]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_without_a_value_are_none(separator: str) -> None:
+    for empty in (",", " , ", '"",""'):
+        lines = f"a,b\n1,2\n{empty}\n,3\n{empty}\n{empty}\n".replace(",", separator)
+        assert read(lines.encode())[1] == [["a", "b"], ["1", "2"], ["", "3"]], empty
+
+
 def test_each_row_stays_in_its_line() -> None:
     content = '# one\n\na;"b\nc"\r\n1;"x\r\ny"\n\n\na;"b\nc"\n2;z'
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -104,6 +104,33 @@ def test_what_no_training_row_has_is_outside(model: Model, trained: pd.DataFrame
         tenths = np.sort(trained[name].dropna())
         ends = [tenths[int(share * (len(tenths) - 1))] for share in (0.05, 0.95)]
         assert got[3]["usual"] == pytest.approx(ends)
+
+
+def test_numbers_that_an_encoder_takes_are_categories(tmp_path: Path) -> None:
+    """Of a postcode the next number is unseen, be it within the range or not."""
+    random = np.random.default_rng(0)
+    codes = np.array([1067, 4109, 10115, 50667, 80331])
+    X = pd.DataFrame({"code": random.choice(codes, 600), "area": random.normal(90, 9, 600)})
+    X["gap"] = pd.Series(random.choice([1.5, 2.5, 4.0], 600)).mask(random.random(600) < 0.1)
+    y = X["area"] + X["code"].isin(codes[:2])
+    encoder = OneHotEncoder(handle_unknown="ignore"), ["code", "gap"]
+    fitted = make_pipeline(make_column_transformer(encoder, remainder="passthrough"), Ridge())
+    fitted.fit(X[:400], y[:400])
+    made = built(Source(fitted, X[400:], y[400:], X[:400]), tmp_path)
+
+    known = made.manifest["statistics"]["columns"]
+    counts = X["code"][:400].value_counts()
+    assert dict(known["code"]["frequent"]) == counts.to_dict()
+    assert "frequent" not in known["area"]
+    cells = [1067, 47113, 1068, 99999, 4109, 4109], [1.5, 1.5, None, 4.0, 2.0, 2.5]
+    frame = pd.DataFrame({"code": cells[0], "area": 90.0, "gap": cells[1]})
+    whole = compared(made, frame)
+    assert whole == [compared(made, frame[n : n + 1])[0] for n in range(len(frame))]
+    got = [(row or {"columns": {}})["columns"] for row in whole]
+    outside = [{name: about["outside"] for name, about in row.items()} for row in got]
+    code, gap = {"code": "unseen"}, {"gap": "unseen"}
+    assert outside == [{}, code, code, code, gap, {}]
+    assert sorted(got[1]["code"]["usual"]) == sorted(codes.tolist())
 
 
 def test_categories_and_gaps(model: Model, trained: pd.DataFrame) -> None:

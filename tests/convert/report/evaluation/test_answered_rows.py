@@ -48,11 +48,12 @@ def test_two_classes_have_the_probability_of_the_positive_one() -> None:
     pd.testing.assert_frame_equal(found[list(X)], X, check_dtype=False, rtol=1e-12)
 
 
-def test_numbers_with_decimal_commas_as_their_table_has() -> None:
-    given, lines = somewhere(figures.regression(decimal="comma"))
+@pytest.mark.parametrize(("decimal", "mark"), [("comma", ","), ("point", ".")])
+def test_it_is_written_as_a_table_with_semicolons_is(decimal: str, mark: str) -> None:
+    given, lines = somewhere(figures.regression(decimal=decimal))
     content = file_of(figures.of(given)) or b""
     assert content.startswith(b"\xef\xbb\xbfline;truth;answer;error;size;")  # for a spreadsheet
-    found = pd.read_csv(io.BytesIO(content), sep=";", decimal=",")
+    found = pd.read_csv(io.BytesIO(content), sep=";", decimal=mark)
     order = np.argsort(lines)
     # An older pandas reads the last digit otherwise.
     np.testing.assert_allclose(found["truth"], given.y_test[order], rtol=1e-15)
