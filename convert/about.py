@@ -105,7 +105,7 @@ def metrics_of(source: Source, task: Task, answers: Answers) -> dict[str, Any] |
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, "
             f"got the shape {np.shape(source.y_test)}",
-            "Return the answers of X_test's own rows, in their order.",
+            "Give the answers of X_test's own rows, in their order.",
         )
     return score(task, answers, source.y_test)
 

@@ -208,7 +208,8 @@ class InvalidRows(RequestError):
         self.count = len(problems) if count is None else count  # of all
         self.every = problems  # in that order
         self.problems = list(problems[:SHOWN_PROBLEMS])  # the first ones, by row and column
-        more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
+        several = "s" * (self.count > 2)
+        more = f" (and {self.count - 1} more problem{several})" if self.count > 1 else ""
         super().__init__(f"{self.problems[0]}{more}", hint)
 
 

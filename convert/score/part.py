@@ -206,7 +206,9 @@ class _Part:
         where = [located(self._task, batch.number(row), each) for row in why for each in why[row]]
         self.shown += where[: SHOWN - len(self.shown)]
         if self._task.options.on_error == "stop":
-            more = f" (and {len(where) - 1} more problems in this part)" if len(where) > 1 else ""
+            several = "s" * (len(where) > 2)
+            beside = f" (and {len(where) - 1} more problem{several} in this part)"
+            more = beside if len(where) > 1 else ""
             raise BadRows(f"{where[0]}{more}", NOT_STOPPING)
         if self._side is None:
             self._side = self._opened(self.side_path, self._side_schema)

@@ -477,5 +477,5 @@ def test_a_class_of_a_notebook(file: str, monkeypatch: pytest.MonkeyPatch) -> No
     cell: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(CELL, file, "exec"), cell)  # noqa: S102  as a notebook does
     assert_exact(cell["Noted"]().fit(TEXTS), TEXTS)
-    line = rf"number of rows.* \({file}, line 18, in all\)"
+    line = r"number of rows.* \(a cell of the notebook, line 18, in all\)"
     assert_refused(cell["Wrong"]().fit(TEXTS), TEXTS, line)
