@@ -72,15 +72,15 @@ def build(
     given = dict(locals())  # before any other name is there
     from threadpoolctl import threadpool_limits
 
-    from onnxlet.convert import command_line
     from onnxlet.convert.about import described
     from onnxlet.convert.arguments import check_arguments, several
     from onnxlet.convert.build import build as build_directory
+    from onnxlet.convert.build_command import build as command
     from onnxlet.convert.directory.model_directory import check_name
     from onnxlet.convert.proven_model import ProvenModel
     from onnxlet.convert.sources.source import Source
 
-    check_arguments(command_line.build, given, defaults_of(build))
+    check_arguments(command, given, defaults_of(build))
     source = Source(model, X_test, y_test, X_train, without=several(without), positive=positive)
     check_name(name, "name")
     source = described(source, None if describe is None else Path(describe), unit)
