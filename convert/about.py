@@ -18,6 +18,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.metrics.positive import named as named_label
 from onnxlet.convert.metrics.positive import positive_of
+from onnxlet.convert.problems import listed
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
@@ -120,7 +121,7 @@ def metrics_of(source: Source, task: Task, answers: Answers) -> dict[str, Any] |
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, "
             f"got the shape {np.shape(source.y_test)}",
-            "Return the answers of X_test's own rows, in their order.",
+            "Give the answers of X_test's own rows, in their order.",
         )
     return score(task, answers, source.y_test)
 
@@ -160,8 +161,14 @@ def described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Describ
         raise no_table(source.X_train, TRAINED)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
+        trained_names = [column.name for column in trained.columns]
+        more = listed([name for name in trained_names if name not in names], 3)
+        fewer = listed([name for name in names if name not in trained_names], 3)
+        said = [f"has {more} besides"] * bool(more) + [f"lacks {fewer}"] * bool(fewer)
+        copies = "; a step that adds a column needs X = X.copy() first" * bool(more)
         raise Refusal(
-            "X_train has other columns than X_test",
-            "Return both in the same form, with the same columns in the same order.",
+            "X_train has other columns than X_test: it "
+            + (" and ".join(said) or "has them in another order"),
+            f"Give both in the same form, with the same columns in the same order{copies}.",
         )
     return DescribedRows(trained.columns, trained.rows(X), TRAINED)

@@ -18,6 +18,7 @@ from onnxlet.convert.about import (
     with_ignored,
 )
 from onnxlet.convert.directory.background import background_file
+from onnxlet.convert.directory.conformal import decided_otherwise
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.items import (
     NO_EXPLANATIONS,
@@ -129,6 +130,8 @@ def proven(
     own, metrics = answers, metrics_of(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
+    if source.y_test is not None and (other := decided_otherwise(task, own)):
+        report(f"note: {other}")
     described = described_rows(source, inputs, rows)
     columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):

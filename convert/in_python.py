@@ -26,7 +26,10 @@ def _argument(option: re.Match[str]) -> str:
 WORDS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
-        ("in the SOURCE file", "by @onnxlet.converts, before build(estimator, X_test, …)"),
+        (
+            r"in the SOURCE file(?: \(@onnxlet\.converts\))?",
+            "by @onnxlet.converts, before build(estimator, X_test, …)",
+        ),
         (
             r"Return \(estimator, X_test, y_test\), or name the column of --data with --target",
             "Call build(estimator, X_test, y_test, …)",
@@ -37,6 +40,10 @@ WORDS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = 
         (r"--images-from DIR \(images_from in Python\)", "images_from"),
         (r"--columns? '([^'=]+)=([^']*)'", r"columns={'\1': '\2'}"),
         (r"--columns FILE\.toml", "columns={…}"),
+        (r"^DIR/N/V(?=:)", "directory"),
+        (r"^MODEL(?=[: ])", "model"),
+        (r"^IN(?=[: ])", "data"),
+        (r"^OUT(?=[: ])", "out"),
         (r"(?<![\w'-])--report(?![\w-])", "with_report=True"),
         (r"(?<![\w'-])--breaking(?![\w-])", "breaking=True"),
         (r"(?<![\w'-])--no-refit(?![\w-])", "refit=False"),

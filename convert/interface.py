@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,11 @@ from onnxlet.convert.progress import Report
 if TYPE_CHECKING:
     from onnxlet.convert.prove.proof import Proof
     from onnxlet.convert.proven_model import ProvenModel
+
+
+def defaults_of(function: Any) -> dict[str, Any]:
+    """The default of each argument, by name; one that is needed has a default that nothing is."""
+    return {name: one.default for name, one in signature(function).parameters.items()}
 
 
 @in_python
@@ -60,20 +66,25 @@ def build(
 
     Raises:
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
-        WrongUse: the name can't be one, the folder is none, or `describe` is not to be had.
+        WrongUse: the name can't be one, the folder is none, `describe` is not to be had, or an
+            argument is out of its range.
     """
+    given = dict(locals())  # before any other name is there
     from threadpoolctl import threadpool_limits
 
     from onnxlet.convert.about import described
+    from onnxlet.convert.arguments import check_arguments, several
     from onnxlet.convert.build import build as build_directory
+    from onnxlet.convert.build_command import build as command
     from onnxlet.convert.directory.model_directory import check_name
     from onnxlet.convert.proven_model import ProvenModel
     from onnxlet.convert.sources.source import Source
 
-    source = Source(model, X_test, y_test, X_train, without=tuple(without), positive=positive)
+    check_arguments(command, given, defaults_of(build))
+    source = Source(model, X_test, y_test, X_train, without=several(without), positive=positive)
     check_name(name, "name")
     source = described(source, None if describe is None else Path(describe), unit)
-    groups = sensitive if with_report or sensitive else None
+    groups = several(sensitive) if with_report or sensitive else None
     # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
     with threadpool_limits(1, user_api="blas"):
         built = build_directory(
@@ -118,13 +129,21 @@ def train(
         Refusal: there is nothing to learn from, or nothing that could be served.
         WrongUse: the table can't be read, or an option names what is not in it.
     """
+    passed = dict(locals())  # before any other name is there
     from threadpoolctl import threadpool_limits
 
+    from onnxlet.convert.arguments import check_arguments, several
     from onnxlet.convert.proven_model import ProvenModel
+    from onnxlet.convert.train import command
     from onnxlet.convert.train.preparing import Options
     from onnxlet.convert.train.refit import ModelDestination
     from onnxlet.convert.train.training import train as train_directory
 
+    defaults = {**defaults_of(train), **vars(Options())}
+    del defaults["options"]
+    check_arguments(command.train, {**passed.pop("options"), **passed}, defaults)
+    if "sensitive" in options:
+        options["sensitive"] = several(options["sensitive"])
     given = os.fspath(data) if isinstance(data, str | Path) else data
     to = ModelDestination(name, Path(models), keep_background, breaking)
     with threadpool_limits(1, user_api="blas"):

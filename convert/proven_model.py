@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_lines
@@ -18,6 +20,7 @@ from onnxlet.convert.reference.row_forms import no_table
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, OnnxletError, Problem
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
@@ -83,7 +86,7 @@ class ProvenModel:
         try:
             columns = self._loaded.signature.columns
             images = any(column.image for column in columns)
-            instances = _instances(rows, len(columns), images)
+            instances = _instances(_with_dates_written(rows, columns), len(columns), images)
             request = native.from_object({"instances": instances, **options})
             return predict(self._loaded, request), request
         except OnnxletError as error:
@@ -100,6 +103,15 @@ class ProvenModel:
 
     def _repr_html_(self) -> str:
         return lines_as_html(repr(self).splitlines())
+
+
+def _with_dates_written(rows: Any, columns: Sequence[Column]) -> Any:
+    """A DataFrame whose true dates are texts where the model takes dates of a form of text."""
+    if not isinstance(rows, pd.DataFrame) or not rows.columns.is_unique:
+        return rows
+    forms = {c.name: c.format for c in columns if c.format is not None and c.name in rows}
+    dated = {name: form for name, form in forms.items() if rows[name].dtype.kind == "M"}
+    return rows.assign(**{name: rows[name].dt.strftime(form) for name, form in dated.items()})
 
 
 def _instances(rows: Any, width: int, images: bool) -> list[Any]:

@@ -15,7 +15,15 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
-from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import (
+    DATE,
+    DROPPED,
+    Graph,
+    Precision,
+    Table,
+    Tensor,
+    labelled,
+)
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.reference.answers import Task
@@ -177,9 +185,11 @@ def root_table(
             taken[key] += len(run)
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
-    without = [column.name for column in columns if not column.required]
-    dropped = [behaviour.labels.get(name, name) for name in without]
-    tensors += [Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped]
+    dropped = [column for column in columns if not column.required]
+    for column in dropped:
+        kind = DATE if column.date and column.format is None else _described(column, behaviour)
+        label = behaviour.labels.get(column.name, column.name)
+        tensors.append(Tensor(graph, "", DROPPED, labels=(label,), types=(kind,)))
     table = Table(tuple(tensors))
     if dropped:
         at = {str(name): position for position, name in enumerate(table.labels)}

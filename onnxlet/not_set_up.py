@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from onnxlet.folders import CHECKOUT, PYTHON, ROOT, VERSION, in_root
@@ -83,8 +84,8 @@ def to_install(extras: str, otherwise: str) -> str:
         return otherwise
     wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
     return (
-        f"Install onnxlet[{extras}], from the wheel's file: "
-        f"{sys.executable} -m pip install '{wheel}[{extras}]'"
+        f"Install onnxlet[{extras}], in the folder of the wheel's file: "
+        f"{quote(sys.executable)} -m pip install '{wheel}[{extras}]'"
     )
 
 

@@ -38,6 +38,7 @@ from onnxlet.convert.converters.registration import Registration, is_followed
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
+from onnxlet.function.errors import WrongUse
 
 __all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
@@ -61,8 +62,10 @@ _own: dict[type, Converter] = {}
 def converts(*kinds: type) -> Callable[[Converter], Converter]:
     """Register the converter of an estimator class of your own, in the SOURCE file.
 
-    Its graph has to pass the parity gate, as all do.
+    Its graph has to pass the parity gate, as all do. WrongUse: it is given what is no class.
     """
+    if not kinds or not all(isinstance(kind, type) for kind in kinds):
+        raise WrongUse(f"@converts: expected classes, got {kinds!r:.60}", "Give the class itself.")
 
     def register(convert: Converter) -> Converter:
         _own.update(dict.fromkeys(kinds, convert))

@@ -156,6 +156,22 @@ def _classes_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] 
     return _table(scores)
 
 
+def decided_otherwise(task: Task, answers: Answers) -> str:
+    """What to know of sets where a prediction is not the most probable label; "" where it is."""
+    shares, classes = answers.get("probabilities"), task.classes or []
+    if shares is None or task.several or shares.ndim != 2 or shares.shape[1] != len(classes):
+        return ""
+    position = {label: number for number, label in enumerate(classes)}
+    given = np.array([position.get(label, -1) for label in answers["prediction"].tolist()])
+    likely = (given >= 0) & (shares[np.arange(len(shares)), given] >= shares.max(axis=1))
+    if likely.all():
+        return ""
+    return (
+        f"of {(~likely).sum():,} of {len(likely):,} rows the prediction is not the most probable "
+        "label (a threshold of its own?): sets are of the probabilities, and may not hold it"
+    )
+
+
 def _table(scores: Array, *scale: Any) -> dict[str, Any] | None:
     """Scores at some ranks, from float64 of shape (rows,) or (rows, outputs).
 

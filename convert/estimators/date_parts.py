@@ -63,9 +63,10 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit
         Raises:
             ValueError: a part is unknown, or a column of text has no one form.
         """
-        unknown = sorted(set(self.parts) - KNOWN)
+        one = isinstance(self.parts, str)  # a text, whose letters would be taken for parts
+        unknown = [self.parts] if one else sorted(set(self.parts) - KNOWN)
         if unknown:
-            raise ValueError(f"parts: expected some of {sorted(KNOWN)}, got {unknown}")
+            raise ValueError(f"parts: expected a list of some of {sorted(KNOWN)}, got {unknown}")
         frame = _frame(X)
         self.n_features_in_ = frame.shape[1]
         if isinstance(X, pd.DataFrame):

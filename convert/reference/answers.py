@@ -126,7 +126,7 @@ def _task_of(estimator: Any, answers: Any) -> Task:
     if isinstance(estimator, type) or not may_be_asked:
         raise Refusal(
             f"expected a fitted estimator, got {_shown(estimator)}",
-            "Return, or save, the estimator itself, after fit.",
+            "Give, or save, the estimator itself, after fit.",
         )
     if hasattr(type(estimator), "__skrub_to_Xy_pipeline__"):
         raise Refusal(

@@ -9,6 +9,7 @@ import click
 
 from onnxlet.commands import Command
 from onnxlet.convert.options import decimal_option, models_option, progress, sheet_option
+from onnxlet.not_set_up import check_installed
 
 
 @click.command(
@@ -76,6 +77,7 @@ def score(
     OUT is a file .csv or .parquet, or else a folder of parts in IN's format. Each part is there
     whole or not at all: the same command again goes on where it ended, even after a kill.
     """
+    check_installed("pyarrow")  # an extra may be missing that brings others, too
     from onnxlet.convert.score.running import score as score_table
     from onnxlet.convert.score.tasks import Options
 

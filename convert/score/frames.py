@@ -52,6 +52,8 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
 
 def _table(frame: Any) -> Any:
     try:
+        if isinstance(frame, list):
+            raise TypeError("it is no frame, and pd.DataFrame(rows) makes one")
         if isinstance(frame, pd.DataFrame):
             return pa.Table.from_pandas(frame, preserve_index=False)
         if isinstance(frame, pa.RecordBatch):

@@ -11,6 +11,7 @@ from onnxlet.convert.in_python import in_python
 from onnxlet.convert.progress import Report
 from onnxlet.convert.score import OnError
 from onnxlet.function.errors import WrongUse
+from onnxlet.not_set_up import check_installed
 
 
 @in_python
@@ -69,6 +70,7 @@ def score(
         InvalidRows: of a frame, rows that are to stop all.
         Unfinished: of files, some parts could not be done; the same call goes on from there.
     """
+    check_installed("pyarrow")  # an extra may be missing that brings others, too
     from onnxlet.convert.score.frames import score_frame
     from onnxlet.convert.score.running import score as score_table
     from onnxlet.convert.score.tasks import Options, directory_of, proven

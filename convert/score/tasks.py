@@ -159,9 +159,8 @@ def directory_of(given: str, models: Path) -> Path:
             pin = pins_of(os.environ.get("ONNXLET_SERVE", ""), []).get(home.name)
             return home / str(serves(home.name, versions, aliases, pin))
     there = sorted(path.name for path in models.glob("*") if versions_in(path))
-    listed = (
-        f" '{models}' has {', '.join(there)}." if there else f" There is no model in '{models}'."
-    )
+    close = close_to(given, there)  # it lists a few where nothing is close
+    listed = f" In '{models}': {close}" if there else f" There is no model in '{models}'."
     raise WrongUse(
         f"MODEL: there is no model '{given}'", f"Expected DIR/N/V, DIR/N, or a name.{listed}"
     )

@@ -49,7 +49,7 @@ def lines_of(function: Callable[..., Any]) -> str:
     code = getattr(function, "__code__", None)
     if code is None or not is_theirs(code):
         return ""
-    return f" ({_shown(code.co_filename)}, line {code.co_firstlineno}, {code.co_name})"
+    return f" ({_shown(code.co_filename)}, line {code.co_firstlineno}, in {code.co_name})"
 
 
 def is_users_own(kind: type) -> bool:
@@ -72,8 +72,8 @@ def is_theirs(code: Any) -> bool:
 
 
 def _shown(name: str) -> str:
-    if name.startswith("<"):
-        return name
+    if name.startswith("<ipython-input") or "ipykernel_" in name:  # a file that nobody has written
+        return "a cell of the notebook"
     path, here = Path(name).resolve(), Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

@@ -162,6 +162,8 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
         if column.image and type(cell) is bytes:  # of a body or a form
             _check_image(cell)
             return cell
+        if column.date and isinstance(cell, int | float) and not _is_missing(cell):
+            raise Refused(f"expected a date as text, got {shown(cell)}; {OF_PANDAS}")
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         _check_value(column, value)
     except Refused as refused:
@@ -233,6 +235,7 @@ def _utf8(encoded: Encoded) -> str:
         raise Refused(f"'b64': expected base64 of UTF-8 text, got {shown(str(encoded))}") from None
 
 
+OF_PANDAS = 'pandas writes text by df.to_json(orient="records", date_format="iso")'
 READ: Mapping[str, Callable[[Any], Any]] = {
     "float64": _number,
     "float32": _number,

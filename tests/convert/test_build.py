@@ -51,7 +51,11 @@ REFUSED: dict[str, tuple[Source, str]] = {
     "X_train an array": (Source(OF_FRAME, FRAME, Y, X), "X_train has other columns"),
     "X_train without a column": (
         Source(OF_FRAME, FRAME, Y, FRAME[["a", "b"]]),
-        "X_train has other columns",
+        "X_train has other columns than X_test: it lacks 'c'",
+    ),
+    "X_train that fit has written to": (
+        Source(OF_FRAME, FRAME, Y, FRAME.assign(per=1.0)),
+        "X_train has other columns than X_test: it has 'per' besides",
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
@@ -194,6 +196,96 @@ def test_a_refusal_reads_well() -> None:
     assert caught.value._render_traceback_() == [f"Refusal: {caught.value}"]
 
 
+ARGUMENTS: list[tuple[dict[str, object], str]] = [
+    ({"name": 5}, "name: expected a text, got 5"),
+    ({"keep_background": -3}, "keep_background: expected a whole number from 1 to 1,000, got -3"),
+    ({"keep_background": "all"}, "expected a whole number from 1 to 1,000, got 'all'"),
+    ({"keep_background": 1.5}, "expected a whole number from 1 to 1,000, got 1.5"),
+    ({"without": "std"}, "without: the model has no 'std'"),
+    ({"sensitive": [3]}, "sensitive: expected a list of texts, got [3]"),
+    ({"models": 3}, "models: expected a path, got 3"),
+    ({"breaking": "yes"}, "breaking: expected True or False, got 'yes'"),
+    ({"report": "loud"}, "report: expected a function of a line, got 'loud'"),
+    ({"unit": 7, "describe": 7}, "arguments: 2 things are wrong"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), ARGUMENTS)
+def test_arguments_of_build_are_those_of_the_command(
+    given: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"name": "m", "models": tmp_path, "report": quiet, **given}
+    with pytest.raises(onnxlet.WrongUse) as caught:
+        onnxlet.build(MODEL, ROWS, SOLD, **options)
+
+    assert message in caught.value.message
+    assert not list(tmp_path.iterdir())
+
+
+OF_TRAIN: list[tuple[dict[str, object], str]] = [
+    ({"split": "2"}, "split: expected one of 'auto', 'random', got '2'"),
+    ({"seconds": -1}, "seconds: expected a number from 1 to 604,800, got -1"),
+    ({"seconds": "10"}, "seconds: expected a number from 1 to 604,800, got '10'"),
+    ({"seconds": None}, "seconds: expected a number from 1 to 604,800, got None"),
+    ({"seed": True}, "seed: expected a whole number of 0 or more, got True"),
+    ({"target": ["size"]}, "target: expected a text, got ['size']"),
+    ({"columns": ["town"]}, "columns: expected a dictionary, got ['town']"),
+    ({"secnds": 10}, "secnds: there is no such argument\nIs it 'seconds'"),
+    ({"options": {}}, "options: there is no such argument"),
+    ({"refit": "no"}, "refit: expected True or False, got 'no'"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), OF_TRAIN)
+def test_arguments_of_train_are_those_of_the_command(
+    given: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"target": "size", "name": "m", "models": tmp_path, **given}
+    with pytest.raises(onnxlet.WrongUse) as caught:
+        onnxlet.train(ROWS, report=quiet, **options)
+
+    assert message in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_public_error_is_one_of_ours() -> None:
+    kinds = [getattr(onnxlet, name) for name in onnxlet.__all__]
+    errors = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)}
+
+    assert {Refusal, WrongUse, InvalidRows, ModelError, OnnxletError} < errors
+    assert all(issubclass(kind, OnnxletError) for kind in errors)
+
+
+def test_true_dates_are_written_as_the_model_has_them(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=60, freq="9D")
+    X = pd.DataFrame({"day": days.strftime("%d.%m.%Y").astype(object)})
+    model = make_pipeline(onnxlet.DateParts(["month"]), LinearRegression()).fit(X, days.month)
+    built = onnxlet.build(model, X, name="days", models=tmp_path, report=quiet)
+
+    np.testing.assert_allclose(built.predict(pd.DataFrame({"day": days})), days.month, rtol=1e-5)
+    with pytest.raises(InvalidRows, match=r"column 'day': expected a date written as %d\.%m\.%Y"):
+        built.predict(pd.DataFrame({"day": days.strftime("%Y-%m-%d")}))
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5])
+def test_sets_of_a_classifier_with_a_threshold_of_its_own_are_noted(
+    threshold: float, tmp_path: Path
+) -> None:
+    fitted = FixedThresholdClassifier(
+        LogisticRegression(), threshold=threshold, pos_label="yes", response_method="predict_proba"
+    ).fit(ROWS[["size"]], SOLD)
+    shares = fitted.predict_proba(ROWS[["size"]])[:, 1]
+    other = int(((shares >= threshold) != (shares >= 0.5)).sum())
+    lines: list[str] = []
+    onnxlet.build(fitted, ROWS[["size"]], SOLD, name="m", models=tmp_path, report=lines.append)
+
+    noted = [line for line in lines if "not the most probable label" in line]
+    assert [line.startswith(f"note: of {other} of 90 rows") for line in noted] == [True] * bool(
+        other
+    )
+    assert (other > 0) == (threshold == 0.2)
+
+
 def refused(**options: object) -> OnnxletError:
     model = options.pop("model", MODEL)
     with pytest.raises((Refusal, WrongUse)) as caught:
@@ -239,6 +331,12 @@ def test_hints_are_of_arguments_and_of_no_command(tmp_path: Path) -> None:
         ("--target 'price': --task regression expects numbers",
          "target 'price': task='regression' expects numbers"),
         ("Say --decimal point, or --on-error null.", "Say decimal='point', or on_error='null'."),
+        ("write its converter in the SOURCE file (@onnxlet.converts)",
+         "write its converter by @onnxlet.converts, before build(estimator, X_test, …)"),
+        ("MODEL: there is no model 'IN'", "model: there is no model 'IN'"),
+        ("IN: there is no 'OUT'", "data: there is no 'OUT'"),
+        ("OUT: there is 'x' already", "out: there is 'x' already"),
+        ("INNER: expected a number", "INNER: expected a number"),
         ("expected a number, got '--a--b'", "expected a number, got '--a--b'"),
         ("no 'my--report.csv', --breaking", "no 'my--report.csv', breaking=True"),
         ("no '/x--no-refit/y', '--breaking'", "no '/x--no-refit/y', '--breaking'"),

@@ -154,7 +154,7 @@ def test_malformed(flask_client: Any, body: bytes, part: str) -> None:
 
 
 FRAME = pd.DataFrame([SHOP, SHOP])
-BY_RECORDS = 'df.to_json(orient="records")'
+BY_RECORDS = 'df.to_json(orient="records", date_format="iso")'
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,12 @@ def written(function: Function) -> ast.FunctionDef | ast.Lambda:
         raise Unsupported(f"the source of its function {name} can't be read", SAVED) from None
     if code not in every:
         raise Unsupported(f"the file of its function {name} has changed since", SAVED)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.Lambda) and _is_of(node, code):
-            return _unbound(node) if isinstance(function, MethodType) else node
-    raise Unsupported(f"its {name} is no function of def or lambda")
+    defined = (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.Lambda))
+    of_code = [node for node in defined if _is_of(node, code)]
+    if not of_code:
+        raise Unsupported(f"its {name} is no function of def or lambda")
+    node = of_code[-1]  # of lambdas within each other the innermost, which the walk meets last
+    return _unbound(node) if isinstance(function, MethodType) else node
 
 
 def _unbound(node: ast.FunctionDef | ast.Lambda) -> ast.FunctionDef | ast.Lambda:
@@ -88,9 +90,17 @@ def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:
     if isinstance(node, ast.FunctionDef):
         first = node.decorator_list[0] if node.decorator_list else node
         return (node.name, first.lineno) == (code.co_name, code.co_firstlineno)
+    if code.co_name != "<lambda>":
+        return False
     body = node.body
-    wanted = (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset)
-    return code.co_name == "<lambda>" and wanted in code.co_positions()
+    start, end = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
+    # What is at no place of the source has None, or an empty range where the lambda begins.
+    places = [
+        ((first, column), (last, end_column))
+        for first, last, column, end_column in code.co_positions()
+        if None not in (first, column) and (first, column) != (last, end_column)
+    ]
+    return bool(places) and all(start <= first and last <= end for first, last in places)
 
 
 def around(function: Function, given: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -127,7 +137,7 @@ Program = dict[str, Any]  # `code`, `values` and `patterns`, as `function_of` ta
 WORDS = "analyzer='char_wb' or ngrams of characters serve Chinese; token_pattern serves words."
 PLAIN = (
     "Plain Python is followed: methods of str, re with a literal pattern, comprehensions, "
-    "and constants around it" + documented(" (docs/how-to/texts.md).", ".")
+    "and constants around it, such as a dictionary" + documented(" (docs/how-to/texts.md).", ".")
 )
 BOUNDED = "Bound what the pattern repeats, such as {1,50}, and let repeats share no letters."
 LIBRARIES = {

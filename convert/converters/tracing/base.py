@@ -46,7 +46,8 @@ def check_options(name: str, given: dict[str, Any], **permitted: Any) -> None:
     for option, value in given.items():
         allowed = permitted.get(option, ())
         if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
-            refuse(f"{name} with {option}={value!r:.40} has no conversion")
+            hint = "Assign what it returns: X['a'] = X['a'].…" if option == "inplace" else ""
+            refuse(f"{name} with {option}={value!r:.40} has no conversion", hint)
 
 
 EVERY_ROW = slice(None)

@@ -23,12 +23,23 @@ from onnxlet.convert.converters.tracing.arithmetic import (
 from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.converters.tracing.str_accessor import stepped
 from onnxlet.convert.graph.categories import index_among, is_missing
-from onnxlet.convert.graph.converter import DROPPED, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DATE, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
+
+OF_DATES = (
+    "Take their parts, X['when'].dt.month, or a time between two, such as "
+    "(X['when'] - pd.Timestamp(0)).dt.total_seconds(); fill gaps in these."
+)
+
+
+def _refuse_dates(x: Tensor) -> None:
+    if x.dtype == DATE:
+        refuse("it takes dates for numbers", OF_DATES)
 
 
 def filled(x: Tensor, value: Any) -> Tensor:
     """`fillna`: text fills text, numbers fill numbers, other columns stay."""
+    _refuse_dates(x)
     if isinstance(value, Tensor):
         if (value.dtype == "string") != (x.dtype == "string"):
             refuse("it fills text with numbers, or numbers with text")
@@ -97,15 +108,9 @@ def is_in(x: Tensor, values: Iterable[Any]) -> Tensor:
     return _key_position(x, keys) < len(keys)
 
 
-def between(x: Tensor, low: Any, high: Any, inclusive: str) -> Tensor:
-    """`between`; `inclusive` is both, neither, left or right."""
-    above = "GreaterOrEqual" if inclusive in ("both", "left") else "Greater"
-    below = "LessOrEqual" if inclusive in ("both", "right") else "Less"
-    return arithmetic.compare(above)(x, low) & arithmetic.compare(below)(x, high)
-
-
 def clipped(x: Tensor, low: Any, high: Any) -> Tensor:
     """`clip`; text stays the same."""
+    _refuse_dates(x)
     return x if x.dtype == "string" else arithmetic.clip(x, low, high)
 
 
@@ -119,11 +124,6 @@ def pairs_of(to_replace: Any, value: Any) -> list[tuple[Any, Any]]:
         return [(to_replace, value)]
     values = value if isinstance(value, list | tuple) else [value] * len(to_replace)
     return list(zip(to_replace, values, strict=True))
-
-
-def is_number(tensor: Tensor) -> bool:
-    """Whether `select_dtypes("number")` takes a column."""
-    return tensor.dtype not in ("bool", "string", DROPPED)
 
 
 def spread(x: Tensor, value: Any) -> Tensor:
@@ -140,6 +140,7 @@ def cast(x: Tensor, dtype: Any, in_array: bool = False) -> Tensor:
     """`astype`: integers are truncated, and a bool is whether the value is not 0."""
     if dtype in ("category", object, "object", "O"):
         return x  # the values stay the same
+    _refuse_dates(x)
     kind = _numpy_dtype(dtype)
     if kind.kind in "UT":
         if not in_array:  # what a gap becomes is another thing in each version of pandas

@@ -14,9 +14,10 @@ from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values, str_accessor
 from onnxlet.convert.converters.tracing.base import ELEMENT, elementwise, refuse, select
-from onnxlet.convert.converters.tracing.column_values import spread
+from onnxlet.convert.converters.tracing.column_values import OF_DATES, spread
+from onnxlet.convert.converters.tracing.dt_accessor import NUMBERS as DATE_NUMBERS
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.converter import Graph, Table, Tensor
+from onnxlet.convert.graph.converter import DATE, Graph, Table, Tensor
 from onnxlet.function.inputs.text_steps import METHODS
 
 MOST_EXECUTIONS = 128  # of one function: they double with each condition
@@ -59,7 +60,11 @@ class Element(Traced):
 
     def __getattr__(self, name: str) -> Any:
         if name not in METHODS or self._tensor.dtype != "string":
-            refuse(f"an element's .{name} has no conversion")
+            hint = f"Take it of the column: .dt.{name}." if name in DATE_NUMBERS else OF_DATES
+            refuse(
+                f"an element's .{name} has no conversion",
+                hint if self._tensor.dtype == DATE else "",
+            )
 
         def method(*given: Any) -> Element:
             step = {"step": "str_method", "name": name, "arguments": list(given)}

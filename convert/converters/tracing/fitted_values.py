@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from pandas import DataFrame, Series
+from sklearn.preprocessing import LabelBinarizer, LabelEncoder, MultiLabelBinarizer
 
 from onnxlet.convert.converters.registration import ANSWERS
 from onnxlet.convert.converters.tracing import arithmetic, column_values
@@ -182,6 +183,9 @@ class Drawn:
         refuse("it draws random numbers", "A request's answer must not depend on chance.")
 
 
+OF_LABELS = "Have an OrdinalEncoder or a OneHotEncoder inside: they encode columns."
+
+
 class Inner:
     """The proxy for a fitted estimator inside: of columns it is asked by its own conversion."""
 
@@ -232,6 +236,8 @@ def asked(graph: Graph, fitted: Any, method: str, *given: Any, **options: Any) -
             return TracedFrame(graph, made) if made.labels else TracedArray(graph, made, made.flat)
         tensor = graph.call(fitted, table, method)
     except Unsupported as error:
+        if isinstance(fitted, LabelEncoder | LabelBinarizer | MultiLabelBinarizer):
+            refuse(f"it asks {shown}, which encodes targets, not rows", OF_LABELS)
         refuse(f"it asks {shown}: {error}", error.hint)
     flat = tensor.width == 1 and method != "predict_proba"
     return TracedArray(graph, Table((tensor,)), flat)

@@ -180,7 +180,10 @@ class TracedFrame(FrameMethods):
         for tensor in self._table.tensors:
             if tensor.dtype != DROPPED:
                 return tensor
-        return refuse("it makes a column of a constant, and no other column has rows")
+        return refuse(
+            "it makes a column of a constant, and no other column has rows",
+            "Set a column of X's before.",
+        )
 
     def _set(self, label: Any, tensor: Tensor) -> None:
         label = self._called(label)
@@ -300,10 +303,12 @@ def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
     return TracedFrame(graph, labelled(Table(tuple(tensors)), labels))
 
 
-def frame_of(data: Any, columns: Any = None) -> Any:
-    """`pd.DataFrame(data, columns=…)`."""
+def frame_of(data: Any, columns: Any = None, like: Any = None) -> Any:
+    """`pd.DataFrame(data, columns=…)`, of as many rows as `like`, whose index is given."""
+    if data is None and like is not None and columns is None:
+        return TracedFrame(like._graph, labelled(Table(()), ()))
     if isinstance(data, dict):
-        return _ordered(_of_columns(data), columns)
+        return _ordered(_of_columns(data, like), columns)
     if not isinstance(data, Traced):
         refuse("it makes a DataFrame of something else than columns")
     if isinstance(data, PandasBase):
@@ -314,11 +319,14 @@ def frame_of(data: Any, columns: Any = None) -> Any:
     return TracedFrame(data._graph, labelled(data._table, names))
 
 
-def _of_columns(data: dict[Any, Any]) -> TracedFrame:
+def _of_columns(data: dict[Any, Any], like: Any) -> TracedFrame:
     parts = [one for one in data.values() if isinstance(one, Traced)]
-    if not parts or not all(one._table.width == 1 for one in parts):
+    if not (parts or like is not None) or not all(one._table.width == 1 for one in parts):
         refuse("it makes a DataFrame of something else than columns")
-    made = TracedFrame(parts[0]._graph, labelled(parts[0]._table, (None,)))
+    if parts:
+        made = TracedFrame(parts[0]._graph, labelled(parts[0]._table, (None,)))
+    else:
+        made = TracedFrame(like._graph, like._table)
     tensors = [made._column(one) for one in data.values()]
     return TracedFrame(made._graph, labelled(Table(tuple(tensors)), list(data)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pandas import Index, Series
 
-from onnxlet.convert.converters.tracing import column_values
+from onnxlet.convert.converters.tracing import column_kinds, column_values
 from onnxlet.convert.converters.tracing.base import (
     check_options,
     elementwise,
@@ -125,7 +125,7 @@ class FrameMethods(PandasBase):
         positions = [
             position
             for position, tensor in enumerate(self._graph.columns(self._table))
-            if column_values.is_number(tensor) is (include is not None)
+            if column_kinds.is_number(tensor) is (include is not None)
         ]
         return self._at_positions(positions)
 

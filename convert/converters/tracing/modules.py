@@ -20,6 +20,7 @@ from onnxlet.convert.converters.tracing import (
     arithmetic,
     array_functions,
     array_shapes,
+    column_kinds,
     dt_accessor,
 )
 from onnxlet.convert.converters.tracing.array import Transposed
@@ -35,7 +36,7 @@ from onnxlet.convert.converters.tracing.base import (
 from onnxlet.convert.converters.tracing.checks import VALIDATION
 from onnxlet.convert.converters.tracing.column_values import read_number
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
-from onnxlet.convert.converters.tracing.pandas_base import PandasBase
+from onnxlet.convert.converters.tracing.pandas_base import Index, PandasBase
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Tensor
@@ -60,13 +61,16 @@ def concat(objs: Any, *, axis: Any = 0, **options: Any) -> Any:
 def frame(data: Any = None, index: Any = None, columns: Any = None, **options: Any) -> Any:
     """`pd.DataFrame`."""
     check_options("DataFrame", options, copy=(None, True, False), dtype=(None,))
-    return frame_of(data, columns)
+    return frame_of(data, columns, index.of if type(index) is Index else None)
 
 
 def series(
     data: Any = None, index: Any = None, dtype: Any = None, name: Any = None, **_: Any
 ) -> Any:
     """`pd.Series`."""
+    if type(index) is Index and np.ndim(data) == 0 and isinstance(data, SCALARS):
+        column = frame_of({name: data}, None, index.of)
+        data = TracedSeries(column._graph, column._table.tensors[0])
     if not isinstance(data, Traced) or not data._flat:
         refuse("it makes a Series of something else than a column")
     called = data._name if name is None and type(data) is TracedSeries else name
@@ -120,6 +124,7 @@ def _bins(x: Tensor, edges: Any, right: bool, lowest: Any, entries: list[Any]) -
     return replace(made, types=("string?",) * x.width) if texts else made
 
 
+SCALARS = (bool, int, float, str, np.generic)
 DEPTH = 3  # of lists in lists in which a proxy is found
 OF_MATH = {
     "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "exp": np.exp,
@@ -133,7 +138,7 @@ OF_MATH = {
 
 def is_traced(value: Any, depth: int = DEPTH) -> bool:
     """Whether a value is a proxy, or a list, tuple or dictionary that contains one."""
-    if issubclass(type(value), Traced | Transposed | RowCount):
+    if issubclass(type(value), Traced | Transposed | RowCount | Index):
         return True
     if type(value) is dict:
         value = list(value.values())
@@ -230,6 +235,7 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
         (pd, name): lambda obj: elementwise(lambda x: ~arithmetic.missing(x), obj)
         for name in ("notna", "notnull")
     },
+    **{(pd.api.types, name): column_kinds.question(name) for name in column_kinds.IS_DTYPE},
     (pd, "concat"): concat,
     (pd, "cut"): cut,
     (pd, "to_datetime"): dt_accessor.to_datetime,

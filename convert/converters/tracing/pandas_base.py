@@ -28,6 +28,7 @@ from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     COMPARISONS,
     OPERATORS,
+    REFUSED,
     Traced,
 )
 from onnxlet.convert.converters.tracing.ufuncs import UFUNCS, by_zero_is_infinite
@@ -55,16 +56,35 @@ INSTEAD = "Use np.where(condition, a, b), or .where and .mask."
 OF_ROWS = (
     "Learn it in fit, by a transformer of your own with a converter, or hold it as a constant."
 )
+BY_COLUMN = "Compute with whole columns, X['a'] * X['b'], or by .apply(…, axis=1) of one row."
+OF_INDEX = "Leave index= out: all columns of a request have the same rows, in the same order."
+LEAVE_OUT = "Leave it out: a transform answers every row, in order."
+INSTEAD_OF = {  # what does the same, or what to do without a method
+    **dict.fromkeys(("iterrows", "itertuples"), BY_COLUMN),
+    **dict.fromkeys(("query", "dropna", "drop_duplicates"), INSTEAD),
+    **dict.fromkeys(("head", "tail", "sample", "sort_values", "sort_index"), LEAVE_OUT),
+    "cat": "Encode categories by a step, such as OrdinalEncoder or OneHotEncoder.",
+    "size": "X.shape[0] gives the number of rows, where one is needed: np.zeros(X.shape[0]).",
+    "eval": BY_COLUMN,
+}
 
 
 class Index:
     """The index of rows: it may be passed on with columns, and has nothing else."""
 
+    def __init__(self, of: PandasBase) -> None:
+        self.of = of
+
     def __getattr__(self, name: str) -> NoReturn:
-        refuse(f"the index's .{name} has no conversion: requests have no index")
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse(f"the index's .{name} has no conversion: requests have no index", OF_INDEX)
 
+    def __len__(self) -> int:
+        return refuse(*REFUSED["__len__"])
 
-INDEX = Index()
+    def __iter__(self) -> NoReturn:
+        refuse("it goes through the index of the rows: requests have none", OF_INDEX)
 
 
 def check_pandas(name: str, options: dict[str, Any], **permitted: Any) -> None:
@@ -76,8 +96,12 @@ class PandasBase(Traced):
     """A Series or a DataFrame of columns of the graph."""
 
     __slots__ = ()
-    index = INDEX
     empty = False  # a request has a row
+
+    @property
+    def index(self) -> Index:
+        """The index of rows."""
+        return Index(self)
 
     def _mapped(self, function: Callable[..., Tensor], *others: Any) -> Any:
         return elementwise(function, self, *others)
@@ -90,9 +114,12 @@ class PandasBase(Traced):
         """Refuse an attribute of pandas; raise AttributeError where pandas has none either."""
         if name.startswith("__") or not hasattr(kind, name):
             raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        if name.startswith("_"):  # pandas' own code looks for it
+            refuse(*REFUSED["__array__"])
         if name in ROW_METHODS:
-            refuse(f".{name} depends on which rows come together in a request", OF_ROWS)
-        refuse(f"a {kind.__name__}'s .{name} has no conversion")
+            hint = INSTEAD_OF.get(name, OF_ROWS)
+            refuse(f".{name} depends on which rows come together in a request", hint)
+        refuse(f"a {kind.__name__}'s .{name} has no conversion", INSTEAD_OF.get(name, ""))
 
     def agg(self, func: Any, axis: Any = 0, **options: Any) -> Any:
         """`agg` of one method, by its name."""

@@ -19,6 +19,7 @@ from onnxlet.convert.converters.tracing.base import (
     methods,
     refuse,
 )
+from onnxlet.convert.converters.tracing.column_kinds import dtype_of
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
@@ -76,10 +77,8 @@ class TracedSeries(PandasBase):
 
     @property
     def dtype(self) -> Any:
-        """NumPy's dtype; refused for text, since it depends on pandas' version."""
-        if self._tensor.dtype == "string":
-            refuse("it asks for the dtype of text, which is another in each version of pandas")
-        return self.to_numpy().dtype
+        """NumPy's dtype; refused for text and dates, since it depends on pandas' version."""
+        return dtype_of(self._tensor)
 
     def __getattr__(self, name: str) -> Any:
         return self._attribute(Series, name)
@@ -163,8 +162,10 @@ class TracedSeries(PandasBase):
 methods(
     TracedSeries,
     {
-        "between": lambda self, left, right, inclusive="both": elementwise(
-            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
+        # By operators, which dates have, too.
+        "between": lambda self, left, right, inclusive="both": (
+            (self >= left if inclusive in ("both", "left") else self > left)
+            & (self <= right if inclusive in ("both", "right") else self < right)
         ),
         # Requests have no index.
         "reset_index": lambda self, drop=False: (

@@ -96,8 +96,10 @@ def trace(
     except NotTraceable as error:
         refusals[:0] = _of_an_estimator(error)
     except Exception as error:
-        said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
-        refusals += [*_of_an_estimator(error), NotTraceable(said, HINT)]
+        ours = isinstance(error, Unsupported)
+        said = f"{'' if ours else f'{type(error).__name__}: '}{shortened(error)}{where(error)}"
+        hint = error.hint if isinstance(error, Unsupported) else HINT
+        refusals += [*_of_an_estimator(error), NotTraceable(said, hint)]
     finally:
         REFUSALS.reset(token)
     if not refusals and (kept := changed(before, state_of(functions, owner))):

@@ -80,15 +80,25 @@ REFUSED = {
     ),
     "__hash__": (
         "it looks a column or an element up in a dictionary or a set",
-        "Use .map(dictionary) or .isin(values) of the column.",
+        "Use .map(dictionary).fillna(otherwise) or .isin(values) of the column.",
     ),
     "__array__": (
         "it hands the columns to a function that wants their values",
-        "np.asarray, np.array, Series, … work, called by these names.",
+        "np.asarray, np.array, pd.Series, … work, called by these names; of dates .dt; of SciPy "
+        "what is in scipy.special, such as ndtr for norm.cdf.",
     ),
-    "__len__": ("it computes with the number of rows, which is another for each request", ""),
-    "__iter__": ("it goes through the rows one by one", ""),
-    "__repr__ __format__": ("it prints a column's values, or makes text of them", ""),
+    "__len__": (
+        "it computes with the number of rows, which is another for each request",
+        "For as many values as rows take X.shape[0], np.zeros(X.shape[0]), or assign(z=0.0).",
+    ),
+    "__iter__": (
+        "it goes through the rows one by one",
+        "Compute with whole columns, X['a'] * X['b'], or by .apply(…) of one element.",
+    ),
+    "__repr__ __format__": (
+        "it prints a column's values, or makes text of them",
+        "Leave prints out; of whole numbers and text X['a'].astype(str) + '…' makes text.",
+    ),
     "__reduce_ex__": ("it pickles or copies the columns", "Use .copy()."),
     "_overwritten": ("it writes the result of a NumPy function into a column", ""),
 }

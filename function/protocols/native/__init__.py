@@ -131,8 +131,8 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
 
 # What clients send instead, and what to do about it.
 RECORDS = (
-    'This looks like a table by column, as pandas writes it: send df.to_json(orient="records"), '
-    'or {"instances": df.to_dict(orient="records")}.'
+    "This looks like a table by column, as pandas writes it: send "
+    'df.to_json(orient="records", date_format="iso").'
 )
 ONE_ROW = 'One row is a list of one: {"instances": [{...}]}.'
 TWICE = (

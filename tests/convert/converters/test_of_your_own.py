@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import onnxlet
 from onnxlet.convert.converters.registry import Table, Unsupported, converters
 from onnxlet.convert.errors import Refusal, SourceFailed
 from onnxlet.convert.graph.converter import Graph
@@ -323,3 +325,9 @@ def test_what_a_step_of_the_users_raises_is_reported_with_its_line(
 
     line = line_of("IN TRANSFORM")
     assert re.search(rf"own_steps\.py, line {line}, in transform\)$", refused.value.message)
+
+
+@pytest.mark.parametrize("kinds", [("Rounded",), (), (int, None)])
+def test_a_converter_is_registered_of_classes_only(kinds: tuple[Any, ...]) -> None:
+    with pytest.raises(onnxlet.WrongUse, match="@converts: expected classes, got "):
+        onnxlet.converts(*kinds)

@@ -80,6 +80,11 @@ FOLLOWED: list[tuple[Any, bool]] = [
     (lambda X: X["text"].apply(lambda t: len(t.split())).to_frame(), False),
     (lambda X: X.assign(n=X["text"].apply(upper_share))[["n"]], False),
     (lambda X: X[["text"]].assign(n=X["text"].map(lambda t: t.count(" ") + 1))[["n"]], False),
+    # A lambda of a condition has no place of its own in its code, so that its parts have to do.
+    (lambda X: X["text"].apply(lambda t: 1 if len(t.split()) > 1 else 0).to_frame(), False),
+    (lambda X: X["text"].map(lambda t: 2 if t else 3).map(lambda n: n + 1).to_frame(), False),
+    (lambda X: X["text"].apply(lambda t: not t.split()[0].isupper()).to_frame(), False),
+    (lambda X: X["text"].apply(lambda t: len((lambda u: u if u else "?")(t))).to_frame(), False),
     (lambda X: [[ord(t[0]), "\u4e00" <= t[0] <= "\u9fff"] for t in X], True),
 ]
 

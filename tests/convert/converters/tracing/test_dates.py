@@ -43,6 +43,7 @@ def parts(X: Any) -> Any:
             "weekend": (when.dt.day_of_week >= 5).astype(int),
             "sine": np.sin(2 * np.pi * when.dt.month / 12),
             "late": (when > "2021-06-01").astype(float),
+            "between": when.between("2020-02-01", "2021-06-01").astype(float),
             "monday": (when.dt.day_name() == "Monday").astype(float),
             "seconds": (when.dt.floor("D") - pd.Timestamp("2020-01-01")).dt.total_seconds() / 1e6,
         }
@@ -90,8 +91,9 @@ def test_a_column_of_dates(tmp_path: Path) -> None:
     wrong = ["yesterday", "2024-02-30", "2024-02-29T10:00Z", 20240229, None, "1492-10-12"]
     response = client.post("/predict", json=[[cell] for cell in wrong])
     assert (response.status_code, len(response.get_json()["errors"])) == (422, len(wrong))
-    detail = response.get_json()["errors"][0]["detail"]
-    assert detail == "expected a date such as 2026-03-25T14:30:00, got 'yesterday'"
+    details = [error["detail"] for error in response.get_json()["errors"]]
+    assert details[0] == "expected a date such as 2026-03-25T14:30:00, got 'yesterday'"
+    assert details[3].startswith("expected a date as text, got 20240229; pandas writes text by df")
 
 
 @pytest.mark.parametrize(
@@ -243,6 +245,11 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     ),
     (lambda X: X["when"].dt.to_period("M").to_frame(), r"\.dt\.to_period has no conversion"),
     (lambda X: (X["when"] + pd.Timedelta("1D")).dt.day.to_frame(), "computes np.add of dates"),
+    (lambda X: X["when"].astype("int64").to_frame(), "it takes dates for numbers"),
+    (lambda X: X["when"].fillna(pd.Timestamp(0)).dt.day.to_frame(), "it takes dates for numbers"),
+    (lambda X: X["when"].apply(lambda d: d.month).to_frame(), r"an element's \.month has no conv"),
+    (lambda X: pd.DatetimeIndex(X["when"]).month, "a function that wants their values"),
+    (lambda X: X[["when"]] if X["when"].dtype.kind == "M" else X, "asks for the dtype of dates"),
     (lambda X: X[["when"]], "given dates where it computes with numbers"),
     (lambda X: X["when"].dt.ceil("D").dt.day.to_frame(), r"\.dt\.ceil has no conversion"),
     (lambda X: X["when"].dt.floor("7D").dt.day.to_frame(), r"\.dt\.floor\('7D'\)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from onnxlet.convert.sources.source import Source
 from tests.convert.converters.tracing.samples import FRAME, NAN, TEXTS, assert_traced
 from tests.convert.exactness import assert_exact, assert_refused
+from tests.convert.helpers import built
 
 MEANS = pd.Series({"c": 1.5, "a": 2.0})
 
@@ -157,6 +160,14 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "a column flat": lambda X: np.c_[X["a"], X["i"].values, np.maximum(X["a"], X["c"])],
     "whole numbers": quotients_of_whole_numbers,
     "rows": statistics_of_rows,
+    "of an index": lambda X: pd.DataFrame(index=X.index).assign(a=X["a"] * 2, k=1),
+    "a constant of an index": lambda X: pd.DataFrame({"k": 2.5}, index=X.index).join(X["a"]),
+    "a Series of an index": lambda X: X.assign(k=pd.Series(2.5, index=X.index)),
+    "by pandas' types": lambda X: X[[c for c in X if pd.api.types.is_integer_dtype(X[c])]],
+    "by real numbers": lambda X: X[[c for c in X if pd.api.types.is_any_real_numeric_dtype(X[c])]],
+    "by flags": lambda X: X[[c for c in X if pd.api.types.is_bool_dtype(X[c])]].astype(int),
+    "by dtype": lambda X: X[[c for c in X if X[c].dtype.kind == "f"]],
+    "no text": lambda X: X[[c for c in X if not pd.api.types.is_object_dtype(X[c])]],
     "rows by function": lambda X: by_function(X[["a", "i", "c"]]),
 }
 
@@ -290,6 +301,12 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: pd.get_dummies(X["i"]), "pd.get_dummies makes columns of the values"),
     (lambda X: pd.cut(X["a"], 3, labels=False), "depends on which rows"),
     (lambda X: pd.qcut(X["a"], 3, labels=False), "pd.qcut makes bins of the values"),
+    (lambda X: X.assign(a=X["a"].fillna(0, inplace=True)), "fillna with inplace=True"),
+    (lambda X: X.assign(i=X["i"].astype("category").cat.codes), r"a Series's \.cat has no"),
+    (lambda X: pd.DataFrame(index=X.index).assign(k=1), "no other column has rows"),
+    (lambda X: X.assign(k=[0 for _ in X.index]), "goes through the index of the rows"),
+    (lambda X: X.assign(k=np.zeros(len(X.index))), "computes with the number of rows"),
+    (lambda X: X.assign(k=X.index.to_numpy()), "the index's .to_numpy has no conversion"),
     (lambda X: X["a"] if X["a"].iloc[0] > 0 else X["c"], "iloc has no conversion"),
     (lambda X: X.iloc[:5], "takes some rows"),
     (lambda X: X.eval("a / c"), "a DataFrame's .eval has no conversion"),
@@ -313,6 +330,21 @@ def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason
     assert_refused(fitted, FRAME, reason)
 
 
+def test_numbers_are_chosen_among_columns_that_the_model_does_without(tmp_path: Path) -> None:
+    X = TEXTS[["t", "i"]].rename(columns={"i": "a"}).fillna("")
+    X = X.assign(when=pd.date_range("2024-01-01", periods=len(X)))
+    chosen: list[Callable[[Any], Any]] = [
+        lambda X: X[[c for c in X.columns if pd.api.types.is_numeric_dtype(X[c])]],
+        lambda X: X.select_dtypes("number"),
+        lambda X: X[[c for c in X if not pd.api.types.is_datetime64_any_dtype(X[c])]][["a"]],
+    ]
+    for function in chosen:
+        model = make_pipeline(FunctionTransformer(function), Ridge()).fit(X, FRAME["i"])
+        result = built(Source(model, X), tmp_path)  # which compares the answers
+        inputs = result.manifest["signature"]["inputs"]
+        assert [each["name"] for each in inputs if each.get("required", True)] == ["a"]
+
+
 OF_TEXT_REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X["t"].str.normalize("NFC").to_frame(), "text changed by .str.normalize"),
     (lambda X: (X["t"].fillna("") + X["u"]).str.lower().to_frame(), "a step before has changed"),
@@ -325,6 +357,9 @@ OF_TEXT_REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: np.where(X["i"] > 0, X["t"], 0), "mixes text and numbers"),
     (lambda X: np.log1p(X), "computes with text"),
     (lambda X: (X["a"].astype(str)).to_frame(), "digits of fractions"),
+    (lambda X: X[["a"]] if X["t"].dtype == object else X, "the dtype of text, which is another"),
+    (lambda X: X[[c for c in X if not pd.api.types.is_object_dtype(X[c])]], "is another in each"),
+    (lambda X: X[["a"]] if pd.api.types.is_numeric_dtype(X) else X, "of other than one column"),
 ]
 
 

@@ -16,6 +16,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    LabelEncoder,
     MinMaxScaler,
     OneHotEncoder,
     StandardScaler,
@@ -135,6 +136,7 @@ class Plain(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.known_: dict[str, float] = {}
         self.weights_ = np.ones(X.shape[1])
         self.scaler_ = StandardScaler().fit(np.asarray(X))
+        self.labels_ = LabelEncoder().fit(["x", "y"])
         self.functions_ = {"age": lambda X: X * pd.Timestamp("now").year}
         self.generator_ = np.random.default_rng(0)
         return self
@@ -224,6 +226,18 @@ def inspects_and_catches(self: Any, X: Any) -> Any:
     return X * 2
 
 
+def encodes_targets(self: Any, X: Any) -> Any:
+    return X.assign(a=self.labels_.transform(X["a"]))
+
+
+def iterates(self: Any, X: Any) -> Any:
+    return np.array([[row.a] for row in X.itertuples()])
+
+
+def queries(self: Any, X: Any) -> Any:
+    return X.query("a > 0")
+
+
 def loops(self: Any, X: Any) -> Any:
     return np.array([[value * 2 for value in row] for row in np.asarray(X)])
 
@@ -269,8 +283,11 @@ UNFOLLOWED: list[tuple[Any, str, str]] = [
     (inspects, r"its max\(\) goes over the rows", "a constant"),
     (inspects_any, "it decides by whether some row is such", "Only a check that raises"),
     (inspects_and_catches, "it decides by whether some row is such", "Only a check that raises"),
-    (loops, "it goes through the rows one by one", "every row from that row only"),
-    (counts_rows, "it computes with the number of rows", "every row from that row only"),
+    (loops, "it goes through the rows one by one", "whole columns"),
+    (counts_rows, "it computes with the number of rows", "X.shape[0]"),
+    (encodes_targets, "LabelEncoder.transform, which encodes targets", "OrdinalEncoder"),
+    (iterates, ".itertuples depends on which rows", "whole columns"),
+    (queries, ".query depends on which rows", "np.where"),
     (asks_the_time, "asks for the time", "come with the request"),
     (asks_the_date_by_another_name, "asks for the date", "come with the request"),
     (asks_the_time_by_an_attribute, "asks for the time", "come with the request"),
@@ -460,5 +477,5 @@ def test_a_class_of_a_notebook(file: str, monkeypatch: pytest.MonkeyPatch) -> No
     cell: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(CELL, file, "exec"), cell)  # noqa: S102  as a notebook does
     assert_exact(cell["Noted"]().fit(TEXTS), TEXTS)
-    line = rf"number of rows.* \({file}, line 18, in all\)"
+    line = r"number of rows.* \(a cell of the notebook, line 18, in all\)"
     assert_refused(cell["Wrong"]().fit(TEXTS), TEXTS, line)
