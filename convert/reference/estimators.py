@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -88,7 +88,17 @@ def is_sampler(step: Any) -> bool:
 def before_last(pipeline: Pipeline) -> Pipeline | None:
     """The steps that make the last one's columns; None where it is given the rows themselves."""
     steps = [(name, step) for name, step in pipeline.steps[:-1] if not is_sampler(step)]
-    return Pipeline(steps) if steps else None
+    return of_steps(Pipeline, steps) if steps else None
+
+
+def of_steps(kind: type[Pipeline], steps: Sequence[tuple[str, Any]]) -> Pipeline:
+    """A Pipeline of fitted steps, which answers although the last one has kept nothing of a fit.
+
+    scikit-learn would ask whether that one is fitted (`utils/validation.py`, check_is_fitted).
+    """
+    made = kind(list(steps))
+    made.__sklearn_is_fitted__ = lambda: True
+    return made
 
 
 def copied(value: Any, what: str) -> Any:

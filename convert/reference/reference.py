@@ -19,7 +19,12 @@ from scipy.sparse import issparse
 
 from onnxlet.convert.older.elsewhere import Elsewhere
 from onnxlet.convert.reference.answers import TRANSFORMATION, Answers, Task
-from onnxlet.convert.reference.estimators import begins_in_float32, in_float64, parts_of
+from onnxlet.convert.reference.estimators import (
+    begins_in_float32,
+    in_float64,
+    of_steps,
+    parts_of,
+)
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
 
@@ -151,7 +156,7 @@ class Reference:
 
     def of_first(self, steps: int) -> Reference:
         """What the first steps of a Pipeline make, asked where it is."""
-        part, there = type(self.estimator)(self.estimator.steps[:steps]), self.answered_by
+        part, there = of_steps(type(self.estimator), self.estimator.steps[:steps]), self.answered_by
         return replace(self.of_part(part), answered_by=there and there.first(steps))
 
     def answers(self, rows: Sequence[Cells]) -> Answers:

@@ -126,7 +126,7 @@ def test_documents_are_named_only_where_they_are(monkeypatch: pytest.MonkeyPatch
         Settings.from_environ({"ONNXLET_THREADS": "many"})
     assert refused.value.hint.startswith("The variables are ONNXLET_ANSWERS_QUEUE, ONNXLET_API_K")
     with pytest.raises(SettingsError) as refused:
-        DeviceSettings.from_environ({"ONNXLET_DEVICE_PORT": "x"})
+        DeviceSettings.from_environ({"ONNXLET_DEVICE_PROT": "x"})
     assert refused.value.hint.startswith("The variables are ONNXLET_DEVICE_API_KEY, ONNXLET_DEVI")
 
 

@@ -48,6 +48,7 @@ def test_it_holds_the_three_folders_the_locks_and_nothing_else(wheel: Path) -> N
     assert "onnxlet/py.typed" in content
     assert content[f"{INFO}/entry_points.txt"].decode().split() == [
         "[console_scripts]", "onnxlet", "=", "onnxlet.command_line:main",
+        "[pytest11]", "onnxlet", "=", "onnxlet.pytest_fixture",
     ]  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
         metadata = Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
     # By extra the file that lists it: what [boosters] has is in two, since a clone has LightGBM.
     files = {"convert": "build", "train": "convert", "boosters": "train"}
-    extras = ("function", *files, "engines", "images", "edge")
+    extras = ("function", *files, "engines", "images", "edge", "pytest")
     asked: dict[str, set[str]] = {name: set() for name in extras}
     for text in metadata.get_all("Requires-Dist", []):
         requirement = Requirement(text)
@@ -77,6 +78,7 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
         found = re.search("extra == '(.*)'", str(requirement.marker).replace('"', "'"))
         asked[found.group(1) if found else "function"].add(requirement.name)
 
+    assert asked.pop("pytest") == {"pytest"}
     for extra, names in asked.items():
         lines = (REQUIREMENTS / f"{files.get(extra, extra)}.in").read_text().splitlines()
         listed = {re.split(r"[ <>=]", line)[0] for line in lines if line[:1].isalpha()}

@@ -187,7 +187,10 @@ def test_no_model(models: Path, tmp_path: Path) -> None:
     source = write(golden_table(models, PRICES, 1), tmp_path / "in.csv")
     with pytest.raises(WrongUse, match="MODEL: there is no model 'prices'") as caught:
         running.score("prices", source, str(tmp_path / "out"), Options(), models=models)
-    assert "house-prices, iris, loan-default, shop" in caught.value.hint
+    assert "Is it 'house-prices'" in caught.value.hint
+    with pytest.raises(WrongUse) as caught:
+        running.score("xyz", source, str(tmp_path / "out"), Options(), models=models)
+    assert "There are 'house-prices', 'iris', 'loan-default', 'shop'" in caught.value.hint
 
 
 def test_no_two_files_have_parts_of_one_name(models: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_function_that_keeps_something_for_its_next_call_is_refused() -> None:
         return X * len(calls)
 
     fitted = FunctionTransformer(counted).fit(ARRAY)
-    assert_refused(fitted, ARRAY, r"changes calls, .*test_trace.py, line \d+, counted", "in fit")
+    assert_refused(fitted, ARRAY, r"changes calls, .*test_trace.py, line \d+, in counted", "in fit")
 
 
 def test_an_except_of_its_own_hides_nothing() -> None:
