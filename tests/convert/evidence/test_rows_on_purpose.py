@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -77,14 +78,25 @@ def test_nodes_that_part_missing_and_infinite_values_from_all_others() -> None:
         assert all(abs(cell) < 2**63 for row in rows for cell in row if type(cell) is int)
 
 
+class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Keeps nothing of its fit, which scikit-learn takes for none."""
+
+    def fit(self, X: Any, y: Any = None) -> Doubled:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X) * 2
+
+
+@pytest.mark.parametrize("first", [StandardScaler(), Doubled()], ids=["scaler", "own"])
 @pytest.mark.parametrize(
     "last",
     [DecisionTreeRegressor(max_depth=3), HistGradientBoostingRegressor(max_iter=2)],
     ids=["tree", "boosting"],
 )
-def test_thresholds_behind_other_steps_are_found_from_both_sides(last: Any) -> None:
+def test_thresholds_behind_other_steps_are_found_from_both_sides(first: Any, last: Any) -> None:
     train = np.tile(X, (3, 1))
-    model = make_pipeline(StandardScaler(), last).fit(train, np.tile(Y, 3))
+    model = make_pipeline(first, last).fit(train, np.tile(Y, 3))
     rows = at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0], ALL)
     whole = np.array([row for row in rows if None not in row])
     moved = np.nextafter(whole, whole + 1)
