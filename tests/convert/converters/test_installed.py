@@ -15,7 +15,6 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from onnxlet.convert.converters.registration import Registration
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.fitted_values import at_borders, in_bins
