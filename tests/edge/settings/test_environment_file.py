@@ -132,9 +132,7 @@ def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
         ("ONNXLET_API_KEYS='s3cret\x01'", "a control character in the value"),
     ],
 )
-def test_a_line_that_is_ignored_is_named_and_not_shown(
-    tmp_path: Path, line: str, got: str
-) -> None:
+def test_a_line_that_is_ignored_is_named_and_not_shown(tmp_path: Path, line: str, got: str) -> None:
     (tmp_path / "environment").write_text(f"A=1\n{line}\n")
     [fault] = ignored_lines(tmp_path / "environment")
     assert fault == f"line 2: expected NAME=VALUE, got {got}"
