@@ -77,8 +77,8 @@ class Http:
             raise self.failed(f"can't be asked: {shortened(error)}", hint) from error
         finally:
             with suppress(OSError):  # which ends the thread, too
-                if connection.sock:
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+                if asked := connection.sock:
+                    asked.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def _connection(self) -> HTTPConnection:

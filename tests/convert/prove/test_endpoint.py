@@ -262,17 +262,18 @@ def test_an_object_of_many_outputs_is_not_made_as_often_as_there_are_rows() -> N
     assert len(found) == 1000
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nX-Slow: "
+HEAD, CHUNK = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n1;"
 DRIPPING = {
-    "a head without end": (HEAD, b"x"),
+    "a head without end": (HEAD + b"X-Slow: ", b"x"),
     "continue again and again": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "a chunk's size": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    "a chunk's size": (HEAD + CHUNK, b"x"),
+    "and its connection closed": (HEAD + b"Connection: close\r\n" + CHUNK, b"x"),
 }
 
 
 @pytest.mark.parametrize("name", DRIPPING)
 def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
-    first, drop = DRIPPING[name]
+    (first, drop), over = DRIPPING[name], threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip() -> None:
@@ -282,7 +283,8 @@ def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
                 accepted.sendall(first)
                 for _ in range(500):
                     accepted.sendall(drop)
-                    time.sleep(0.02)
+                    if over.wait(0.02):
+                        break
 
         thread = threading.Thread(target=drip)
         thread.start()
@@ -291,6 +293,7 @@ def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
         with pytest.raises(SubjectFailed, match=r"no whole answer within 0\.3 s"):
             Http(urlsplit(address), 0.3, None).ask("/predict", {})
         assert time.monotonic() - begun < 5
+        over.set()
         thread.join()
 
 
