@@ -62,7 +62,8 @@ class Http:
         def exchange() -> None:
             try:
                 connection.request("GET" if sent is None else "POST", path, sent, headers)
-                done.set_result(self._answer(connection.getresponse()))
+                with connection.getresponse() as answer:
+                    done.set_result(self._answer(answer))
             except Exception as error:  # that this thread's starter raises
                 done.set_exception(error)
 

@@ -404,7 +404,7 @@ def test_a_function_that_returns_something_else_is_refused(name: str) -> None:
         calls.append(len(rows))
         return RETURNED[name](len(calls), len(rows))
 
-    with pytest.raises(SubjectFailed, match="returns nothing that has|without 'y'"):
+    with pytest.raises(SubjectFailed, match=r"returns nothing that has|without 'y'"):
         prove(function, LOGISTIC)
 
 
