@@ -31,7 +31,12 @@ class PackagingFailed(OnnxletError):
     """The bundle can't be made as it was asked for; nothing was written."""
 
 
+def printable(text: str) -> str:
+    """What a stranger named or said, without characters that would steer a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
 def shortened(error: BaseException) -> str:
-    """Another library's message on one line, cut to `REASON_LENGTH`."""
-    text = " ".join(str(error).split())
+    """Another's message on one line, cut to `REASON_LENGTH`, and harmless to a terminal."""
+    text = printable(" ".join(str(error).split()))
     return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"

@@ -94,8 +94,9 @@ def _numbers(ours: Array, theirs: Array, classes: Sequence[Any]) -> Iterator[str
         (off, 0, "off by {:.6g}"),
         (ratio, 1, "{:.6g} times what it should be"),
     ):
-        same = np.median(array) if array.size > FEW else none
-        near = np.abs(array - same) <= 1e-4 * abs(same)
+        with np.errstate(all="ignore"):
+            same = np.median(array) if array.size > FEW else none
+            near = np.abs(array - same) <= 1e-4 * abs(same)
         if abs(same - none) > 1e-5 and near.mean() >= NEARLY:
             yield f"is {how.format(same)} in every row, as by a shifted bias or another scale"
 

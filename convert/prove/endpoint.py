@@ -6,9 +6,12 @@ What comes back is a stranger's: redirects are not followed, and sizes and times
 from __future__ import annotations
 
 import re
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -17,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
-from onnxlet.convert.errors import shortened
+from onnxlet.convert.errors import printable, shortened
 from onnxlet.convert.prove.directory import certified
 from onnxlet.convert.prove.endpoint_forms import Form, form_of, lists_by_output
 from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed, refused
@@ -29,6 +32,7 @@ from onnxlet.function.inputs.columns import Column
 ROWS = 200  # of one request
 LARGEST = 2**28  # bytes of an answer
 PART = 2**16  # bytes that are read before the time is looked at
+SAME = "Have it answer the same outputs to every request."
 AGAIN, PAUSE = 3, 2.0  # times that a busy server is asked again, after so many seconds
 ADDRESSES = (
     "Give the address that predicts: …/models/NAME/predict, …/v2/models/NAME/infer, "
@@ -41,7 +45,7 @@ class Http:
     """One server, and how it is asked."""
 
     address: SplitResult
-    seconds: float  # that an answer may take
+    seconds: float  # that an answer may take, from the connection to the last byte
     key: str | None
 
     def ask(self, path: str, body: Any = None) -> tuple[int, bytes]:
@@ -53,20 +57,29 @@ class Http:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         sent = None if body is None else json_text.dumps(body)
-        connection = self._connection()
+        connection, done = self._connection(), Future[tuple[int, bytes]]()
+
+        def exchange() -> None:
+            try:
+                connection.request("GET" if sent is None else "POST", path, sent, headers)
+                with connection.getresponse() as answer:
+                    done.set_result(self._answer(answer))
+            except Exception as error:  # that this thread's starter raises
+                done.set_exception(error)
+
+        # A socket's own time begins again with each byte of a head, so that the whole is awaited.
+        threading.Thread(target=exchange, daemon=True).start()
         try:
-            connection.request("GET" if sent is None else "POST", path, sent, headers)
-            answer = connection.getresponse()
-            if answer.status // 100 == 3:
-                hint = "Give the address that it leads to, if you trust it."
-                raise self.failed(f"leads elsewhere (status {answer.status})", hint)
-            return answer.status, self._read(answer)
+            return done.result(self.seconds)
         except TimeoutError as error:
             raise self._late() from error
         except (OSError, HTTPException, ValueError) as error:
             hint = "Is it up, and is this its address?"
             raise self.failed(f"can't be asked: {shortened(error)}", hint) from error
         finally:
+            with suppress(OSError):  # which ends the thread, too
+                if asked := connection.sock:
+                    asked.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def _connection(self) -> HTTPConnection:
@@ -75,6 +88,12 @@ class Http:
             return HTTPConnection(host, port, timeout=self.seconds)
         context = ssl.create_default_context()
         return HTTPSConnection(host, port, timeout=self.seconds, context=context)
+
+    def _answer(self, answer: HTTPResponse) -> tuple[int, bytes]:
+        if answer.status // 100 == 3:
+            hint = "Give the address that it leads to, if you trust it."
+            raise self.failed(f"leads elsewhere (status {answer.status})", hint)
+        return answer.status, self._read(answer)
 
     def _read(self, answer: HTTPResponse) -> bytes:
         ends, parts, size = time.monotonic() + self.seconds, list[bytes](), 0
@@ -132,6 +151,11 @@ class Endpoint(Subject):
     def outputs(self, rows: Sequence[Cells]) -> Mapping[str, Any]:
         """What it answers, in as many requests as it takes."""
         parts = [self._part(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)]
+        return self._joined(parts)
+
+    def _joined(self, parts: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
+        if any(part.keys() != parts[0].keys() for part in parts):
+            raise self.http.failed("answers some rows with other outputs than others", SAME)
         return {name: [each for part in parts for each in part[name]] for name in parts[0]}
 
     def _part(self, rows: Sequence[Cells]) -> Mapping[str, list[Any]]:
@@ -155,7 +179,7 @@ class Endpoint(Subject):
             time.sleep(PAUSE)
         if status == 413 and len(rows) > 1:
             halves = [self._part(rows[: len(rows) // 2]), self._part(rows[len(rows) // 2 :])]
-            return {name: [*one, *halves[1][name]] for name, one in halves[0].items()}
+            return self._joined(halves)
         if status in (400, 413, 422, 500):
             raise refused(f"status {status}: {_text(answer)}")
         _check(self.http, status)
@@ -199,7 +223,7 @@ def _asked_path(http: Http) -> str:
         names = [str(m["name"]) for m in models if isinstance(m, Mapping) and "name" in m]
         if len(names) == 1:
             return f"/models/{names[0]}/predict"
-        many = f"it serves {', '.join(names[:20]) or 'no model'}"
+        many = f"it serves {printable(', '.join(names[:20])) or 'no model'}"
         raise WrongUse(f"SUBJECT: {http.name}: {many}", "Name one: …/models/NAME/predict.")
     return "/invocations" if http.ask("/ping")[0] == 200 else ""
 

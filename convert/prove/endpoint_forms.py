@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ V2 = re.compile(r"(.*/v2/models/[^/]+(?:/versions/[^/]+)?)(?:/infer)?")
 V1 = re.compile(r"(.*/v1/models/[^/:]+(?:/versions/[^/:]+)?)(?::predict)?")
 TYPES = {"BYTES": "string", "BOOL": "bool", "FP16": "float16", "FP32": "float32", "FP64": "float64"}
 MOST_INPUTS = 10_000
+MOST_OUTPUTS = 1000  # of one row, where each has an object of them
+MOST_SIZES = 8  # of a tensor's shape
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def _tensors(metadata: Any) -> list[Tensor]:
             for each in listed
             if each["name"] not in optional
         ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         why = "its metadata have no inputs with name, datatype and shape"
         raise SubjectFailed(why, "Is it a server of the Open Inference Protocol v2?") from error
 
@@ -120,14 +124,19 @@ def lists_by_output(answer: Any, rows: int) -> dict[str, list[Any]]:
     for name, value in list(found.items()):  # an object for each row, with its outputs by name
         if all(isinstance(each, Mapping) and "prediction" in each for each in value):
             del found[name]
-            found |= {str(key): [each.get(key) for each in value] for key in value[0]}
+            keys = islice(value[0], MOST_OUTPUTS)
+            found |= {str(key): [each.get(key) for each in value] for key in keys}
     return found
 
 
 def _tensor(output: Any, rows: int) -> tuple[str, list[Any]] | None:
+    """An output of v2 by name; None where its data are not of its shape."""
     try:
-        shape = [int(size) for size in output["shape"]]
-        array = np.array(output["data"], dtype=object).reshape(shape)
-    except (KeyError, TypeError, ValueError):
-        return None
-    return (str(output["name"]), array.tolist()) if shape[:1] == [rows] else None
+        name, shape, array = output["name"], output["shape"], np.array(output["data"], dtype=object)
+        fits = shape[0] == rows and len(shape) <= MOST_SIZES
+        fits = fits and all(type(size) is int and 1 <= size <= array.size for size in shape)
+        if fits and math.prod(shape) == array.size:  # an empty tensor may be of any size
+            return str(name), array.reshape(shape).tolist()
+    except (LookupError, TypeError, ValueError):
+        pass
+    return None

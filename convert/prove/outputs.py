@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.prove.subject import Subject, unmatched
+from onnxlet.convert.errors import printable
+from onnxlet.convert.prove.subject import Subject, SubjectFailed, unmatched
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.nearest import MARGIN
@@ -27,6 +28,9 @@ NAMES: Mapping[str, Sequence[str]] = {
     "std": ("std", "stddev"),
     "distances": ("distances", "distance"),
 }  # fmt: skip
+NO_FORM: Array = np.empty((0, 0))
+UNEQUAL = (list, tuple, Mapping, np.ndarray)  # what no label is
+MOST_OTHERS = 1000  # keys of a row's dictionary beside the classes
 HINT = "Have it answer predictions, probabilities or both, one for each row that it is asked."
 
 
@@ -43,8 +47,11 @@ class Matched:
     def answers(self, rows: Sequence[Cells]) -> dict[str, Array]:
         """Answers to rows as the task has them; raises as `Subject.outputs` does."""
         found = self.subject.outputs(rows)
+        if lost := [theirs for theirs in self.names.values() if theirs not in found]:
+            what = f"{self.subject.name} answers some rows without '{printable(lost[0])}'"
+            raise SubjectFailed(what, "Have it answer the same outputs each time.")
         return {
-            name: shaped(found.get(theirs), self.like[name], self.classes)
+            name: shaped(found[theirs], self.like[name], self.classes)
             for name, theirs in self.names.items()
         }
 
@@ -85,14 +92,21 @@ def shaped(value: Any, like: Array, classes: Sequence[Any]) -> Array:
     """An output as the reference has it: an array with one entry per row, and as many dimensions.
 
     Dictionaries by class become columns in the classes' order; what has no such form stays in its
-    own, and is not equal to anything.
+    own, and is not equal to anything. What is no array at all is one without rows.
     """
+    try:
+        array = _shaped(value, like, classes)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return NO_FORM  # a stranger's lists and numbers may be anything
+    return array if array.ndim else NO_FORM
+
+
+def _shaped(value: Any, like: Array, classes: Sequence[Any]) -> Array:
     array = _array(value, like, classes)
     if like.dtype.kind == "f" and array.dtype.kind in "OSU":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            return np.empty((0, 0))
+        array = array.astype(np.float64)
+    elif array.dtype == object and any(isinstance(cell, UNEQUAL) for cell in array.flat):
+        return NO_FORM
     if array.ndim == 3:  # an entry for each output of several, each of (rows, classes)
         array = np.hstack(list(array))
     if like.ndim == 1 and array.ndim == 2:
@@ -116,10 +130,7 @@ def _array(value: Any, like: Array, classes: Sequence[Any]) -> Array:
         return _by_class(value, classes)
     if isinstance(value, list | tuple) and value and np.ndim(value[0]) == 2 and like.ndim == 2:
         return np.hstack([np.asarray(each) for each in value])
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of several lengths
-        return np.empty((0, 0))
+    array = np.asarray(value)
     if array.dtype.kind == "S" or (
         array.dtype == object and array.size and isinstance(array.flat[0], bytes)
     ):
@@ -131,6 +142,8 @@ def _array(value: Any, like: Array, classes: Sequence[Any]) -> Array:
 
 def _by_class(rows: Sequence[Mapping[Any, Any]], classes: Sequence[Any]) -> Array:
     """Dictionaries by class, as ZipMap and JSON have them, in columns."""
+    if len(rows[0]) > len(classes) + MOST_OTHERS:
+        return NO_FORM
     keys = {str(key): key for key in rows[0]}
     known = [keys[str(label)] for label in classes if str(label) in keys]
     known += [key for key in rows[0] if key not in known]  # another class, or another output
@@ -152,5 +165,8 @@ def _fits(value: Any, like: Array, classes: Sequence[Any], by_name: bool) -> boo
 def _form(value: Any) -> str:
     if _are_dictionaries(value):
         return f"{len(value)} dictionaries of {', '.join(map(repr, list(value[0])[:10]))}"
-    array = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
+    try:
+        array = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
+    except ValueError:
+        return "rows of several lengths"
     return f"{array.dtype} of shape {array.shape}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.prove.subject import Subject, refused
+from onnxlet.convert.prove.subject import Subject, SubjectFailed, refused
 from onnxlet.convert.reference.answers import flat
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -37,7 +37,12 @@ class PythonFunction(Subject):
         parts = inputs.by_dtypes(rows)
         made = [self._asked(inputs.data([rows[n] for n in part]), len(part)) for part in parts]
         back = np.argsort(np.concatenate(parts))
-        return {name: np.concatenate([m[name] for m in made])[back] for name in made[0]}
+        alike = [
+            name
+            for name, first in made[0].items()
+            if all(name in m and m[name].shape[1:] == first.shape[1:] for m in made)
+        ]
+        return {name: np.concatenate([m[name] for m in made])[back] for name in alike}
 
     def _asked(self, data: Any, count: int) -> dict[str, Array]:
         try:
@@ -50,7 +55,12 @@ class PythonFunction(Subject):
             found = dict(zip(PAIR, found, strict=True))
         if not isinstance(found, Mapping):
             found = {"output": found}
-        return {str(name): _plain(value) for name, value in found.items()}
+        arrays = {str(name): _plain(value) for name, value in found.items()}
+        listed = {name: array for name, array in arrays.items() if array.shape[:1] == (count,)}
+        if not listed:
+            what = f"{self.name} returns nothing that has an entry for each of {count} rows"
+            raise SubjectFailed(what, "Have it return one for each row, in their order.")
+        return listed
 
 
 def _plain(value: Any) -> Array:
@@ -58,7 +68,10 @@ def _plain(value: Any) -> Array:
         made = np.empty(len(value), dtype=object)
         made[:] = value
         return made
-    return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+    try:
+        return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+    except ValueError:  # rows of several lengths
+        return np.empty(0)
 
 
 def predicting(subject: Any, reference: Reference) -> PythonFunction:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from onnxlet.convert.errors import printable
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.errors import InvalidRows, OnnxletError, Problem, WrongUse
@@ -67,7 +68,7 @@ def refused(reason: str) -> InvalidRows:
 def unmatched(what: str, theirs: Iterable[str], ours: Iterable[str], hint: str) -> Unmatched:
     """The refusal of a subject that can't be matched, with what there is on both sides."""
     return Unmatched(
-        f"{what}\n  the subject has {'; '.join(theirs) or 'none'}\n"
+        f"{what}\n  the subject has {printable('; '.join(theirs)) or 'none'}\n"
         f"  the estimator has {'; '.join(ours) or 'none'}",
         hint,
     )

@@ -59,14 +59,25 @@ def _is_taken(name: str, value: str) -> bool:
     return bool(NAME.fullmatch(name)) and not CONTROL.search(value)
 
 
+def _fault(name: str, value: str) -> str:
+    if value == NONE:
+        return "no ="
+    if NAME.fullmatch(name):
+        return "a control character in the value"
+    return "'export' before the name" if name.startswith("export ") else "another kind of name"
+
+
 def ignored_lines(path: Path) -> list[str]:
-    """The lines that no service gets, each with what is expected; none of a file that is unread."""
+    """The lines that no service gets, each with what is expected; none of a file that is unread.
+
+    Nothing of a line is shown: where `=` was forgotten, it is a secret perhaps.
+    """
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
     except (FileNotFoundError, PermissionError):
         return []
     return [
-        f"line {line}: expected NAME=VALUE, got '{name[:60]}{'=' * (value != NONE)}'"
+        f"line {line}: expected NAME=VALUE, got {_fault(name, value)}"
         for line, name, value in _assignments(text)
         if not _is_taken(name, value)
     ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import onnxlet
-from onnxlet.convert.prove.endpoint_forms import lists_by_output
+from onnxlet.convert.prove.endpoint import Endpoint, Http
+from onnxlet.convert.prove.endpoint_forms import Form, lists_by_output
 from onnxlet.convert.prove.proof import Proof
 from onnxlet.convert.prove.subject import SubjectFailed
 from onnxlet.function.app import create_app
@@ -237,6 +240,12 @@ def test_rows_that_are_refused_count() -> None:
         ({"outputs": {"p": [1, 2]}}, {"p": [1, 2]}),
         ({"outputs": [{"name": "p", "shape": [-1], "data": [1, 2]}]}, {}),
         ({"outputs": [{"name": "p", "shape": [3], "data": [1, 2]}, 5]}, {}),
+        ({"outputs": [{"name": "p", "shape": [2, 10**6, 0], "data": []}]}, {}),
+        ({"outputs": [{"name": "p", "shape": [2, *[1] * 100], "data": [1, 2]}]}, {}),
+        ({"outputs": [{"name": "p", "shape": [2.0], "data": [1, 2]}]}, {}),
+        ({"outputs": [{"name": "p", "shape": [], "data": [1, 2]}]}, {}),
+        ({"outputs": [{"shape": [2], "data": [1, 2]}]}, {}),
+        ({"outputs": [{"name": "p", "shape": [2, 1], "data": [[1], [2]]}]}, {"p": [[1], [2]]}),
         ({"predictions": [1]}, {}),
         ("text", {}),
         (None, {}),
@@ -244,6 +253,102 @@ def test_rows_that_are_refused_count() -> None:
 )
 def test_outputs_of_answers(answer: object, found: dict[str, list[Any]]) -> None:
     assert lists_by_output(answer, 2) == found
+
+
+def test_an_object_of_many_outputs_is_not_made_as_often_as_there_are_rows() -> None:
+    wide = {"prediction": 1, **dict.fromkeys(map(str, range(3000)), 0)}
+    found = lists_by_output({"predictions": [wide, {"prediction": 2}]}, 2)
+    assert found["prediction"] == [1, 2]
+    assert len(found) == 1000
+
+
+HEAD, CHUNK = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n1;"
+DRIPPING = {
+    "a head without end": (HEAD + b"X-Slow: ", b"x"),
+    "continue again and again": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a chunk's size": (HEAD + CHUNK, b"x"),
+    "and its connection closed": (HEAD + b"Connection: close\r\n" + CHUNK, b"x"),
+}
+
+
+@pytest.mark.parametrize("name", DRIPPING)
+def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
+    (first, drop), over = DRIPPING[name], threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            accepted, _ = listener.accept()
+            with accepted, suppress(OSError):  # once the other side has given up
+                accepted.recv(2**20)
+                accepted.sendall(first)
+                for _ in range(500):
+                    accepted.sendall(drop)
+                    if over.wait(0.02):
+                        break
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/predict"
+        begun = time.monotonic()
+        with pytest.raises(SubjectFailed, match=r"no whole answer within 0\.3 s"):
+            Http(urlsplit(address), 0.3, None).ask("/predict", {})
+        assert time.monotonic() - begun < 5
+        over.set()
+        thread.join()
+
+
+def test_other_outputs_than_before_are_refused() -> None:
+    asked: list[int] = []
+
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        count = len(json.loads(body)["instances"])
+        asked.append(count)
+        return _json({f"prediction{len(asked)}" if len(asked) > 2 else "prediction": [1] * count})
+
+    with serving(answer) as address:
+        form = Form("/predict", [lambda rows: {"instances": rows}])
+        made = Endpoint("it", Http(urlsplit(address), 5, None), form, {})
+        assert made.outputs([[1.0, "Ulm"]] * 200)["prediction"] == [1] * 200
+        with pytest.raises(SubjectFailed, match="other outputs than others"):
+            made.outputs([[1.0, "Ulm"]] * 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "alone"),
+    [
+        ("prediction", [1, [2]], False),
+        ("prediction", {"a": 1}, False),
+        ("prediction", None, True),
+        ("probabilities", 10**400, True),
+        ("probabilities", {"a": 1}, False),
+        ("score", [True, False], True),
+        ("score", 1e308, True),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_odd_values_end_in_a_proof_or_a_refusal(name: str, value: object, alone: bool) -> None:
+    plain = {"prediction": "yes", "probabilities": [0.5, 0.5], "score": 0.0}[name]
+
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        count = len(json.loads(body)["instances"])
+        answers = {name: [value, *[value if alone else plain] * (count - 1)]}
+        return _json(answers | ({} if name == "prediction" else {"prediction": ["yes"] * count}))
+
+    with serving(answer) as address:
+        equal = False
+        with suppress(OnnxletError):  # and nothing else
+            equal = prove(f"{address}/predict").equal
+        assert not equal
+
+
+def test_control_characters_of_an_answer_are_not_shown() -> None:
+    body = "no \x1b[31mred\x9b\u202e".encode()
+    with (
+        serving(lambda *_: (400, {}, body)) as address,
+        pytest.raises(SubjectFailed, match="status 400: no \ufffd\\[31mred\ufffd\ufffd") as caught,
+    ):
+        prove(f"{address}/predict")
+    assert str(caught.value).replace("\n", "").isprintable()
 
 
 def test_errors_are_the_project_s(tmp_path: Path) -> None:

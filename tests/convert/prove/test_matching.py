@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.prove.outputs import shaped
+from onnxlet.convert.prove.outputs import _form, shaped
 from onnxlet.convert.prove.subject import Given, Unmatched
 from onnxlet.convert.prove.tensors import Feed, Tensor, feeds_of
 from onnxlet.convert.reference.answers import Task
@@ -122,3 +122,30 @@ def test_forms_of_outputs(value: Any, like: Any, wanted: Any) -> None:
         assert np.allclose(found, [[0.2, 0.8], [0.5, 0.5]])
     else:
         assert np.array_equal(found, wanted, equal_nan=like.dtype.kind == "f")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [10**400, 1, 2],
+        [[True, False]] * 3,
+        [{"a": 1}, 5, {"a": 2}],
+        [{"a": 1}, {"a": [2]}, {"a": "x"}],
+        [5, {"a": 1}, 5],
+        [b"1", 2, b"\xff"],
+        [[1], [2, 3], 4],
+        [[[1, 2], [3]], 1, 2],
+        [np.ones((2, 3)), np.ones((2, 4))],
+        [dict.fromkeys(range(5000), 1), {}, {}],
+        5,
+        None,
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+@pytest.mark.parametrize(
+    "like", [np.ones(3), np.ones((3, 2)), np.array(["a", "b", "c"], dtype=object)], ids=str
+)
+def test_what_has_no_form_equals_nothing(value: Any, like: Any) -> None:
+    found = shaped(value, like, CLASSES)
+    assert found.shape != like.shape or not (found.astype(object) == like.astype(object)).all()
+    _form(value)

@@ -385,6 +385,29 @@ def test_what_raises_for_all_rows_can_t_be_asked() -> None:
         prove(lambda rows: len(5), RIDGE)  # type: ignore[arg-type] # on purpose
 
 
+RETURNED: dict[str, Callable[[int, int], Any]] = {
+    "rows of several lengths": lambda _, count: [[1], [2, 3], *[[1]] * (count - 2)],
+    "fewer rows": lambda _, count: LABELS[: count - 1],
+    "one number": lambda *_: 5,
+    "nothing": lambda *_: None,
+    "other outputs each time": lambda call, count: {
+        f"y{call}" if call > 2 else "y": LABELS[np.arange(count) % 120]
+    },
+}
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_a_function_that_returns_something_else_is_refused(name: str) -> None:
+    calls: list[int] = []
+
+    def function(rows: Any) -> Any:
+        calls.append(len(rows))
+        return RETURNED[name](len(calls), len(rows))
+
+    with pytest.raises(SubjectFailed, match=r"returns nothing that has|without 'y'"):
+        prove(function, LOGISTIC)
+
+
 @pytest.mark.parametrize("subject", [5, "nowhere", "README.md"])
 def test_what_is_no_subject_is_wrong_use(subject: Any) -> None:
     with pytest.raises(WrongUse, match=r"ubject|SUBJECT"):

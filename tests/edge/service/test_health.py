@@ -13,6 +13,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.server.tls import TlsSocket, make_context
+from onnxlet.edge.service import health
 from onnxlet.edge.service.health import NotReady, check
 from tests.conftest import ran
 from tests.edge.certificates import Pair
@@ -42,6 +43,21 @@ def test_a_device_s_settings_are_those_of_its_file(socket_port: int, tmp_path: P
     paths.environment.write_text("ONNXLET_DEVICE_TLS_CERT=/c\n")
     with pytest.raises(NotReady, match="does not answer"):
         check(socket_port, paths)
+
+
+def test_no_module_is_imported_for_a_file_that_is_not_there(socket_port: int) -> None:
+    assert DevicePaths().environment == health.FILE
+    code = (
+        "import sys, pathlib\n"
+        "from onnxlet.edge.service import health\n"
+        "health.FILE = pathlib.Path('/nowhere/environment')\n"
+        "health.check()\n"
+        "print(*sys.modules)\n"
+    )
+    environ = {**CLEAN, "ONNXLET_DEVICE_PORT": str(socket_port)}
+    done = ran([sys.executable, "-c", code], env=environ, check=True)
+    extra = {"onnxlet.edge.device.slots", "onnxlet.edge.settings.environment_file", "shutil"}
+    assert not extra & {*done.stdout.split()}
 
 
 def test_the_command(socket_port: int) -> None:

@@ -11,7 +11,12 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.environment_file import parse, read_environment_file, service_environ
+from onnxlet.edge.settings.environment_file import (
+    ignored_lines,
+    parse,
+    read_environment_file,
+    service_environ,
+)
 from onnxlet.function.errors import SettingsError
 from tests.conftest import ran
 
@@ -113,6 +118,24 @@ def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
         "ONNXLET_DEVICE_MQTT_PASSWORD": "it's", "ONNXLET_API_KEYS": "a  bc", "PATH": "/bin",
     }  # fmt: skip
     assert service_environ(DevicePaths(tmp_path / "nowhere"), {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "got"),
+    [
+        ("ONNXLET_API_KEYS s3cret", "no ="),
+        ("ONNXLET_API_KEYS: s3cret", "no ="),
+        ("ONNXLET_API_KEYSs3cret", "no ="),
+        ("s3cret", "no ="),
+        ("ONNXLET_DEVICE_API_KEY s3cret==", "another kind of name"),
+        ("export ONNXLET_API_KEYS=s3cret", "'export' before the name"),
+        ("ONNXLET_API_KEYS='s3cret\x01'", "a control character in the value"),
+    ],
+)
+def test_a_line_that_is_ignored_is_named_and_not_shown(tmp_path: Path, line: str, got: str) -> None:
+    (tmp_path / "environment").write_text(f"A=1\n{line}\n")
+    [fault] = ignored_lines(tmp_path / "environment")
+    assert fault == f"line 2: expected NAME=VALUE, got {got}"
 
 
 def test_an_unterminated_command_is_reported() -> None:
