@@ -135,7 +135,7 @@ def _are_sums(
         above = above[np.isfinite(above)]
         if not len(above) or not _is_total(values(at)[row], above, is_mean):
             return False
-        sums += np.count_nonzero(above) >= FEWEST
+        sums += int(np.count_nonzero(above) >= FEWEST)
     return sums >= (1 if said else 2)
 
 
@@ -150,7 +150,8 @@ def _is_total(value: float, above: Array, is_mean: bool) -> bool:
     total = above.mean() if is_mean else above.sum()
     near = 0.005 * len(above) if (above != np.round(above)).any() else 0.0
     near = 0.005 if is_mean else near
-    return bool(abs(value - total) <= min(near, 1e-3 * abs(total)) + 1e-9 * abs(total))
+    most = min(near, 1e-3 * abs(total)) + 1e-9 * abs(total)
+    return bool(np.isfinite(total) and abs(value - total) <= most)
 
 
 def _values(column: pd.Series[Any]) -> Array:

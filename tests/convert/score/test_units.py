@@ -167,7 +167,8 @@ def test_whole_numbers_in_a_frame_keep_all_digits(tmp_path: Path) -> None:
     fitted = make_pipeline(column, DecisionTreeRegressor()).fit(*fit)
     source = Source(fitted, *fit, fit[0])
     models = kept_builds({"ids": source}, tmp_path)
-    texts = pd.DataFrame({"n": [*map(str, numbers), "5.0", "5.5", str(2**63), ""]})
+    odd = ["5.5", str(2**63), f"{2**53 + 1}.0", ""]
+    texts = pd.DataFrame({"n": [*map(str, numbers), "5.0", *odd]})
     said = onnxlet.score("ids", fit[0], models=models)["prediction"]
     found = onnxlet.score("ids", texts, models=models)["prediction"]
     assert said.tolist() == [0, 1, 2, 3]

@@ -108,6 +108,13 @@ def test_a_title_beside_a_number_that_happens_to_be_a_sum_is_a_row() -> None:
     assert totals_in(pd.concat([mugs, last], ignore_index=True)).last.tolist() == []
 
 
+def test_sums_beyond_every_number_are_none() -> None:
+    huge = [1e308] * 20
+    frame = pd.DataFrame({"name": ["x"] * 19 + [None], "a": huge, "b": huge})
+    with np.errstate(over="ignore"):
+        assert totals_in(frame).last.tolist() == []
+
+
 def test_columns_of_zeros_and_few_ones_are_no_sums() -> None:
     zeros = {"a": [0] * 20, "b": [1] + [0] * 18 + [1], "c": [0.0] * 20}
     frame = pd.DataFrame({"name": ["x"] * 19 + [None], **zeros})
