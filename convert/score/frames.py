@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.progress import Report
 from onnxlet.convert.record_batches.scorer import Scorer
 from onnxlet.convert.score.numbers import with_numbers
 from onnxlet.convert.score.tasks import Options, answer_options, faults_of, kept_schema
@@ -18,12 +19,13 @@ from onnxlet.function.models.model import Model
 EXPECTED = "Expected a frame of pandas or polars, a table of PyArrow, or the path of a table."
 
 
-def score_frame(model: Model, frame: Any, options: Options) -> Any:
+def score_frame(model: Model, frame: Any, options: Options, report: Report) -> Any:
     """Answers to a frame's rows, in a frame of its kind: columns that are kept, and answers.
 
     The frame is one of pandas or polars, or whatever else gives Arrow's streams, such as its
     tables. A pandas frame is answered with the same index, and a column for each member of a
-    struct, such as `probabilities.yes`. Of the options, `on_error` is `null` or `stop`.
+    struct, such as `probabilities.yes`. Of the options, `on_error` is `null` or `stop`. `report` is
+    called with what is to be noted of its units.
 
     Raises:
         WrongUse: it is no frame, or does not fit the model.
@@ -31,7 +33,9 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
     """
     if options.on_error == "side":
         raise WrongUse("on_error: expected 'null' or 'stop' for a frame, got 'side'")
-    table, odd = with_numbers(_table(frame), model)
+    table, odd, notes = with_numbers(_table(frame), model)
+    for note in notes:
+        report(f"note: {note}")
     if faults := faults_of(table.schema, model, options):
         raise WrongUse("; ".join(faults))
     scorer = Scorer(model, table.schema, answer_options(options))

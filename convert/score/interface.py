@@ -57,7 +57,7 @@ def score(
         sheet: of workbooks, or cells of one as "Sheet2!B3:F200"; "" is the first table.
         overwrite: start afresh where something else was scored into `out`.
         models: the folder of model directories.
-        report: called with a line of progress at a time.
+        report: called with a line of progress at a time, or a note.
 
     Returns:
         For a frame, one of its kind, with a row for each of its rows; for a path, what was
@@ -89,7 +89,7 @@ def score(
                 "out: a frame is answered by a frame",
                 "Leave `out` away, and save what you get.",
             )
-        return score_frame(proven(directory_of(given, Path(models))), data, options)
+        return score_frame(proven(directory_of(given, Path(models))), data, options, report)
     if out is None:
         raise WrongUse("out: expected a file or a folder for the answers, got none")
     return score_table(

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import types
 
+from onnxlet.convert.problems import listed
 from onnxlet.convert.tables.csv_parts import Written, with_plain_numbers
 from onnxlet.convert.tables.formats import Columns
-from onnxlet.convert.tables.units import SIGN, bare, named, parted, unit_in
+from onnxlet.convert.tables.units import bare, named, parted, unit_in
 from onnxlet.function.csv.layout import decimal_in
-from onnxlet.function.csv.text import is_number
+from onnxlet.function.csv.numbers import SIGNS
+from onnxlet.function.csv.text import READ, is_number
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import NUMERIC
 from onnxlet.function.models.model import Model
@@ -44,11 +46,20 @@ def numbers_of(columns: Columns, model: Model, chosen: str) -> tuple[list[Writte
     return [Written(name, decimals[name], units.get(name, "")) for name in decimals], notes
 
 
-def with_numbers(table: Any, model: Model) -> tuple[Any, dict[int, str]]:
+class Read(NamedTuple):
+    """An Arrow table with numbers where numbers came as text."""
+
+    table: Any
+    faults: dict[int, str]  # rows that hold a text that is no such number, and why
+    notes: list[str]
+
+
+def with_numbers(table: Any, model: Model) -> Read:
     """An Arrow table whose columns of numbers that came as text are numbers, as far as they are.
 
-    With each row that holds a text that is none comes why. Raises WrongUse as `numbers_of`.
+    Those of int64 keep all digits. Raises WrongUse as `numbers_of`.
     """
+    kinds = {column.name: column.type for column in model.signature.columns}
     texts = {
         field.name: table.column(field.name).cast(pa.string()).combine_chunks()
         for field in table.schema
@@ -57,7 +68,7 @@ def with_numbers(table: Any, model: Model) -> tuple[Any, dict[int, str]]:
     different = {name: [t for t in set(each.to_pylist()) if t] for name, each in texts.items()}
     texts = {name: texts[name] for name, some in different.items() if any(map(parted, some))}
     here = {name: unit_in(different[name]) for name in texts}
-    units, _ = _units(list(texts), here, model)
+    units, notes = _units(list(texts), here, model)
     usual = "," if model.manifest.get("decimal") == "comma" else "."
     faults = dict[int, str]()
     for name, column in texts.items():
@@ -66,17 +77,31 @@ def with_numbers(table: Any, model: Model) -> tuple[Any, dict[int, str]]:
         decimal = said if len(said) == 1 else usual
         rows = pa.RecordBatch.from_arrays([column], names=[name])
         rows, odd = with_plain_numbers(rows, [Written(name, decimal, unit)])
-        plain = rows.column(0).to_pylist()
-        odd |= {
-            row: f"column '{name}': expected a number, got '{text}'"
-            for row, text in enumerate(plain)
-            if text and row not in odd and not is_number(text)
-        }
-        values = [float(t) if t and row not in odd else None for row, t in enumerate(plain)]
+        read, kind = (_whole, pa.int64()) if kinds.get(name) == "int64" else (_float, pa.float64())
+        values = [read(text) if text else None for text in rows.column(0).to_pylist()]
+        expected = "a whole number" if read is _whole else "a number"
+        odd = {
+            row: f"column '{name}': expected {expected}, got '{text}'"
+            for row, text in enumerate(values)
+            if isinstance(text, str)
+        } | odd
+        values = [None if row in odd else value for row, value in enumerate(values)]
         at = table.schema.get_field_index(name)
-        table = table.set_column(at, name, pa.array(values, pa.float64()))
+        table = table.set_column(at, name, pa.array(values, kind))
         faults = {**odd, **faults}
-    return table, faults
+    return Read(table, faults, notes)
+
+
+def _float(text: str) -> float | str:
+    return float(text) if is_number(text) else text
+
+
+def _whole(text: str) -> int | str:
+    """A number of int64 with all of its digits; the text where it is none."""
+    number = READ["int64"](text)
+    if isinstance(number, float) and number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number if isinstance(number, int) and -(2**63) <= number < 2**63 else text
 
 
 def _numeric(model: Model) -> list[str]:
@@ -96,7 +121,8 @@ def _is_text(kind: Any) -> bool:
 def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _Units:
     """The units of columns in which some were found: those of the training, and its own.
 
-    Of another one nobody knows whether it is meant, but for signs of money and percent.
+    Of another one nobody knows whether it is meant, but for signs of money. With percent numbers
+    may be a hundred times those of the training, so that WrongUse is raised.
     """
     trained = model.manifest.get("units", {})
     described = {column.name: column.unit for column in model.signature.columns}
@@ -104,7 +130,7 @@ def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _U
     odd = {
         name
         for name, unit in new.items()
-        if unit not in SIGN and unit != named(described.get(name) or "")
+        if unit not in SIGNS and unit != named(described.get(name) or "")
     }
     wrong = [
         n for n in numeric if n in trained and found.get(n) not in (None, "", named(trained[n]))
@@ -117,6 +143,12 @@ def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _U
                 for name in wrong
             ),
             "Write them in that unit.",
+        )
+    if shares := [n for n, unit in new.items() if unit == "%" and n in odd]:
+        raise WrongUse(
+            f"{listed(shares)}: numbers with '%', and those that the model was trained on had "
+            "none: 12 % may be 12 or 0.12",
+            "Write them as the training had them, without '%'.",
         )
     notes = [
         f"'{name}': numbers with '{unit}', and those of the training had no unit: "

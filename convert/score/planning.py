@@ -29,6 +29,7 @@ from onnxlet.convert.tables.formats import (
     format_of,
 )
 from onnxlet.convert.tables.rows_file import HowRead
+from onnxlet.convert.tables.totals import word_below
 from onnxlet.convert.tables.workbook import WORKBOOKS
 from onnxlet.function.csv.form import CsvForm
 from onnxlet.function.csv.text import check_header
@@ -53,7 +54,7 @@ class File(NamedTuple):
     columns: Columns
 
     numbers: Sequence[Written]  # columns of numbers that are not plain
-    notes: Sequence[str]  # what is to be said of their units
+    notes: Sequence[str]  # what is to be said of them and of its last row
 
     @property
     def schema(self) -> Any:
@@ -172,16 +173,26 @@ def _inspect(storage: Storage, entry: StoredFile, model: Model, options: Options
         form = format_for(form.name, columns.form, options.sheet)
     how = HowRead(options.sheet, options.decimal or model.manifest.get("decimal"))
     numbers, notes = numbers_of(columns, model, how.mark)
-    return File(entry, form, _ends(storage, entry), columns, numbers, notes)
+    ends, last = _ends(storage, entry)
+    if columns.form and not named.packed:
+        text = last.decode(columns.form.encoding, "replace")
+        if word := word_below(text, columns.form.layout.separator):
+            notes.append(
+                f"'{entry.path}': its last row may be one of totals ('{word:.40}'), and is "
+                "answered as any other: leave it out of the file if it is"
+            )
+    return File(entry, form, ends, columns, numbers, notes)
 
 
-def _ends(storage: Storage, entry: StoredFile) -> str:
+def _ends(storage: Storage, entry: StoredFile) -> tuple[str, bytes]:
+    """SHA-256 of a file's first and last bytes, and the last ones."""
     with storage.open(entry.path) as file:
-        found = hashlib.sha256(file.read(END_BYTES))
+        last = file.read(END_BYTES)
+        found = hashlib.sha256(last)
         if entry.size > END_BYTES:
             file.seek(max(END_BYTES, entry.size - END_BYTES))
-            found.update(file.read(END_BYTES))
-    return found.hexdigest()
+            found.update(last := file.read(END_BYTES))
+    return found.hexdigest(), last
 
 
 def _unlike(files: Sequence[File], options: Options) -> list[str]:

@@ -23,7 +23,6 @@ from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers,
 from onnxlet.convert.tables.json_rows import JSON, table_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows
-from onnxlet.convert.tables.totals import totals_below
 from onnxlet.convert.tables.units import units_below, without_units
 from onnxlet.convert.tables.workbook import WORKBOOKS, taken_from
 from onnxlet.function.csv.form import CsvForm, form_of
@@ -175,7 +174,6 @@ class Csv(TableFormat):
         """The rows of its lines."""
         for data, line in self._texts(opened, span):
             table, faults = rows_of(data, names)
-            faults = {**totals_below(table), **faults}
             for rows in table.select(list(columns)).combine_chunks().to_batches():
                 yield RowBatch(rows, faults, _line_of(data, line, len(names)))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +17,15 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.csv.layout import decimal_in
 from onnxlet.function.csv.numbers import written_number
 
-HINT = re.compile("[Σ∑]|sum|som|tot|gesam|ergeb|durchs|mittelw|avera", re.I)  # which is fast
+MEAN = r"durchschnitt|mittelwert|averages?"
+# A row's first word; of others one may follow, as in Total Nord. More is a sentence or a name.
 WORD = re.compile(
-    r"[Σ∑].*|(.*\s)?((zwischen|gesamt|end|teil)?summen?|(gesamt|zwischen|end)?ergebnis"
-    r"|gesamt(betrag)?|insgesamt|(grand |sub-?)?totals?|sum|somme|suma|totale|totaal|durchschnitt"
-    r"|mittelwert|average)\b\W*.{0,40}",
+    r"(?:[Σ∑]|(?:(?:zwischen|gesamt|end|teil)?summen?|(?:gesamt|zwischen|end)?ergebnis"
+    r"|gesamt(?:betrag)?|insgesamt|(?:grand |sub-?)?totals?|sum|somme|suma|totale|totaal"
+    rf"|{MEAN})\b)(?:\W+\w{{1,20}})?\W*",
     re.I,
 )
+IS_MEAN = re.compile(rf"(?:{MEAN})\b", re.I)
 MOST = 5  # rows of totals at the end
 TAIL = 100  # rows at the end, among which may be blank ones
 FILLED = 0.9  # of a column's rows, for a row without a value to stand out
@@ -35,12 +39,12 @@ class Totals(NamedTuple):
     """What is to be said of a table's rows of totals."""
 
     last: Array  # positions of those at the end, int64, which are left out
-    within: Array  # of others that say so, which stay
+    within: Array  # of others that say so, also at the end, which stay
 
 
 def is_word(text: Any) -> bool:
-    """Whether a cell says that its row has totals, such as Summe, Total Nord or Berlin Ergebnis."""
-    if not isinstance(text, str) or len(text) > LONGEST or not HINT.search(text):
+    """Whether a cell says that its row has totals, such as Summe, Gesamtsumme: or Total Nord."""
+    if not isinstance(text, str) or len(text) > LONGEST:
         return False
     return WORD.fullmatch(text.strip()) is not None
 
@@ -48,30 +52,36 @@ def is_word(text: Any) -> bool:
 def totals_in(frame: pd.DataFrame, whole: bool = True) -> Totals:
     """The rows of totals of a table in its order; only with all of its rows `whole` can be summed.
 
-    A word for it is the only text of such a row, and it lacks other texts that nearly all rows
-    have; or its numbers are the sums of those above. Where neither is sure, it is a row.
+    The last rows are such where all of their numbers are the sums of those above, or the means
+    where a word says so: one at least in a row whose only text is a word for it, two in a row that
+    lacks texts which nearly all rows have. Where that is not sure, it is a row.
     """
     held = np.flatnonzero(frame.tail(TAIL).notna().to_numpy().any(axis=1))
     blank = min(len(frame), TAIL) - (held[-1] + 1 if len(held) else 0)
     if blank:  # rows of separators only end what spreadsheets save
         frame = frame.iloc[: len(frame) - blank]
-    texts, lacking = _lacking(frame, texts=True), _lacking(frame, texts=False)
-    said = _said(frame, texts)
-    sure = said & texts
-    end = len(frame)
-    while end > max(FEWEST, len(frame) - MOST) and (
-        sure[end - 1] or (whole and _are_sums(frame.iloc[:end], said[end - 1], lacking[end - 1]))
-    ):
-        end -= 1
-    return Totals(np.arange(end, len(frame)), np.flatnonzero(sure[:end]))
+    lacking = _lacking(frame)
+    said = _said(frame, lacking)
+    plain = ~(said & lacking)  # others count in no sum
+    within = np.flatnonzero(~plain)
+    end, start = len(frame), len(frame)
+    while start > max(FEWEST, end - MOST) and (said[start - 1] or lacking[start - 1]):
+        start -= 1
+    values = cache(lambda at: _values(frame.iloc[:, at]))
+    while whole and start < end:
+        above, rows = plain[:start], range(start, end)
+        if all(_are_sums(frame, row, above, said[row], values) for row in rows):
+            return Totals(np.arange(start, end), within[within < start])
+        start += 1
+    return Totals(np.arange(end, end), within)
 
 
-def _lacking(frame: pd.DataFrame, texts: bool) -> Array:
-    """Rows without a value, bool (rows,), in a column (of texts or dates) that is nearly filled."""
+def _lacking(frame: pd.DataFrame) -> Array:
+    """Rows without a value, bool (rows,), in a column of texts or dates that is nearly filled."""
     found = np.zeros(len(frame), bool)
     for _, column in frame.items():
         gaps = column.isna().to_numpy()
-        if gaps.any() and gaps.mean() <= 1 - FILLED and not (texts and _is_of_numbers(column)):
+        if gaps.any() and gaps.mean() <= 1 - FILLED and not _is_of_numbers(column):
             found |= gaps
     return found
 
@@ -95,8 +105,7 @@ def _said(frame: pd.DataFrame, lacking: Array) -> Array:
         if len(words) and _are_words(column).sum() <= max(1, FEW * len(frame)):
             found[words] = True
     for row in np.flatnonzero(found):
-        texts = [cell for cell in frame.iloc[row] if isinstance(cell, str) and not is_gap(cell)]
-        found[row] = sum(parted(text) is None for text in texts) == 1
+        found[row] = len(_texts(frame.iloc[row])) == 1
     return found
 
 
@@ -104,23 +113,30 @@ def _are_words(column: pd.Series[Any]) -> Array:
     return np.fromiter(map(is_word, column.astype(object)), bool, len(column))
 
 
-def _are_sums(frame: pd.DataFrame, said: bool, lacks: bool) -> bool:
-    """Whether the numbers of the last row are the sums of those above it.
+def _texts(row: Iterable[Any]) -> list[str]:
+    """The cells of a row that are text, and no numbers."""
+    return [c for c in row if isinstance(c, str) and not is_gap(c) and parted(c) is None]
 
-    Of a row that a word marks one is enough; else it has no text, and all of them are, two at
-    least, or one where the row lacks what nearly all have.
-    """
-    sums = 0
-    if not said and any(isinstance(c, str) and not _is_number(c) for c in frame.iloc[-1]):
+
+def _are_sums(
+    frame: pd.DataFrame, row: int, plain: Array, said: bool, values: Callable[[int], Array]
+) -> bool:
+    """Whether all numbers of a row are the sums (or means) of the first that are plain rows."""
+    cells = list(frame.iloc[row])
+    texts = _texts(cells)
+    if texts and not said:
         return False
-    for at, cell in enumerate(frame.iloc[-1]):
+    is_mean = bool(texts and IS_MEAN.match(texts[0].strip()))
+    sums = 0
+    for at, cell in enumerate(cells):
         if not _is_number(cell):
             continue
-        if _is_sum(frame.iloc[:, at]):
-            sums += 1
-        elif not said:
+        above = values(at)[: len(plain)][plain]
+        above = above[np.isfinite(above)]
+        if not len(above) or not _is_total(values(at)[row], above, is_mean):
             return False
-    return sums >= (1 if said or lacks else 2)
+        sums += int(np.count_nonzero(above) >= FEWEST)
+    return sums >= (1 if said else 2)
 
 
 def _is_number(cell: Any) -> bool:
@@ -129,15 +145,13 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, int | float | np.number) and cell == cell
 
 
-def _is_sum(column: pd.Series[Any]) -> bool:
-    """Whether the last of these is the sum of the others, to a unit of what they are rounded to."""
-    values = _values(column)
-    above = values[:-1][np.isfinite(values[:-1])]
-    if np.count_nonzero(above) < FEWEST or not np.isfinite(values[-1]):
-        return False
-    total = above.sum()
+def _is_total(value: float, above: Array, is_mean: bool) -> bool:
+    """It is the sum or mean of those above, to a unit of what they are rounded to."""
+    total = above.mean() if is_mean else above.sum()
     near = 0.005 * len(above) if (above != np.round(above)).any() else 0.0
-    return bool(abs(values[-1] - total) <= min(near, 1e-3 * abs(total)) + 1e-9 * abs(total))
+    near = 0.005 if is_mean else near
+    most = min(near, 1e-3 * abs(total)) + 1e-9 * abs(total)
+    return bool(np.isfinite(total) and abs(value - total) <= most)
 
 
 def _values(column: pd.Series[Any]) -> Array:
@@ -171,20 +185,17 @@ def without_totals(
     verb = "is" if len(found.last) == 1 else "are"
     said = f"{_called(frame, found.last)}, and left out"
     note(f"{placed(places, found.last)} {verb} taken for {said}")
+    dropped = frame.iloc[found.last]
     kept = np.delete(np.arange(len(frame)), found.last)
-    return frame.iloc[kept].reset_index(drop=True).apply(_typed), places.at(kept)
+    frame = frame.iloc[kept].reset_index(drop=True)
+    return frame.apply(lambda column: _typed(column, dropped[column.name])), places.at(kept)
 
 
-def totals_below(rows: Any) -> dict[int, str]:
-    """Rows of totals that end an Arrow table of texts and have a word for it, and what they are."""
-    start = max(0, rows.num_rows - TAIL)
-    end = pd.DataFrame(rows.slice(start).to_pydict(), dtype=object)
-    if not any(map(is_word, end.to_numpy().ravel())):
-        return {}
-    frame = pd.DataFrame(rows.to_pydict(), dtype=object)
-    frame = frame.mask(frame == "")
-    last = totals_in(frame).last
-    return {int(at): f"it is {_called(frame, np.array([at]))}" for at in last}
+def word_below(text: str, separator: str) -> str:
+    """A word for totals in the last line of a text of CSV, whose row lacks a value; else ''."""
+    line = next((line for line in reversed(text.splitlines()) if line.strip(separator + '" ')), "")
+    cells = [cell.strip('" ') for cell in line.split(separator)]
+    return "" if all(cells) else next(filter(is_word, cells), "")
 
 
 def _called(frame: pd.DataFrame, rows: Array) -> str:
@@ -194,11 +205,13 @@ def _called(frame: pd.DataFrame, rows: Array) -> str:
     return f"{'a row' if len(rows) == 1 else 'rows'} of totals{named}"
 
 
-def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Text of plain numbers only as numbers; codes with leading zeros stay."""
-    known = column.dropna()
-    if column.dtype.kind != "O" or not known.map(lambda each: isinstance(each, str)).all():
+def _typed(column: pd.Series[Any], dropped: pd.Series[Any]) -> pd.Series[Any]:
+    """Plain numbers that were text beside a word as numbers; codes with leading zeros stay."""
+    if not pd.api.types.is_string_dtype(column.dtype) or not _texts(dropped):
         return column
-    if not known.str.fullmatch(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?").all() or known.empty:
+    known = column.dropna()
+    if known.empty or not known.map(lambda each: isinstance(each, str)).all():
+        return column
+    if not known.str.fullmatch(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?").all():
         return column
     return pd.to_numeric(column)

@@ -28,6 +28,12 @@ SAME = {"EUR": "€", "Euro": "€", "USD": "$", "US$": "$", "GBP": "£", "JPY":
 SIGN = frozenset("%" + SIGNS)  # which people leave out in some cells
 BEFORE = rf"(?:[A-Z]{{0,2}}[{SIGNS}]|(?:{MONEY})(?=\s))?"
 WORD = rf"(?:[^\W\d_]|[%‰°{SIGNS}])[\w%‰°{SIGNS}./·*^]{{0,11}}+"
+# Thousands and millions are other numbers than those that stand there: 1.5K, 3 Mio. €, 12 TEUR.
+MAGNITUDE = re.compile(
+    r"(?:[kKMGTB]|(?i:[mb]n|tsd|tausend|thousand|hundred|mio|mill|mln|mrd|mld|bio|bln"
+    r"|(?:m|b|tr)illion(?:en|s)?|milliarden?|lakhs?|crores?)(?!\w))"
+    rf"(?:\W.*|{MONEY})?"
+)
 # No part that was matched is given back: time grows with the length of what is looked at.
 CELL = re.compile(
     rf"(?P<before>{BEFORE})\s*+(?P<open>\(?)(?P<sign>[+\-{MINUS}]?)\s*+(?P<inner>{BEFORE})\s*+"
@@ -64,11 +70,13 @@ def parted(text: str) -> Cell | None:
     unit, written = next(iter(units.items()), ("", ""))
     if len(units) > 1 or len(unit) > LONGEST:
         return None
+    if any(map(MAGNITUDE.fullmatch, match["after"].split())):
+        return None
     sign, digits, behind = match["sign"], match["digits"], (match["behind"] or "").strip()
     if behind and digits[-1] in ".,":
         digits, behind = f"{digits}00", ""  # no cents
-    if behind and (sign or behind not in ("-", MINUS)):
-        return None
+    if behind and (sign or behind not in ("-", MINUS) or digits.isdigit()):
+        return None  # 2- and 45- are marks and ages
     number = f"{match['open']}{behind or sign}{digits}{match['power'] or ''}{match['close']}"
     return Cell(number, unit, bool(behind), written)
 
@@ -83,14 +91,17 @@ class Units(NamedTuple):
 
     unit: str  # by its one name; '' for none, or where no one unit does
     written: str = ""  # as it mostly stands there
-    others: tuple[str, ...] = ()  # which are not joined with it, the most frequent first
+    others: tuple[str, ...] = ()  # not joined with it, the most frequent first; '' for bare ones
 
     @property
     def others_said(self) -> str:
         """What becomes of numbers with another unit; '' where there are none."""
-        if not self.others:
+        named = [unit for unit in self.others if unit]
+        said = [f"with {listed(named)}"] if named else []
+        said += ["without a unit"] if "" in self.others else []
+        if not said:
             return ""
-        return f"numbers with {listed(self.others)}, and not '{self.written}', are not joined"
+        return f"numbers {' or '.join(said)}, and not '{self.written}', are not joined"
 
 
 def units_of(cells: Iterable[Cell | None], counts: Iterable[float]) -> Units:
@@ -109,7 +120,8 @@ def units_of(cells: Iterable[Cell | None], counts: Iterable[float]) -> Units:
     first, most = units[0], NEARLY_ALL * sum(found.values())
     if found[first] >= most or (len(units) == 1 and first in SIGN):
         stands = next(each for (unit, each), _ in written.most_common() if unit == first)
-        return Units(first, stands, tuple(units[1:]))
+        bare_ones = ("",) if found[""] and first not in SIGN else ()
+        return Units(first, stands, (*units[1:], *bare_ones))
     return Units("", "", tuple(units))
 
 

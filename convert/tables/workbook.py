@@ -154,13 +154,16 @@ def _cut(rows: list[list[Any]], left: int, top: int, right: int, bottom: int) ->
 def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> int:
     """Give each cell the value of the one above that it is merged with; how many there are."""
     filled, most = 0, sum(map(len, rows))  # of ranges that overlap, as no program writes them
+    width = max(map(len, rows), default=0)
     for (top, left), (bottom, _) in ranges:
-        below = [row for row in rows[top + 1 : bottom + 1] if left < len(row)]
-        for row in below:
-            row[left] = rows[top][left]
+        if left >= width:
+            continue
+        below = rows[top + 1 : bottom + 1]
         filled += len(below)
         if filled > most:
             break
+        for row in below:
+            row[left] = rows[top][left]
     return filled
 
 

@@ -221,7 +221,8 @@ def _comes_again(
     if encoding not in ("utf-8", WINDOWS):
         return False
     header = next((line for line in lines[layout.skip :] if line.strip()), "").strip("\r\n")
-    row = rb'[ "]*%s[ "%s]*' % ((re.escape(layout.separator.encode()),) * 2)
+    # No part that was matched is given back, where a space separates: time grows with the line.
+    row = rb'(?=[ "]*%s)[ "%s]*+' % ((re.escape(layout.separator.encode()),) * 2)
     said = re.escape(header.encode(encoding))
     again = re.compile(rb"[\r\n](?:%s|%s)(?=[\r\n]|\Z)" % (said, row))
     start = sum(len(line.encode(encoding)) for line in lines[: layout.skip]) + len(header)

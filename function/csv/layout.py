@@ -253,8 +253,12 @@ def decimal_of(layout: Layout) -> str:
     found = set[str]()
     for column in zip_longest(*layout.rows, fillvalue=""):
         fields = [field.strip() for field in column if any(map(str.isdigit, field))]  # no gaps
-        if sum(map(bool, map(NUMBERS.fullmatch, fields))) >= MOSTLY * len(fields):
-            found.update(decimal_in(fields))
+        numbers = sum(map(bool, map(NUMBERS.fullmatch, fields)))
+        if numbers < MOSTLY * len(fields):
+            continue
+        # A few texts may have signs and brackets, too: (5,5) among streets is no number.
+        are_all = numbers >= MOSTLY * sum(any(map(str.isalnum, field)) for field in column)
+        found.update(decimal_in(fields) if are_all else _decimal_in_plain(fields))
     return "".join(sorted(found))
 
 
@@ -263,6 +267,9 @@ def decimal_in(fields: Sequence[str]) -> str:
 
     A number whose point or comma could part thousands, as in 1.335, says nothing.
     """
-    fields = [field.strip("()%$€£¥₹ \u00a0\u202f") for field in fields]
+    return _decimal_in_plain([field.strip("()%$€£¥₹ \u00a0\u202f") for field in fields])
+
+
+def _decimal_in_plain(fields: Sequence[str]) -> str:
     found = {"." for field in fields if POINT.fullmatch(field)}
     return "".join(sorted(found | {"," for field in fields if COMMA.fullmatch(field)}))

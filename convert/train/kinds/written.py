@@ -13,7 +13,7 @@ import pandas as pd
 from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import CODE
-from onnxlet.convert.tables.units import NO_VALUE, Units, parted, units_of
+from onnxlet.convert.tables.units import NO_VALUE, SIGN, Units, parted, units_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.numbers import GROUPED, SPACES, WRITTEN, number_in
 from onnxlet.function.inputs.dates import read
@@ -63,7 +63,8 @@ def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead 
     if any(cell and CODE.fullmatch(cell.number) for cell in cells):
         return None
     units = units_of(cells, counts)
-    cells = [cell if cell and cell.unit in ("", units.unit) else None for cell in cells]
+    joined = {units.unit, "" if units.unit in SIGN else units.unit}
+    cells = [cell if cell and cell.unit in joined else None for cell in cells]
     found = [WRITTEN.fullmatch(cell.number) if cell else None for cell in cells]
     digits = [match["digits"].translate(SPACES) for match in found if match]
     comma = any(DECIMAL_COMMA.search(one) for one in digits)

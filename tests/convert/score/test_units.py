@@ -1,16 +1,22 @@
-"""A file is scored as the training read it: units in its cells, rows of totals, gaps as written."""
+"""A file is scored as the training read it: units in its cells, gaps as written."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+from sklearn.tree import DecisionTreeRegressor
 
 import onnxlet
+from onnxlet.convert.progress import Report
 from onnxlet.convert.score import running
 from onnxlet.convert.score.errors import NoneAnswered
 from onnxlet.convert.score.tasks import Options
@@ -49,11 +55,16 @@ def lines(area: str = " m²", fee: str = " %", price: str = " EUR") -> list[str]
     ]
 
 
-def scored(models: Path, folder: Path, rows: list[str], name: str = "flats") -> running.Scored:
-    (folder / "in.csv").write_text("\n".join(rows) + "\n", encoding="cp1252")
-    return running.score(
-        name, str(folder / "in.csv"), str(folder / "out.csv"), Options(), models=models, workers=1
-    )
+def scored(
+    models: Path,
+    folder: Path,
+    rows: list[str],
+    name: str = "flats",
+    report: Report = lambda line: None,
+) -> running.Scored:
+    source, out = str(folder / "in.csv"), str(folder / "out.csv")
+    Path(source).write_text("\n".join(rows) + "\n", encoding="cp1252")
+    return running.score(name, source, out, Options(), models=models, workers=1, report=report)
 
 
 def answers(folder: Path) -> pd.Series[float]:
@@ -62,11 +73,11 @@ def answers(folder: Path) -> pd.Series[float]:
     ]
 
 
-@pytest.mark.parametrize("name", ["flats", "bare"])
+@pytest.mark.parametrize(("name", "fee"), [("flats", " %"), ("bare", "")])
 def test_percent_and_money_are_read_as_training_reads_them(
-    name: str, flats: Path, tmp_path: Path
+    name: str, fee: str, flats: Path, tmp_path: Path
 ) -> None:
-    found = scored(flats, tmp_path, lines(area="", price=" €"), name)
+    found = scored(flats, tmp_path, lines(area="", fee=fee, price=" €"), name)
     assert (found.rows, found.bad, found.compared) == (ROWS, 0, ROWS)
     np.testing.assert_allclose(answers(tmp_path), FITTED.predict(X))
 
@@ -119,16 +130,67 @@ def test_a_unit_that_the_training_had_not_is_not_guessed_and_nothing_left(
     flats: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(NoneAnswered, match="column 'area': expected a number, got"):
-        scored(flats, tmp_path, lines(), "bare")
+        scored(flats, tmp_path, lines(fee=""), "bare")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_a_row_of_totals_is_not_answered(flats: Path, tmp_path: Path) -> None:
-    total = f"Summe;{german(X['area'].sum())} m²;;{german(PRICES.sum())} EUR"
-    found = scored(flats, tmp_path, [*lines(), total])
-    assert (found.bad, found.compared) == (1, ROWS)
-    assert found.problems == (f"'in.csv', line {ROWS + 2}: it is a row of totals ('Summe')",)
-    assert found.scores["r2"] == pytest.approx(1)
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_percent_that_the_training_had_not_is_refused(
+    as_frame: bool, flats: Path, tmp_path: Path
+) -> None:
+    rows = lines(area="", price="")
+    names, *cells = [line.split(";") for line in rows]
+    scoring = (
+        partial(onnxlet.score, "bare", pd.DataFrame(cells, columns=names), models=flats)
+        if as_frame
+        else partial(scored, flats, tmp_path, rows, "bare")
+    )
+    with pytest.raises(WrongUse, match=r"'fee': numbers with '%', .* 12 % may be 12 or 0.12"):
+        scoring()
+
+
+def test_signs_of_money_in_a_frame_are_noted(flats: Path) -> None:
+    frame = X.assign(fee=[f"{fee} €" for fee in X["fee"]])
+    said = list[str]()
+    found = onnxlet.score("bare", frame, models=flats, report=said.append)["prediction"]
+    np.testing.assert_allclose(found, FITTED.predict(X))
+    assert said == [
+        "note: 'fee': numbers with '€', and those of the training had no unit: "
+        "they are read as they stand"
+    ]
+
+
+def test_whole_numbers_in_a_frame_keep_all_digits(tmp_path: Path) -> None:
+    numbers = np.array([2**53, 2**53 + 1, 2**53 + 2, 5])
+    fit = pd.DataFrame({"n": numbers}), pd.Series([0, 1, 2, 3])
+    column = ColumnTransformer([("n", OrdinalEncoder(), ["n"])])
+    fitted = make_pipeline(column, DecisionTreeRegressor()).fit(*fit)
+    source = Source(fitted, *fit, fit[0])
+    models = kept_builds({"ids": source}, tmp_path)
+    odd = ["5.5", str(2**63), f"{2**53 + 1}.0", ""]
+    texts = pd.DataFrame({"n": [*map(str, numbers), "5.0", *odd]})
+    said = onnxlet.score("ids", fit[0], models=models)["prediction"]
+    found = onnxlet.score("ids", texts, models=models)["prediction"]
+    assert said.tolist() == [0, 1, 2, 3]
+    assert found.tolist()[:5] == [0, 1, 2, 3, 3]
+    assert found[5:].isna().all()
+    with pytest.raises(InvalidRows, match="'n': expected a whole number, got '5"):
+        onnxlet.score("ids", texts, models=models, on_error="stop")
+
+
+def test_a_row_of_totals_is_answered_as_any_other(flats: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    total = f"Summe;{german(X['area'].sum())} m²;0 %;{german(PRICES.sum())} EUR"
+    said = list[str]()
+    assert scored(flats, tmp_path, [*lines(), total], report=said.append).bad == 0
+    assert not any("totals" in line for line in said)  # nothing is missing in it
+    answered = FITTED.predict(pd.DataFrame({"area": [X["area"].sum()], "fee": [0.0]}))
+    np.testing.assert_allclose(answers(tmp_path).iloc[-1], answered)
+    said.clear()
+    scored(
+        flats, tmp_path / "other", [*lines(), total.replace("0 %", ""), ";;;"], report=said.append
+    )
+    assert any("its last row may be one of totals ('Summe')" in line for line in said)
 
 
 def test_text_in_a_frame_is_read_likewise(flats: Path) -> None:

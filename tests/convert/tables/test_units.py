@@ -28,7 +28,11 @@ from onnxlet.function.csv.form import CsvForm, form_of
         ("172,1m²", "172,1", "m²"),
         ("76 m2", "76", "m2"),
         ("12 Stk.", "12", "Stk"),
-        ("3 Mio. €", "3", "Mio. €"),
+        ("3 Mg", "3", "Mg"),
+        ("3 kWh", "3", "kWh"),
+        ("3 M3", "3", "M3"),
+        ("3 t", "3", "t"),
+        ("3 m", "3", "m"),
         ("5 kWh/m²", "5", "kWh/m²"),
         ("20°C", "20", "°C"),
         ("1 234 567 km", "1 234 567", "km"),
@@ -60,7 +64,9 @@ def test_a_number_and_its_unit(text: str, number: str, unit: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "-", "abc", "Q1", "Gate 12", "Zone 3", "2024-11-26", "10:30", "$5 €", "79-KX", "-5-",
-     "3 -4", "12--", "5 a long story of many words", "A 12 B"],
+     "3 -4", "12--", "2-", "45-", "12345-", "2- €", "1.5K", "300k", "3M", "3 Mio.", "3 Mio. €",
+     "12 TEUR", "12 T€", "5 k€", "1.2 Bn", "5 bn.", "7 Tsd. EUR", "3 million", "1 € Mio", "9 T",
+     "5 a long story of many words", "A 12 B"],
 )  # fmt: skip
 def test_what_is_no_number_with_one_unit(text: str) -> None:
     assert parted(text) is None
@@ -80,7 +86,7 @@ def cells(texts: list[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def test_the_unit_is_that_of_nearly_all_numbers() -> None:
-    assert cells(["1 km"] * 19 + ["2"]) == ("km", ())
+    assert cells(["1 km"] * 19 + ["2"]) == ("km", ("",))
     assert cells(["1 km"] * 19 + ["2 kg"]) == ("km", ("kg",))
     assert cells(["1 km"] * 18 + ["2 kg"] * 2) == ("", ("km", "kg"))
     assert cells(["1 km", "2"]) == ("", ("km",))

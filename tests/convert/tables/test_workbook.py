@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from datetime import date, datetime
 from io import BytesIO
@@ -13,6 +14,7 @@ import pytest
 from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.limits import LIMITS
 from onnxlet.convert.tables.rows_file import HowRead
+from onnxlet.convert.tables.workbook import _fill_merged
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 from tests.convert.tables.xlsx import xlsx
@@ -97,6 +99,15 @@ def test_merged_cells_have_the_value_of_the_one_above(tmp_path: Path) -> None:
     found, notes = read(tmp_path, book)
     assert [row[0] for row in found[1:]] == ["Ulm"] * 3 + ["Bonn"] * 2
     assert "3 cells that are merged with one above have its value" in notes[0]
+
+
+def test_ranges_that_overlap_or_lie_beside_the_table_end_soon() -> None:
+    for left in (0, 3):
+        rows: list[list[Any]] = [[number, 1, 2] for number in range(5_000)]
+        started = time.process_time()
+        _fill_merged(rows, [((0, left), (4_999, left))] * 100_000)
+        assert time.process_time() - started < 2  # all of them take longer than ten
+        assert rows[7][1:] == [1, 2]
 
 
 def with_merged(book: bytes, *ranges: str) -> bytes:

@@ -28,6 +28,10 @@ from tests.convert.helpers import objects
         (["5.008,04-", "7.859,-"], [-5008.04, 7859], "with decimal commas and minus signs behind"),
         (["CHF 1'250.-", "CHF 20"], [1250, 20], "with 'CHF'"),
         (["163.697,36 EUR", "7 €"], [163697.36, 7], "with 'EUR' and decimal commas"),
+        (["1 km"] * 30 + ["2"], [1] * 30 + [np.nan], "with 'km'"),
+        (["1 €"] * 30 + ["2"], [1] * 30 + [2], "with '€'"),
+        (["1"] * 30 + ["1.5K", "2 Mio."], [1] * 30 + [np.nan] * 2, ""),
+        (["1,50"] * 30 + ["2-"], [1.5] * 30 + [np.nan], "with decimal commas"),
         (["1 %"] + ["2 €"] * 30, [np.nan] + [2] * 30, "with '€'"),
     ],
 )  # fmt: skip
@@ -61,6 +65,13 @@ def test_units_are_not_joined() -> None:
     assert (read.units.written, read.numbers, read.unread) == ("km", 20, 1)
     assert read.units.others_said == "numbers with 'kg', and not 'km', are not joined"
     assert numbers_in(objects(["1 km", "2 kg"])) is None
+    read = numbers_in(objects(["1 km"] * 40 + ["2"]))
+    assert read is not None
+    assert (read.numbers, read.unread) == (40, 1)
+    assert read.units.others_said == "numbers without a unit, and not 'km', are not joined"
+    for texts in (["1.5K", "2K"], ["1", "2-"] * 9, ["3 Mio. €", "4 Mio. €"]):
+        read = numbers_in(objects(texts))
+        assert read is None or not read.are_all
 
 
 def test_codes_and_words_are_no_numbers() -> None:

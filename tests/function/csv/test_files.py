@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ import pytest
 from onnxlet.convert.tables.csv_notes import is_headerless
 from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.limits import LIMITS
-from onnxlet.function.csv.form import CsvForm, form_of
-from onnxlet.function.csv.layout import decimal_in
+from onnxlet.function.csv.form import CsvForm, _comes_again, form_of
+from onnxlet.function.csv.layout import Layout, Quoting, decimal_in
 from tests.function.csv.known import FLAT, HEADER, ROWS, Known
 
 FILES = sorted(Path(__file__).with_name("files").iterdir())
@@ -229,3 +231,22 @@ def test_there_are_enough_files() -> None:
 )
 def test_decimals_are_seen_beside_signs(fields: list[str], decimal: str) -> None:
     assert decimal_in(fields) == decimal
+
+
+@pytest.mark.parametrize("odd", ["(5,5)", "5,50 €"])
+def test_decimals_are_those_of_columns_of_numbers(odd: str) -> None:
+    streets = ["Am Markt", "Hauptweg", odd, "?", ""] * 3
+    rows = "".join(f"{street};1.335\n" for street in streets)
+    assert read(f"street;n\n{rows}".encode())[0].decimal == ""
+    gaps = "".join(f"{cell};1.335\n" for cell in ["?", odd, "", "-"] * 3)
+    assert read(f"fee;n\n{gaps}".encode())[0].decimal == ","
+
+
+def test_long_runs_of_spaces_are_looked_at_in_time_that_grows_with_them() -> None:
+    for line in (" " * 200_000 + "x", '"' + " " * 200_000 + '" "'):
+        content = f"a b c\n1 2 3\n4 5 6\n{line}\n".encode()
+        layout = Layout(" ", Quoting(), 0, ("a", "b", "c"), ())
+        started = time.process_time()
+        found = _comes_again(partial(io.BytesIO, content), "utf-8", layout, ["a b c\n"], 1 << 26)
+        assert time.process_time() - started < 5  # the square of that would take minutes
+        assert found is line.startswith('"')
