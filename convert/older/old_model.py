@@ -25,6 +25,7 @@ def read_elsewhere(
     folders: Sequence[str],
     trusted: Sequence[str],
     report: Report,
+    may_install: bool = True,
 ) -> Elsewhere:
     """The estimator of a file, as the scikit-learn of this version answers for it.
 
@@ -35,11 +36,12 @@ def read_elsewhere(
         folders: where modules of the user's are found; none for a .skops file.
         trusted: all types of a .skops file that may be made.
         report: called with what the reader should know.
+        may_install: whether an environment may be made, where there is none.
 
     Raises:
         SourceFailed: there is no such environment, or the file can't be read there or here.
     """
-    python = interpreter_of(version, report)
+    python = interpreter_of(version, report, may_install)
     report(
         f"'{path.name}' was fitted by scikit-learn {version}, which answers for it; "
         f"{sklearn.__version__} is installed"

@@ -25,7 +25,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.older.elsewhere import Elsewhere
-from onnxlet.convert.older.environment import NoEnvironment
+from onnxlet.convert.older.environment import NoEnvironment, consent
 from onnxlet.convert.older.old_model import read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
@@ -71,10 +71,14 @@ def load_any(
     such environment.
     """
     version = version_that_wrote(path)
+    allowed = consent(version or "")
+    may_install = is_pickle(path) or allowed in trusted
+    if not is_pickle(path):
+        trusted = [name for name in trusted if name != allowed]
     if version is None or version == sklearn.__version__:
         return load_saved(path, trusted, report, rows, kept_out), None
     try:
-        there = _load_there(path, version, trusted, report, kept_out)
+        there = _load_there(path, version, trusted, report, kept_out, may_install)
     except NoEnvironment as error:
         if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
             raise
@@ -84,7 +88,12 @@ def load_any(
 
 
 def _load_there(
-    path: Path, version: str, trusted: Sequence[str], report: Report, kept_out: Sequence[Path]
+    path: Path,
+    version: str,
+    trusted: Sequence[str],
+    report: Report,
+    kept_out: Sequence[Path],
+    may_install: bool,
 ) -> Elsewhere:
     if is_pickle(path):
         _check_pickle(path, trusted, report, " there and what it names here")
@@ -96,7 +105,7 @@ def _load_there(
     find_trusted(trusted, kept_out, report)
     plain, types = _judged_skops(path, trusted, kept_out)
     load = partial(io.loads, plain, trusted=sorted(types))
-    return read_elsewhere(path, version, load, (), sorted(types), report)
+    return read_elsewhere(path, version, load, (), sorted(types), report, may_install)
 
 
 def load_saved(

@@ -84,13 +84,40 @@ def test_of_another_patch_release_it_is_read_where_there_is_no_network(
     monkeypatch.setenv("UV_OFFLINE", "1")
     major, minor = sklearn.__version__.split(".")[:2]
     model = LinearRegression().fit(X, Y)
-    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, f"{major}.{minor}.99"), tmp_path)
+    version = f"{major}.{minor}.99"
+    end = build(
+        saved(model, tmp_path / f"m.{kind}", monkeypatch, version), tmp_path, *allow(kind, version)
+    )
 
     assert end.exit_code == 0, end.stderr
-    assert f"scikit-learn {major}.{minor}.99 can't be made: the installed one reads" in end.stderr
-    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, "1.2.99"), tmp_path)
+    assert f"scikit-learn {version} can't be made: the installed one reads" in end.stderr
+    path = saved(model, tmp_path / f"m.{kind}", monkeypatch, "1.2.99")
+    end = build(path, tmp_path, *allow(kind, "1.2.99"))
     assert end.exit_code == 1
     assert "scikit-learn 1.2.99 can't be made" in end.stderr
+
+
+def allow(kind: str, version: str) -> list[str]:
+    return ["--trust", f"scikit-learn=={version}"] if kind == "skops" else []
+
+
+def test_a_skops_file_has_nothing_installed_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    path = saved(LinearRegression().fit(X, Y), tmp_path / "m.skops", monkeypatch, "1.7.1")
+    end, other = build(path, tmp_path), build(path, tmp_path, *allow("skops", "1.7.2"))
+    allowed = build(path, tmp_path, *allow("skops", "1.7.1"))
+
+    assert (end.exit_code, other.exit_code, allowed.exit_code) == (1, 1, 1)
+    said = " ".join(end.stderr.split())
+    assert "scikit-learn==1.7.1, numpy<2.4, scipy<1.17" in said
+    assert "Add --trust scikit-learn==1.7.1" in said
+    assert "making an environment" not in end.stderr + other.stderr
+    assert "making an environment with scikit-learn 1.7.1" in allowed.stderr
+    assert not (tmp_path / "models").exists()
 
 
 def test_what_answers_otherwise_there_is_what_is_proven(
