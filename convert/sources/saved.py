@@ -24,9 +24,9 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.older.elsewhere import Elsewhere
-from onnxlet.convert.older.environment import NoEnvironment, consent
-from onnxlet.convert.older.old_model import read_elsewhere
+from onnxlet.convert.older.elsewhere import Elsewhere, Link
+from onnxlet.convert.older.environment import NoEnvironment, consent, interpreter_of
+from onnxlet.convert.older.old_model import HowHere, read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
     OURS,
@@ -78,7 +78,7 @@ def load_any(
     if version is None or version == sklearn.__version__:
         return load_saved(path, trusted, report, rows, kept_out), None
     try:
-        there = _load_there(path, version, trusted, report, kept_out, may_install)
+        there = _load_there(path, version, trusted, report, rows, kept_out, may_install)
     except NoEnvironment as error:
         if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
             raise
@@ -92,6 +92,7 @@ def _load_there(
     version: str,
     trusted: Sequence[str],
     report: Report,
+    rows: Any,
     kept_out: Sequence[Path],
     may_install: bool,
 ) -> Elsewhere:
@@ -99,13 +100,22 @@ def _load_there(
         _check_pickle(path, trusted, report, " there and what it names here")
         folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
         folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        return read_elsewhere(path, version, _pickled(path), folders, (), report)
+        python = interpreter_of(version, report)
+        link = Link(python, path, folders)
+        return read_elsewhere(path, version, python, link, HowHere(_pickled(path)), report)
     from skops import io
+
+    from onnxlet.convert.sources.skops_sandbox import check_part, settle
 
     find_trusted(trusted, kept_out, report)
     plain, types = _judged_skops(path, trusted, kept_out)
+    python = interpreter_of(version, report, may_install)
+    if rows is not None:
+        check_it_answers(path, trusted, rows)
     load = partial(io.loads, plain, trusted=sorted(types))
-    return read_elsewhere(path, version, load, (), sorted(types), report, may_install)
+    link = Link(python, path, (), sorted(types), plain)
+    how = HowHere(load, check_part, settle)
+    return read_elsewhere(path, version, python, link, how, report)
 
 
 def load_saved(

@@ -14,16 +14,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from skops import io
 
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.older.elsewhere import Link, RaisedThere
+from onnxlet.convert.older.old_model import HowHere, read_elsewhere
+from onnxlet.convert.sources import saved as saved_files
+from onnxlet.convert.sources.skops_sandbox import settle
 from onnxlet.convert.sources.source import load_source
 from tests.convert.helpers import invoked
 from tests.convert.older.kept import VERSION, keep_environment
-from tests.convert.older.steps import Own
+from tests.convert.older.steps import Own, lead_astray
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
 Y = X["a"] - 2 * X["b"]
@@ -210,6 +216,45 @@ def test_what_has_no_plain_values_is_loaded_here(
 
     assert end.exit_code == 0, end.stderr
     assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+
+
+def test_a_skops_file_whose_numbers_lead_elsewhere(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = IsolationForest(n_estimators=3).fit(X)
+    lead_astray(model.estimators_[1].tree_)
+    end = build(saved(model, tmp_path / "m.skops", monkeypatch), tmp_path)
+
+    assert end.exit_code == 1
+    assert "the numbers in a Tree lead outside its arrays" in " ".join(end.stderr.split())
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_skops_file_is_asked_apart_and_settled_first(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(saved_files, "check_it_answers", lambda path, *_: asked.append(path))
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(4, n_jobs=2), memory="here")
+    path = saved(model.fit(X, Y > 0), tmp_path / "m.skops", monkeypatch)
+    read, there = saved_files.load_any(path, (), print, X, ())
+
+    assert asked == [path]
+    assert (read.memory, read.steps[1][1].n_jobs) == (None, None)
+    assert there is not None
+    assert np.array_equal(there.predict(X), model.predict(X))
+
+
+def test_what_has_no_plain_values_is_settled_too(tmp_path: Path, python: Path) -> None:
+    class NoPlainValues(Link):
+        def asked(self, does: str, *_: Any, **given: Any) -> Any:
+            raise RaisedThere("NotPlain", "it has none")
+
+    tree = DecisionTreeRegressor().fit(X, Y)
+    lead_astray(tree.tree_)
+    link, how = NoPlainValues(python, tmp_path / "m.skops", ()), HowHere(lambda: tree, None, settle)
+    with pytest.raises(SourceFailed, match="the numbers in a Tree lead outside its arrays"):
+        read_elsewhere(tmp_path / "m.skops", VERSION, python, link, how, print)
 
 
 def test_a_folder_of_mlflows(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
