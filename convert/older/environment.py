@@ -23,7 +23,7 @@ Version = tuple[int, ...]
 UV = (sys.executable, "-P", "-m", "uv", "--no-config")
 BESIDE = ("joblib", "cloudpickle", "skops")  # what files are read with
 SHOWN_LINES = 4  # of what uv says
-RELEASE = re.compile(r"\d+(?:\.\d+)+")
+RELEASE = re.compile(r"\d{1,4}(?:\.\d{1,6}){1,3}")
 RUNNING = (sys.version_info.major, sys.version_info.minor)
 
 

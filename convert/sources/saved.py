@@ -9,7 +9,6 @@ import json
 import lzma
 import os
 import pickle
-import re
 import sys
 import warnings
 import zipfile
@@ -25,7 +24,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.older.elsewhere import Elsewhere, Link
-from onnxlet.convert.older.environment import NoEnvironment, consent, interpreter_of
+from onnxlet.convert.older.environment import consent, interpreter_of
 from onnxlet.convert.older.old_model import HowHere, read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
@@ -38,6 +37,7 @@ from onnxlet.convert.sources.skops_allowlist import (
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.convert.sources.skops_sandbox import check_it_answers
 from onnxlet.convert.sources.users_code import find_trusted, lies_in
+from onnxlet.convert.sources.written_by import version_in_pickle, version_in_schema
 from onnxlet.function.errors import WrongUse
 from onnxlet.not_set_up import how_to_get
 
@@ -46,9 +46,6 @@ UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     gzip.decompress,
     bz2.decompress,
     lzma.decompress,
-)
-WRITTEN_BY = re.compile(
-    rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
 )
 BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
 WAY_OUT = "Build where it was trained: another version may answer differently, or not read it."
@@ -66,7 +63,7 @@ def load_any(
     """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
 
     Of that the file is read in an environment of its own, and here the estimator is rebuilt of
-    plain values. Where there can be none, a file of another patch release is read as any other.
+    plain values. Where that fails, a file of another patch release is read as any other.
     Arguments and exceptions are those of `load_saved`; SourceFailed comes also where there is no
     such environment.
     """
@@ -79,7 +76,7 @@ def load_any(
         return load_saved(path, trusted, report, rows, kept_out), None
     try:
         there = _load_there(path, version, trusted, report, rows, kept_out, may_install)
-    except NoEnvironment as error:
+    except SourceFailed as error:
         if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
             raise
         report(f"warning: {error.message.partition(':')[0]}: the installed one reads the file")
@@ -212,7 +209,7 @@ def _judged_skops(
             f"'{path.name}' needs {' and '.join(absent)}",
             f"pip install {' '.join(PLUGGED_IN[name] for name in absent)}",
         )
-    version = _version_in(schema)
+    version = version_in_schema(schema)
     if found.gone and version not in (None, sklearn.__version__):
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
@@ -280,15 +277,11 @@ def version_that_wrote(path: Path) -> str | None:
     """The version of scikit-learn that an estimator in the file says it was pickled by."""
     try:
         content = path.read_bytes()
-        content = schema_of(unpacked(content)) if path.suffix == ".skops" else _unpacked(content)
+        if path.suffix == ".skops":
+            return version_in_schema(schema_of(unpacked(content)))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
-    return _version_in(content)
-
-
-def _version_in(content: bytes) -> str | None:
-    found = WRITTEN_BY.search(content)
-    return found[1].decode() if found else None
+    return version_in_pickle(_unpacked(content))
 
 
 def _unpacked(content: bytes) -> bytes:
