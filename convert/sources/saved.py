@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import pickle
+import re
 import sys
 import warnings
 import zipfile
@@ -68,51 +69,57 @@ def load_any(
     such environment.
     """
     version = version_that_wrote(path)
-    allowed = consent(version or "")
-    may_install = is_pickle(path) or allowed in trusted
+    may_install = is_pickle(path) or consent(version or "") in trusted
     if not is_pickle(path):
-        trusted = [name for name in trusted if name != allowed]
+        trusted = [name for name in trusted if "==" not in name]  # no types
     if version is None or version == sklearn.__version__:
         return load_saved(path, trusted, report, rows, kept_out), None
+    make = _judged(path, trusted, report, kept_out)
     try:
-        there = _load_there(path, version, trusted, report, rows, kept_out, may_install)
+        python = interpreter_of(version, report, may_install)
+        if rows is not None and not is_pickle(path):
+            check_it_answers(path, trusted, rows)
+        link, how = make(python)
+        there = read_elsewhere(path, version, python, link, how, report)
     except SourceFailed as error:
-        if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
+        if _minor(version) != _minor(sklearn.__version__):
             raise
-        report(f"warning: {error.message.partition(':')[0]}: the installed one reads the file")
+        said = error.message.partition(":")[0]
+        report(f"warning: {said}: the installed one reads the file. {error.hint}")
         return load_saved(path, trusted, report, rows, kept_out), None
     return there.here, there
 
 
-def _load_there(
-    path: Path,
-    version: str,
-    trusted: Sequence[str],
-    report: Report,
-    rows: Any,
-    kept_out: Sequence[Path],
-    may_install: bool,
-) -> Elsewhere:
+def _minor(version: str) -> list[str]:
+    """Of 1.9.2 and of 1.9rc1 the 1 and the 9."""
+    return re.findall(r"\d+", version)[:2]
+
+
+def _judged(
+    path: Path, trusted: Sequence[str], report: Report, kept_out: Sequence[Path]
+) -> Callable[[Path], tuple[Link, HowHere]]:
+    """What reads a file that may be read, there by the Python that it is given, and here."""
     if is_pickle(path):
         _check_pickle(path, trusted, report, " there and what it names here")
-        folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
-        folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        python = interpreter_of(version, report)
-        link = Link(python, path, folders)
-        return read_elsewhere(path, version, python, link, HowHere(_pickled(path)), report)
+        return lambda python: _of_pickle(path, python, kept_out)
+    find_trusted(trusted, kept_out, report)
+    plain, types = _judged_skops(path, trusted, kept_out)
+    return lambda python: _of_skops(path, python, plain, sorted(types))
+
+
+def _of_pickle(path: Path, python: Path, kept_out: Sequence[Path]) -> tuple[Link, HowHere]:
+    folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
+    folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return Link(python, path, folders), HowHere(_pickled(path))
+
+
+def _of_skops(path: Path, python: Path, plain: bytes, types: Sequence[str]) -> tuple[Link, HowHere]:
     from skops import io
 
     from onnxlet.convert.sources.skops_sandbox import check_part, settle
 
-    find_trusted(trusted, kept_out, report)
-    plain, types = _judged_skops(path, trusted, kept_out)
-    python = interpreter_of(version, report, may_install)
-    if rows is not None:
-        check_it_answers(path, trusted, rows)
-    load = partial(io.loads, plain, trusted=sorted(types))
-    link = Link(python, path, (), sorted(types), plain)
-    how = HowHere(load, check_part, settle)
-    return read_elsewhere(path, version, python, link, how, report)
+    load = partial(io.loads, plain, trusted=types)
+    return Link(python, path, (), types, plain), HowHere(load, check_part, settle)
 
 
 def load_saved(

@@ -126,6 +126,58 @@ def test_a_skops_file_has_nothing_installed_unasked(
     assert not (tmp_path / "models").exists()
 
 
+NEAR = ".".join([*sklearn.__version__.split(".")[:2], "99"])
+
+
+@pytest.mark.parametrize("kind", ["joblib", "skops"])
+def test_of_another_patch_release_it_is_read_where_that_one_can_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = LinearRegression().fit(X, Y)
+    for version in (NEAR, VERSION):
+        keep_environment(tmp_path, version).write_text("#!/bin/sh\nexit 3\n")
+    near = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, NEAR), tmp_path)
+    far = build(saved(model, tmp_path / f"m.{kind}", monkeypatch), tmp_path, "--breaking")
+
+    assert (near.exit_code, far.exit_code) == (0, 1), near.stderr
+    said = " ".join(near.stderr.split())
+    assert f"warning: 'm.{kind}' can't be read by scikit-learn {NEAR}: the installed one" in said
+
+
+def test_of_a_release_candidate_and_unasked_the_installed_one_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, said = LinearRegression().fit(X, Y), list[str]()
+    for version, kind in ((NEAR.replace(".99", "rc1"), "pkl"), (NEAR, "skops")):
+        path = saved(model, tmp_path / f"m.{kind}", monkeypatch, version)
+        read, there = saved_files.load_any(path, (), said.append, None, ())
+        assert there is None
+        assert np.array_equal(read.coef_, model.coef_)
+
+    warnings = [line for line in said if "the installed one reads the file" in line]
+    assert len(warnings) == 2
+    assert warnings[1].endswith(f"Add --trust scikit-learn=={NEAR} if they may be.")
+
+
+def test_a_skops_file_of_a_near_version_is_refused_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    keep_environment(tmp_path, NEAR)
+    tree, said = DecisionTreeRegressor().fit(X, Y), list[str]()
+    lead_astray(tree.tree_)
+    path = saved(tree, tmp_path / "m.skops", monkeypatch, NEAR)
+    with pytest.raises(SourceFailed, match="the numbers in a Tree lead outside its arrays"):
+        saved_files.load_any(path, (), said.append, None, ())
+    path = saved(make_pipeline(Own()).fit(X), path, monkeypatch, NEAR)
+    with pytest.raises(SourceFailed, match="not known to be harmless"):
+        saved_files.load_any(path, [f"scikit-learn=={NEAR}"], said.append, None, ())
+
+    assert len([line for line in said if "the installed one reads" in line]) == 1
+
+
 def test_what_answers_otherwise_there_is_what_is_proven(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
