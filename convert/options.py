@@ -33,7 +33,7 @@ target_option = click.option(
 )
 trust_option = click.option(
     "--trust", multiple=True, metavar="TYPE",
-    help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
+    help="For a .skops file: MODULE.CLASS of your own, or scikit-learn==VERSION to install.",
 )  # fmt: skip
 breaking_option = click.option(
     "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."

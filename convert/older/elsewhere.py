@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.older import values
+from onnxlet.convert.workers.program import MOST_MEMORY, PATIENCE
 
 PROGRAM, VALUES = (Path(__file__).with_name(name) for name in ("program.py", "values.py"))
 # What an estimator raises is told apart by some of these.
@@ -26,6 +28,8 @@ RAISED: dict[str, type[Exception]] = {
 METHODS = ("decision_function", "predict_proba")  # that not all versions of a class have
 # Sums in one order; and no threads that wait for each other in each of many small answers.
 ONE_THREAD = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+# Of a .skops file's process: bytes of memory, seconds for a message and for an answer to many rows.
+LIMITS = (MOST_MEMORY, int(PATIENCE), 3600)
 ENDED = (EOFError, BrokenPipeError)
 
 
@@ -44,11 +48,19 @@ class Link:
     """
 
     def __init__(
-        self, python: Path, file: Path, folders: Sequence[str], trusted: Sequence[str]
+        self,
+        python: Path,
+        file: Path,
+        folders: Sequence[str],
+        trusted: Sequence[str] = (),
+        content: bytes | None = None,
     ) -> None:
+        """`content` is what was judged of a .skops file, whose time and memory are limited."""
         self.python = python
+        self._limits = [str(0 if content is None else limit) for limit in LIMITS]
         self._loads = {
-            "path": str(file.resolve()), "folders": list(folders), "trusted": list(trusted)
+            "path": str(file.resolve()), "folders": list(folders), "trusted": list(trusted),
+            "content": None if content is None else np.frombuffer(content, dtype=np.uint8),
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +73,7 @@ class Link:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own program and its Python
-            [self.python, "-I", PROGRAM, VALUES],
+            [self.python, "-I", PROGRAM, VALUES, *self._limits],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
@@ -94,6 +106,8 @@ def _raised(error: dict[str, Any], known: dict[str, type[Exception]]) -> Excepti
 
 
 def _ending(code: int) -> str:
+    if code == -signal.SIGALRM:
+        return "the end of its time"
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 

@@ -19,10 +19,11 @@ from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
 
 Version = tuple[int, ...]
-UV = (sys.executable, "-P", "-m", "uv")
+# No file of a folder names a package index: one that came with a model may be a stranger's.
+UV = (sys.executable, "-P", "-m", "uv", "--no-config")
 BESIDE = ("joblib", "cloudpickle", "skops")  # what files are read with
 SHOWN_LINES = 4  # of what uv says
-RELEASE = re.compile(r"\d+(?:\.\d+)+")
+RELEASE = re.compile(r"\d{1,4}(?:\.\d{1,6}){1,3}")
 RUNNING = (sys.version_info.major, sys.version_info.minor)
 
 
@@ -72,20 +73,28 @@ def belonging(version: str) -> Belonging:
     return known[-1]
 
 
-def interpreter_of(version: str, report: Report) -> Path:
+def consent(version: str) -> str:
+    """What of `--trust` allows that an environment with this scikit-learn is made."""
+    return f"scikit-learn=={version}"
+
+
+def interpreter_of(version: str, report: Report, may_be_made: bool = True) -> Path:
     """The interpreter of an environment with this scikit-learn, which is made where there is none.
 
     Making it takes a moment and a network: `report` is called with a line.
 
-    Raises NoEnvironment where it can't be made: what is missing, and the commands that make it.
+    Raises NoEnvironment where it can't be made: what is missing, and the commands that make it; or
+    where it may not be.
     """
     belongs = belonging(version)
-    python = _python(version, belongs)
-    folder = cache() / f"scikit-learn-{version}-python{python[0]}.{python[1]}"
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        cache().mkdir(parents=True, exist_ok=True)
+        python = _python(version, belongs)
+        folder = cache() / f"scikit-learn-{version}-python{python[0]}.{python[1]}"
         with _locked(folder.parent / f".{folder.name}.lock"):
             if not (folder / "bin" / "python").exists():
+                if not may_be_made:
+                    raise _not_allowed(version, belongs, folder)
                 report(f"making an environment with scikit-learn {version}, once: '{folder}'")
                 _make(version, belongs, python, folder)
     except OSError as error:
@@ -94,6 +103,15 @@ def interpreter_of(version: str, report: Report) -> Path:
             "XDG_CACHE_HOME names another folder for it.",
         ) from error
     return folder / "bin" / "python"
+
+
+def _not_allowed(version: str, belongs: Belonging, folder: Path) -> NoEnvironment:
+    installed = ", ".join((consent(version), *belongs.packages, *BESIDE))
+    return NoEnvironment(
+        f"the file says that scikit-learn {version} wrote it, which is installed for no .skops "
+        f"file unasked: {installed} would be, in '{folder}'",
+        f"Add --trust {consent(version)} if they may be.",
+    )
 
 
 def cache() -> Path:
@@ -123,7 +141,7 @@ def _make(version: str, belongs: Belonging, python: Version, folder: Path) -> No
     """Make the environment beside its place, and rename it once it is whole."""
     making = Path(mkdtemp(prefix=f".making-{folder.name}-", dir=folder.parent))
     named = f"{python[0]}.{python[1]}" if python != RUNNING else sys.executable
-    packages = (f"scikit-learn=={version}", *belongs.packages, *BESIDE)
+    packages = (consent(version), *belongs.packages, *BESIDE)
     try:
         for step in commands(making, named, packages):
             done = _uv(*step)
@@ -132,7 +150,7 @@ def _make(version: str, belongs: Belonging, python: Version, folder: Path) -> No
             if done.returncode:
                 said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
                 steps = commands(folder, f"{python[0]}.{python[1]}", packages)
-                shown = " && ".join(shlex.join(["uv", *each]) for each in steps)
+                shown = " && ".join(shlex.join(["uv", *UV[-1:], *each]) for each in steps)
                 raise NoEnvironment(
                     f"an environment with scikit-learn {version} can't be made:\n{said}",
                     f"Is the package index reachable? Where it is, this makes it: {shown}",
@@ -151,8 +169,9 @@ def commands(folder: Path, python: str, packages: Sequence[str]) -> Iterator[tup
 
 
 def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """In the cache folder: uv takes a Python, too, from a `.venv` of the folder that it runs in."""
     return subprocess.run(  # noqa: S603 - our own arguments
-        [*UV, *arguments], capture_output=True, text=True, check=False
+        [*UV, *arguments], capture_output=True, text=True, check=False, cwd=cache()
     )
 
 

@@ -3,51 +3,52 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.older.elsewhere import Elsewhere, Link, RaisedThere
-from onnxlet.convert.older.environment import interpreter_of
 from onnxlet.convert.older.rebuilt import Rebuilding
 from onnxlet.convert.older.values import NotPlain
 from onnxlet.convert.progress import Report
 
 
+class HowHere(NamedTuple):
+    """How an estimator is made here of a file that another scikit-learn wrote."""
+
+    # Reads the file here, for what has no plain values, such as a function of a notebook.
+    load: Callable[[], Any]
+    check: Callable[[Any], None] | None = None  # of each object, before another asks it
+    settle: Callable[[Any], Any] = lambda made: made  # of the whole
+
+
 def read_elsewhere(
-    path: Path,
-    version: str,
-    load: Callable[[], Any],
-    folders: Sequence[str],
-    trusted: Sequence[str],
-    report: Report,
+    path: Path, version: str, python: Path, link: Link, how: HowHere, report: Report
 ) -> Elsewhere:
     """The estimator of a file, as the scikit-learn of this version answers for it.
 
     Args:
         path: of a file that may be read.
         version: that wrote it.
-        load: reads the file here, for what has no plain values, such as a function of a notebook.
-        folders: where modules of the user's are found; none for a .skops file.
-        trusted: all types of a .skops file that may be made.
+        python: of its environment.
+        link: to a process there.
+        how: the estimator is made here.
         report: called with what the reader should know.
 
     Raises:
-        SourceFailed: there is no such environment, or the file can't be read there or here.
+        SourceFailed: the file can't be read there or here.
     """
-    python = interpreter_of(version, report)
     report(
         f"'{path.name}' was fitted by scikit-learn {version}, which answers for it; "
         f"{sklearn.__version__} is installed"
     )
-    link = Link(python, path, folders, trusted)
-    rebuilding = Rebuilding(tuple(map(int, version.split("."))))
+    rebuilding = Rebuilding(tuple(map(int, version.split("."))), how.check)
     try:
-        here = _handed_over(link, rebuilding, load)
+        here = how.settle(_handed_over(link, rebuilding, how.load))
     except Exception as error:
         raise _unreadable(path, version, python, error) from error
     for line in rebuilding.absent:

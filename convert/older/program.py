@@ -1,8 +1,9 @@
 """A program for another Python: it loads an estimator of its scikit-learn, and answers for it.
 
-It is run as `python -I program.py values.py`, with the standard library and what belongs to that
-scikit-learn, and speaks by its standard input and output as `values.py` says. It ends with its
-input. Reading the estimator's file runs the code in it, as reading any pickle does.
+It is run as `python -I program.py values.py MEMORY SECONDS SECONDS`, with the standard library and
+what belongs to that scikit-learn, and speaks by its standard input and output as `values.py` says.
+MEMORY are bytes that it may take, SECONDS those for a message, and for an answer; 0 is no limit. It
+ends with its input. Reading a pickle runs the code in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import copy
 import importlib.util
 import os
 import pickle
+import signal
 import sys
 import warnings
 from typing import Any
@@ -24,6 +26,8 @@ NARROW = (np.float16, np.float32)
 def main() -> None:
     """Load what the first message names, and answer each of the others."""
     values = _module(sys.argv[1])
+    memory, seconds, for_answers = map(int, sys.argv[2:])
+    _limit(memory)
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a step may read or print what it likes
@@ -36,6 +40,8 @@ def main() -> None:
             message, arrays = values.receive(requests)
         except EOFError:
             return
+        # No handler: what computes in C would never come to it.
+        signal.alarm(for_answers if message["do"] == "answer" else seconds)
         packing = values.Packing(message["do"] == "hand over")
         try:
             given = values.unpack(message["given"], arrays)
@@ -43,9 +49,22 @@ def main() -> None:
         except Exception as error:
             said = {"kind": type(error).__name__, "text": str(error)[:2000],
                     "module": getattr(error, "name", None)}  # fmt: skip
+            signal.alarm(0)
             values.send(answers, {"error": said}, [])
         else:
+            signal.alarm(0)
             values.send(answers, {"made": made}, packing.arrays)
+
+
+def _limit(memory: int) -> None:
+    """Take no more memory than so many bytes, where the system knows such a limit."""
+    try:
+        import resource
+
+        if memory:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (ImportError, ValueError, OSError):
+        pass
 
 
 def _module(path: str) -> Any:
@@ -56,21 +75,28 @@ def _module(path: str) -> Any:
     return module
 
 
-def load(held: dict[str, Any], path: str, folders: list[str], trusted: list[str]) -> str:
-    """Read the estimator of a file; the result is the version of scikit-learn that is here."""
+def load(
+    held: dict[str, Any], path: str, content: Any, folders: list[str], trusted: list[str]
+) -> str:
+    """Read the estimator of a file; the result is the version of scikit-learn that is here.
+
+    `content` are the bytes of a .skops file, as an array: those that were judged.
+    """
     sys.path += folders
-    held["estimator"] = _read(path, trusted)
+    held["estimator"] = _read(path) if content is None else _of_skops(content, trusted)
     for part in _parts(held["estimator"], {}).values():
         if getattr(part, "n_jobs", None) is not None:
             part.n_jobs = 1  # sums in one order
     return str(sklearn.__version__)
 
 
-def _read(path: str, trusted: list[str]) -> Any:
-    if path.endswith(".skops"):
-        import skops.io
+def _of_skops(content: Any, trusted: list[str]) -> Any:
+    import skops.io
 
-        return skops.io.load(path, trusted=trusted)
+    return skops.io.loads(content.tobytes(), trusted=trusted)
+
+
+def _read(path: str) -> Any:
     if path.endswith(".joblib"):
         import joblib
 

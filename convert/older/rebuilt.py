@@ -22,11 +22,16 @@ class Gone(LookupError):
     """Today's packages have no such class or function."""
 
 
+class Unsound(RuntimeError):
+    """The numbers of an object lead outside its arrays."""
+
+
 class Rebuilding:
     """Makes the objects of one message."""
 
-    def __init__(self, version: Version) -> None:
+    def __init__(self, version: Version, check: Callable[[Any], None] | None = None) -> None:
         self.version = version  # of the scikit-learn that it comes from
+        self._check = check  # raises where an object's numbers lead elsewhere
         self.absent: list[str] = []  # attributes that could not be rebuilt, and why
         self._made: dict[int, Any] = {}  # by number
 
@@ -68,7 +73,16 @@ class Rebuilding:
             made.append(back(item))
         for key, value in of["pairs"]:
             made[back(key)] = back(value)
+        self._checked(made)
         return made
+
+    def _checked(self, made: Any) -> None:
+        """Raise Unsound before anything asks the object, which follows its numbers in C."""
+        try:
+            if self._check:
+                self._check(made)
+        except Exception as error:
+            raise Unsound(str(error)) from error
 
     def _state(self, name: str, node: Any, back: Back) -> Any:
         """The state of an object; without the attributes that are of no class of today's."""

@@ -24,9 +24,9 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.older.elsewhere import Elsewhere
-from onnxlet.convert.older.environment import NoEnvironment
-from onnxlet.convert.older.old_model import read_elsewhere
+from onnxlet.convert.older.elsewhere import Elsewhere, Link
+from onnxlet.convert.older.environment import consent, interpreter_of
+from onnxlet.convert.older.old_model import HowHere, read_elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.skops_allowlist import (
     OURS,
@@ -38,6 +38,7 @@ from onnxlet.convert.sources.skops_allowlist import (
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.convert.sources.skops_sandbox import check_it_answers
 from onnxlet.convert.sources.users_code import find_trusted, lies_in
+from onnxlet.convert.sources.written_by import version_in_pickle, version_in_schema
 from onnxlet.function.errors import WrongUse
 from onnxlet.not_set_up import how_to_get
 
@@ -46,9 +47,6 @@ UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     gzip.decompress,
     bz2.decompress,
     lzma.decompress,
-)
-WRITTEN_BY = re.compile(
-    rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
 )
 BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
 WAY_OUT = "Build where it was trained: another version may answer differently, or not read it."
@@ -66,37 +64,62 @@ def load_any(
     """The estimator in a file, and what answers for it where another scikit-learn wrote the file.
 
     Of that the file is read in an environment of its own, and here the estimator is rebuilt of
-    plain values. Where there can be none, a file of another patch release is read as any other.
+    plain values. Where that fails, a file of another patch release is read as any other.
     Arguments and exceptions are those of `load_saved`; SourceFailed comes also where there is no
     such environment.
     """
     version = version_that_wrote(path)
+    may_install = is_pickle(path) or consent(version or "") in trusted
+    if not is_pickle(path):
+        trusted = [name for name in trusted if "==" not in name]  # no types
     if version is None or version == sklearn.__version__:
         return load_saved(path, trusted, report, rows, kept_out), None
+    make = _judged(path, trusted, report, kept_out)
     try:
-        there = _load_there(path, version, trusted, report, kept_out)
-    except NoEnvironment as error:
-        if version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
+        python = interpreter_of(version, report, may_install)
+        if rows is not None and not is_pickle(path):
+            check_it_answers(path, trusted, rows)
+        link, how = make(python)
+        there = read_elsewhere(path, version, python, link, how, report)
+    except SourceFailed as error:
+        if _minor(version) != _minor(sklearn.__version__):
             raise
-        report(f"warning: {error.message.partition(':')[0]}: the installed one reads the file")
+        said = error.message.partition(":")[0]
+        report(f"warning: {said}: the installed one reads the file. {error.hint}")
         return load_saved(path, trusted, report, rows, kept_out), None
     return there.here, there
 
 
-def _load_there(
-    path: Path, version: str, trusted: Sequence[str], report: Report, kept_out: Sequence[Path]
-) -> Elsewhere:
+def _minor(version: str) -> list[str]:
+    """Of 1.9.2 and of 1.9rc1 the 1 and the 9."""
+    return re.findall(r"\d+", version)[:2]
+
+
+def _judged(
+    path: Path, trusted: Sequence[str], report: Report, kept_out: Sequence[Path]
+) -> Callable[[Path], tuple[Link, HowHere]]:
+    """What reads a file that may be read, there by the Python that it is given, and here."""
     if is_pickle(path):
         _check_pickle(path, trusted, report, " there and what it names here")
-        folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
-        folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        return read_elsewhere(path, version, _pickled(path), folders, (), report)
-    from skops import io
-
+        return lambda python: _of_pickle(path, python, kept_out)
     find_trusted(trusted, kept_out, report)
     plain, types = _judged_skops(path, trusted, kept_out)
-    load = partial(io.loads, plain, trusted=sorted(types))
-    return read_elsewhere(path, version, load, (), sorted(types), report)
+    return lambda python: _of_skops(path, python, plain, sorted(types))
+
+
+def _of_pickle(path: Path, python: Path, kept_out: Sequence[Path]) -> tuple[Link, HowHere]:
+    folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
+    folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return Link(python, path, folders), HowHere(_pickled(path))
+
+
+def _of_skops(path: Path, python: Path, plain: bytes, types: Sequence[str]) -> tuple[Link, HowHere]:
+    from skops import io
+
+    from onnxlet.convert.sources.skops_sandbox import check_part, settle
+
+    load = partial(io.loads, plain, trusted=types)
+    return Link(python, path, (), types, plain), HowHere(load, check_part, settle)
 
 
 def load_saved(
@@ -193,7 +216,7 @@ def _judged_skops(
             f"'{path.name}' needs {' and '.join(absent)}",
             f"pip install {' '.join(PLUGGED_IN[name] for name in absent)}",
         )
-    version = _version_in(schema)
+    version = version_in_schema(schema)
     if found.gone and version not in (None, sklearn.__version__):
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
@@ -261,15 +284,11 @@ def version_that_wrote(path: Path) -> str | None:
     """The version of scikit-learn that an estimator in the file says it was pickled by."""
     try:
         content = path.read_bytes()
-        content = schema_of(unpacked(content)) if path.suffix == ".skops" else _unpacked(content)
+        if path.suffix == ".skops":
+            return version_in_schema(schema_of(unpacked(content)))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
-    return _version_in(content)
-
-
-def _version_in(content: bytes) -> str | None:
-    found = WRITTEN_BY.search(content)
-    return found[1].decode() if found else None
+    return version_in_pickle(_unpacked(content))
 
 
 def _unpacked(content: bytes) -> bytes:

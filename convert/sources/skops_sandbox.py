@@ -38,11 +38,16 @@ def settle(made: Any) -> Any:
     for part in reversed([*everything(made)]):  # a part before what asks it
         held = getattr(part, "__dict__", {})
         held.update({name: value for name, value in RESET.items() if name in held})
-        for kind in type(part).__mro__:
-            fitted, is_sound = SOUND.get(kind.__name__, ("", None))
-            if is_sound and hasattr(part, fitted) and not is_sound(part):
-                raise Malformed(f"the numbers in a {type(part).__name__} lead outside its arrays")
+        check_part(part)
     return made
+
+
+def check_part(part: Any) -> None:
+    """Malformed where an object's numbers lead outside its arrays; its parts come before it."""
+    for kind in type(part).__mro__:
+        fitted, is_sound = SOUND.get(kind.__name__, ("", None))
+        if is_sound and hasattr(part, fitted) and not is_sound(part):
+            raise Malformed(f"the numbers in a {type(part).__name__} lead outside its arrays")
 
 
 def everything(made: Any) -> Iterator[Any]:
@@ -198,9 +203,9 @@ PROGRAM = f"""
 sys.path.insert(0, {os.fspath(ROOT)!r})
 import onnxlet.environment
 del sys.path[0]
-from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.saved import load_any
 from onnxlet.convert.sources.skops_sandbox import ask
-ask(load_saved)
+ask(lambda *given: load_any(*given, None, ())[0])
 """
 HINT = "Save it again, from the estimator that was fitted."
 

@@ -19,7 +19,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from skops import io
 
+from onnxlet.convert.older import elsewhere
 from onnxlet.convert.older.elsewhere import Elsewhere, Link, RaisedThere
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.estimators import in_float64
@@ -40,7 +42,7 @@ def there(tmp_path: Path) -> There:
     def made(estimator: Any) -> Elsewhere:
         path = tmp_path / "model.joblib"
         joblib.dump(estimator, path)
-        link = Link(Path(sys.executable), path, [str(ROOT)], ())
+        link = Link(Path(sys.executable), path, [str(ROOT)])
         return Elsewhere(estimator, sklearn.__version__, link)
 
     return made
@@ -135,3 +137,32 @@ def test_the_process_ends_with_the_last_reference_to_it(there: There) -> None:
     del asked
 
     assert process.wait(10) == 0
+
+
+def limited(model: Any, tmp_path: Path, *limits: int) -> Elsewhere:
+    """An estimator of a .skops file that is not there any more, in so much memory and time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(elsewhere, "LIMITS", limits)
+        trusted = [f"{Own.__module__}.Own"]
+        content = io.dumps(model)
+        link = Link(Path(sys.executable), tmp_path / "m.skops", [str(ROOT)], trusted, content)
+    return Elsewhere(model, sklearn.__version__, link)
+
+
+def test_the_process_of_a_skops_file_has_its_bytes_and_so_much_memory(tmp_path: Path) -> None:
+    model = make_pipeline(Own(), StandardScaler()).fit(X)
+    asked = limited(model, tmp_path, 2**32, 120, 120)
+
+    assert np.array_equal(asked.transform(X), model.transform(X))
+    with pytest.raises(RaisedThere, match="MemoryError"):
+        asked.transform(np.full((1, 3), -4.0))
+    assert np.array_equal(asked.transform(X), model.transform(X))
+
+
+def test_the_process_of_a_skops_file_has_so_much_time(tmp_path: Path) -> None:
+    model = make_pipeline(Own(), StandardScaler()).fit(X)
+    asked = limited(model, tmp_path, 2**32, 120, 1)
+    with pytest.raises(RaisedThere, match="ended by the end of its time"):
+        asked.transform(np.full((1, 3), -3.0))
+
+    assert np.array_equal(asked.transform(X), model.transform(X))

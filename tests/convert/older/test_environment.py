@@ -29,7 +29,9 @@ def test_what_belongs_to_a_version(version: str, numpy: str, newest: tuple[int, 
     assert (belongs.packages[0], belongs.newest) == (numpy, newest)
 
 
-@pytest.mark.parametrize("version", ["0.23.2", "1.8.dev0", "2.0rc1", "1.2.2; rm", ""])
+@pytest.mark.parametrize(
+    "version", ["0.23.2", "1.8.dev0", "2.0rc1", "1.2.2; rm", "", "1." + "9" * 5000]
+)
 def test_others_are_refused(version: str) -> None:
     with pytest.raises(SourceFailed, match=r"expected a release of scikit-learn from 0\.24 on"):
         belonging(version)
@@ -70,8 +72,9 @@ def test_without_a_network_the_commands_are_named_and_nothing_is_left(
     folder = tmp_path / "onnxlet" / "environments" / f"scikit-learn-1.7.2-python{running}"
     assert said == [f"making an environment with scikit-learn 1.7.2, once: '{folder}'"]
     assert "an environment with scikit-learn 1.7.2 can't be made:\n" in failed.value.message
-    assert f"uv venv --quiet --no-project --allow-existing --python {running} {folder}" in (
-        failed.value.hint
+    assert (
+        f"uv --no-config venv --quiet --no-project --allow-existing --python {running} {folder}"
+        in (failed.value.hint)
     )
     assert "scikit-learn==1.7.2 'numpy<2.4' 'scipy<1.17' 'pandas<3' joblib" in failed.value.hint
     assert [path.name for path in folder.parent.iterdir()] == [f".{folder.name}.lock"]
@@ -115,3 +118,54 @@ def test_commands_take_wheels_only() -> None:
         "--quiet", "--only-binary", ":all:", "--python", "/e/bin/python", "scikit-learn==1.2.2",
     )  # fmt: skip
     assert environment.UV[0] == sys.executable
+
+
+def test_no_folder_says_where_packages_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _go_offline(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for name, table in (("uv.toml", "pip"), ("pyproject.toml", "tool.uv.pip")):
+        (tmp_path / name).write_text(f'[{table}]\nfind-links = ["{tmp_path}/no-wheels-here"]\n')
+        with pytest.raises(SourceFailed, match="can't be made") as failed:
+            interpreter_of("1.7.2", quiet)
+        said.append(failed.value.message)
+        (tmp_path / name).unlink()
+    (tmp_path / "cache/onnxlet/environments/uv.toml").write_text("[pip]\nindex-url = 1\n")
+    with pytest.raises(SourceFailed) as failed:
+        interpreter_of("1.7.2", quiet)
+
+    assert "no-wheels-here" not in " ".join(said)
+    assert "uv.toml" not in failed.value.message
+
+
+def test_no_python_of_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here = tmp_path / "here"
+    python = here / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    (here / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/run\n")
+    python.chmod(0o755)
+    cache().mkdir(parents=True)
+    environment._uv("python", "find", "--no-project", "--no-python-downloads", "3.8")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_consent_none_is_made_and_one_that_is_there_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(environment, "commands", lambda *given: pytest.fail("it is made"))
+    with pytest.raises(SourceFailed, match=r"scikit-learn==1\.7\.2, numpy<2\.4, ") as failed:
+        interpreter_of("1.7.2", quiet, may_be_made=False)
+
+    assert failed.value.hint == "Add --trust scikit-learn==1.7.2 if they may be."
+    python = keep_environment(tmp_path, "1.7.2")
+    assert interpreter_of("1.7.2", quiet, may_be_made=False) == python

@@ -14,16 +14,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from skops import io
 
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.older.elsewhere import Link, RaisedThere
+from onnxlet.convert.older.old_model import HowHere, read_elsewhere
+from onnxlet.convert.sources import saved as saved_files
+from onnxlet.convert.sources.skops_sandbox import settle
 from onnxlet.convert.sources.source import load_source
 from tests.convert.helpers import invoked
 from tests.convert.older.kept import VERSION, keep_environment
-from tests.convert.older.steps import Own
+from tests.convert.older.steps import Own, lead_astray
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
 Y = X["a"] - 2 * X["b"]
@@ -84,13 +90,92 @@ def test_of_another_patch_release_it_is_read_where_there_is_no_network(
     monkeypatch.setenv("UV_OFFLINE", "1")
     major, minor = sklearn.__version__.split(".")[:2]
     model = LinearRegression().fit(X, Y)
-    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, f"{major}.{minor}.99"), tmp_path)
+    version = f"{major}.{minor}.99"
+    end = build(
+        saved(model, tmp_path / f"m.{kind}", monkeypatch, version), tmp_path, *allow(kind, version)
+    )
 
     assert end.exit_code == 0, end.stderr
-    assert f"scikit-learn {major}.{minor}.99 can't be made: the installed one reads" in end.stderr
-    end = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, "1.2.99"), tmp_path)
+    assert f"scikit-learn {version} can't be made: the installed one reads" in end.stderr
+    path = saved(model, tmp_path / f"m.{kind}", monkeypatch, "1.2.99")
+    end = build(path, tmp_path, *allow(kind, "1.2.99"))
     assert end.exit_code == 1
     assert "scikit-learn 1.2.99 can't be made" in end.stderr
+
+
+def allow(kind: str, version: str) -> list[str]:
+    return ["--trust", f"scikit-learn=={version}"] if kind == "skops" else []
+
+
+def test_a_skops_file_has_nothing_installed_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    path = saved(LinearRegression().fit(X, Y), tmp_path / "m.skops", monkeypatch, "1.7.1")
+    end, other = build(path, tmp_path), build(path, tmp_path, *allow("skops", "1.7.2"))
+    allowed = build(path, tmp_path, *allow("skops", "1.7.1"))
+
+    assert (end.exit_code, other.exit_code, allowed.exit_code) == (1, 1, 1)
+    said = " ".join(end.stderr.split())
+    assert "scikit-learn==1.7.1, numpy<2.4, scipy<1.17" in said
+    assert "Add --trust scikit-learn==1.7.1" in said
+    assert "making an environment" not in end.stderr + other.stderr
+    assert "making an environment with scikit-learn 1.7.1" in allowed.stderr
+    assert not (tmp_path / "models").exists()
+
+
+NEAR = ".".join([*sklearn.__version__.split(".")[:2], "99"])
+
+
+@pytest.mark.parametrize("kind", ["joblib", "skops"])
+def test_of_another_patch_release_it_is_read_where_that_one_can_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = LinearRegression().fit(X, Y)
+    for version in (NEAR, VERSION):
+        keep_environment(tmp_path, version).write_text("#!/bin/sh\nexit 3\n")
+    near = build(saved(model, tmp_path / f"m.{kind}", monkeypatch, NEAR), tmp_path)
+    far = build(saved(model, tmp_path / f"m.{kind}", monkeypatch), tmp_path, "--breaking")
+
+    assert (near.exit_code, far.exit_code) == (0, 1), near.stderr
+    said = " ".join(near.stderr.split())
+    assert f"warning: 'm.{kind}' can't be read by scikit-learn {NEAR}: the installed one" in said
+
+
+def test_of_a_release_candidate_and_unasked_the_installed_one_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, said = LinearRegression().fit(X, Y), list[str]()
+    for version, kind in ((NEAR.replace(".99", "rc1"), "pkl"), (NEAR, "skops")):
+        path = saved(model, tmp_path / f"m.{kind}", monkeypatch, version)
+        read, there = saved_files.load_any(path, (), said.append, None, ())
+        assert there is None
+        assert np.array_equal(read.coef_, model.coef_)
+
+    warnings = [line for line in said if "the installed one reads the file" in line]
+    assert len(warnings) == 2
+    assert warnings[1].endswith(f"Add --trust scikit-learn=={NEAR} if they may be.")
+
+
+def test_a_skops_file_of_a_near_version_is_refused_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    keep_environment(tmp_path, NEAR)
+    tree, said = DecisionTreeRegressor().fit(X, Y), list[str]()
+    lead_astray(tree.tree_)
+    path = saved(tree, tmp_path / "m.skops", monkeypatch, NEAR)
+    with pytest.raises(SourceFailed, match="the numbers in a Tree lead outside its arrays"):
+        saved_files.load_any(path, (), said.append, None, ())
+    path = saved(make_pipeline(Own()).fit(X), path, monkeypatch, NEAR)
+    with pytest.raises(SourceFailed, match="not known to be harmless"):
+        saved_files.load_any(path, [f"scikit-learn=={NEAR}"], said.append, None, ())
+
+    assert len([line for line in said if "the installed one reads" in line]) == 1
 
 
 def test_what_answers_otherwise_there_is_what_is_proven(
@@ -183,6 +268,45 @@ def test_what_has_no_plain_values_is_loaded_here(
 
     assert end.exit_code == 0, end.stderr
     assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
+
+
+def test_a_skops_file_whose_numbers_lead_elsewhere(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = IsolationForest(n_estimators=3).fit(X)
+    lead_astray(model.estimators_[1].tree_)
+    end = build(saved(model, tmp_path / "m.skops", monkeypatch), tmp_path)
+
+    assert end.exit_code == 1
+    assert "the numbers in a Tree lead outside its arrays" in " ".join(end.stderr.split())
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_skops_file_is_asked_apart_and_settled_first(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(saved_files, "check_it_answers", lambda path, *_: asked.append(path))
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(4, n_jobs=2), memory="here")
+    path = saved(model.fit(X, Y > 0), tmp_path / "m.skops", monkeypatch)
+    read, there = saved_files.load_any(path, (), print, X, ())
+
+    assert asked == [path]
+    assert (read.memory, read.steps[1][1].n_jobs) == (None, None)
+    assert there is not None
+    assert np.array_equal(there.predict(X), model.predict(X))
+
+
+def test_what_has_no_plain_values_is_settled_too(tmp_path: Path, python: Path) -> None:
+    class NoPlainValues(Link):
+        def asked(self, does: str, *_: Any, **given: Any) -> Any:
+            raise RaisedThere("NotPlain", "it has none")
+
+    tree = DecisionTreeRegressor().fit(X, Y)
+    lead_astray(tree.tree_)
+    link, how = NoPlainValues(python, tmp_path / "m.skops", ()), HowHere(lambda: tree, None, settle)
+    with pytest.raises(SourceFailed, match="the numbers in a Tree lead outside its arrays"):
+        read_elsewhere(tmp_path / "m.skops", VERSION, python, link, how, print)
 
 
 def test_a_folder_of_mlflows(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:

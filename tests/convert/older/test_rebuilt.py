@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn import (
     compose,
     decomposition,
@@ -30,8 +31,9 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.older import values
 from onnxlet.convert.older.changes import FITTED_BY
-from onnxlet.convert.older.rebuilt import Rebuilding
-from tests.convert.older.steps import Own
+from onnxlet.convert.older.rebuilt import Rebuilding, Unsound
+from onnxlet.convert.sources.skops_sandbox import check_part
+from tests.convert.older.steps import Own, lead_astray
 
 TODAY = (10**6,)
 X = np.random.default_rng(0).normal(size=(80, 3))
@@ -42,7 +44,7 @@ FRAME = pd.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, "x", "y"), "c": X
 
 def handed_over(estimator: Any, version: tuple[int, ...] = TODAY) -> tuple[Any, list[str]]:
     """The estimator through JSON and arrays, and what could not be rebuilt of it."""
-    packing, rebuilding = values.Packing(objects=True), Rebuilding(version)
+    packing, rebuilding = values.Packing(objects=True), Rebuilding(version, check_part)
     packed = json.loads(json.dumps(packing.pack(estimator)))
     return values.unpack(packed, packing.arrays, rebuilding.make), rebuilding.absent
 
@@ -181,3 +183,20 @@ def test_a_tree_of_before_missing_values() -> None:
 
     assert np.allclose(rebuilt.predict_proba(X), expected, rtol=1e-15)
     assert not rebuilt.tree_.missing_go_to_left.any()
+
+
+def test_a_tree_is_looked_at_before_its_depths_are_counted() -> None:
+    model = ensemble.IsolationForest(n_estimators=3).fit(X)
+    lead_astray(model.estimators_[1].tree_)
+    with pytest.raises(Unsound, match="the numbers in a Tree lead outside its arrays"):
+        handed_over(model, (1, 2, 2))
+
+
+def test_a_matrix_is_looked_at_before_its_diagonal_is_taken() -> None:
+    model = feature_extraction.text.TfidfTransformer().fit(np.abs(X))
+    matrix = sparse.diags(model.idf_).tocsr()
+    matrix.indptr[1] = 5
+    del model.idf_
+    vars(model)["_idf_diag"] = matrix
+    with pytest.raises(Unsound):
+        handed_over(model, (1, 2, 2))
