@@ -151,7 +151,7 @@ def test_a_batch_with_a_bad_record(emulator: Emulator, first: Path) -> None:
 
     forgotten = emulator.command("up", STAGE="batch", BUNDLE=str(first), OPEN="1")
     assert forgotten.returncode == 1
-    assert "QUEUE: onnxlet-batch has it, and would lose it" in forgotten.stderr
+    assert "QUEUE: onnxlet-batch has queues, with what is in them, and would" in forgotten.stderr
     assert emulator.outputs("batch") == outputs
     emulator.up(STAGE="batch", BUNDLE=str(first), OPEN="1", QUEUE="0")
     assert not {"RequestQueueUrl", "AnswersQueueUrl"} & emulator.outputs("batch").keys()

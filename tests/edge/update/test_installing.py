@@ -26,7 +26,7 @@ from onnxlet.edge.update.history import (
     write_history,
 )
 from onnxlet.edge.update.status import release_of
-from tests.conftest import quiet, ran
+from tests.conftest import hear_ctrl_c, quiet, ran
 from tests.edge.update.conftest import tree
 
 RUNS = "another update is running, or an installation"
@@ -188,9 +188,13 @@ def test_ctrl_c_while_a_zip_installs_is_no_traceback(
     os.mkfifo(fifo)
     command = [sys.executable, "-I", "-S", str(archives(2)), "install"]
     command += ["--root", str(paths.root), "--key", str(fifo)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    with fifo.open("w"):  # once it reads
-        process.send_signal(signal.SIGINT)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )  # fmt: skip
+    with process:
+        with fifo.open("w"):  # once it reads
+            process.send_signal(signal.SIGINT)
+        # What it reads has ended: a signal just before its read would else be heard after it only.
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (1, "\nAborted!\n")
     assert tree(paths.root) == before
