@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import Ridge
@@ -22,6 +20,8 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.text_steps import simple_case
 from tests.convert.helpers import built, served
 
+pa = pytest.importorskip("pyarrow")
+pc = pytest.importorskip("pyarrow.compute")
 if int(pd.__version__.split(".")[0]) < 3:
     pytest.skip("pandas has text of PyArrow by itself from 3 on", allow_module_level=True)
 
