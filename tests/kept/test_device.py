@@ -68,7 +68,7 @@ def test_it_is_updated_and_goes_back(
     assert (served(device, supervised, "iris"), served(device, supervised, "frame")) == (1, 2)
     assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
-    assert device.status()["broken"] == {"bundle": {"2": "rolled back by hand to 1"}}
+    assert device.status()["broken"] == {"bundle": {"2": "rolled back by hand to release 1"}}
 
 
 def is_ready(client: Client) -> bool:
