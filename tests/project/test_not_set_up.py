@@ -166,11 +166,12 @@ def test_in_python_the_command_brings_the_extra_that_is_missing(
 ) -> None:
     (tmp_path / f"onnxlet-{VERSION}.dist-info").mkdir()
     monkeypatch.setattr(not_set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "executable", "/my project/bin/python")
     wheel = f"onnxlet-{VERSION}-py3-none-any.whl[{extras}]"
 
     said = str(explained(ModuleNotFoundError("no", name=package)))
 
-    assert said.endswith(f"{sys.executable} -m pip install '{wheel}'")
+    assert said.endswith(f"'/my project/bin/python' -m pip install '{wheel}'")
 
 
 def test_what_the_caller_s_own_code_lacks_is_left_to_it() -> None:
