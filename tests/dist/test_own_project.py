@@ -222,7 +222,8 @@ def test_what_is_missing_is_an_extra_of_the_wheel_s(
     assert re.fullmatch(r"error: .* has no '\w+'", error)
     assert hint == (
         f"hint: Install onnxlet[{extra}], in the folder of the wheel's file: "
-        f"{shlex.quote(str(PYTHON))} -m pip install 'onnxlet-{__version__}-py3-none-any.whl[{extra}]'"
+        f"{shlex.quote(str(PYTHON))} -m pip install "
+        f"'onnxlet-{__version__}-py3-none-any.whl[{extra}]'"
     )
 
 

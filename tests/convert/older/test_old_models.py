@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,9 @@ def test_what_answers_otherwise_there_is_what_is_proven(
     )
     started = f"import sys; sys.path.append({str(folder)!r}); import otherwise, runpy; "
     started += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    python.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -I -c "{started}" "$@"\n')
+    python.write_text(
+        f'#!/bin/sh\nshift\nexec {shlex.quote(sys.executable)} -I -c "{started}" "$@"\n'
+    )
     end = build(path, tmp_path)
 
     assert end.exit_code == 1
