@@ -290,8 +290,9 @@ def test_a_skops_file_is_asked_apart_and_settled_first(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.setattr(saved_files, "check_it_answers", lambda path, *_: asked.append(path))
-    model = make_pipeline(StandardScaler(), RandomForestClassifier(4, n_jobs=2), memory="here")
-    path = saved(model.fit(X, Y > 0), tmp_path / "m.skops", monkeypatch)
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(4, n_jobs=2))
+    model.fit(X, Y > 0).memory = "here"  # once it is fitted: a fit would make the folder
+    path = saved(model, tmp_path / "m.skops", monkeypatch)
     read, there = saved_files.load_any(path, (), print, X, ())
 
     assert asked == [path]
