@@ -13,6 +13,7 @@ from onnx import helper
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.imported.onnx_file import check_versions, read_onnx
+from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed, refused
 from onnxlet.convert.prove.tensors import Feed, Tensor, feeds_of
 from onnxlet.convert.reference.inputs import Cells, InputColumn
@@ -59,14 +60,16 @@ def _joined(parts: Sequence[Any]) -> Any:
 def onnx_file(path: Path, given: Given) -> OnnxFile:
     """Read an ONNX file, and match its inputs to the columns.
 
-    Raises WrongUse where there is none, Refusal where the runtime does not take it, Unmatched where
-    its inputs are others.
+    Raises WrongUse where there is none, Refusal where the runtime does not take it, or it does not
+    end, or needs more memory than there is; Unmatched where its inputs are others.
     """
     proto, _ = read_onnx(path)
     check_versions(proto)
-    feeds = feeds_of(_inputs(proto), given)
+    check_loops(proto)
+    feeds, content = feeds_of(_inputs(proto), given), proto.SerializeToString()
+    check_it_ends(content, None, {})
     try:
-        session = opened(proto.SerializeToString())
+        session = opened(content)
     except Exception as error:
         why = f"'{path.name}' does not load: {shortened(error)}"
         zipped = any(node.op_type == "ZipMap" for node in proto.graph.node)

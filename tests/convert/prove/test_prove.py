@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 import onnxlet
 from onnxlet.convert.command_line import main
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported import trial
 from onnxlet.convert.prove.directory import certified
 from onnxlet.convert.prove.judge import Judge
 from onnxlet.convert.prove.proof import Proof
@@ -35,6 +36,7 @@ from onnxlet.function.errors import ModelError, WrongUse
 from onnxlet.function.inputs.columns import Column
 from tests.conftest import quiet
 from tests.convert.helpers import ROOT
+from tests.convert.imported.test_trial import branch, outer
 from tests.convert.prove.grounds import grounds
 
 RANDOM = np.random.default_rng(0)
@@ -102,6 +104,18 @@ def test_a_conversion_in_double_precision_is_equal(
     assert bool(proof)
     assert sum(proof.differing.values()) == 0
     assert not [note for note in proof.notes if "not compared" in note]
+
+
+@pytest.mark.parametrize("make", [branch, outer])
+def test_a_graph_that_never_ends_or_wants_all_memory_is_tried_apart(
+    tmp_path: Path, make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "PATIENCE", 1.5)
+    (tmp_path / "theirs.onnx").write_bytes(make().SerializeToString())
+    estimator = Ridge().fit(X[:, :3], Y)  # which has as many columns as the graph
+
+    with pytest.raises(Refusal, match=r"does not answer one row|needs more"):
+        prove(tmp_path / "theirs.onnx", estimator, X[:, :3])
 
 
 def test_scores_of_two_classes_are_one_score(tmp_path: Path) -> None:
