@@ -20,7 +20,7 @@ from onnxlet.convert.older import values
 from onnxlet.convert.workers.program import MOST_MEMORY, PATIENCE
 
 PROGRAM, VALUES = (Path(__file__).with_name(name) for name in ("program.py", "values.py"))
-# What an estimator raises is told apart by some of these.
+# What an estimator raises there is raised here as one of these, where it is one.
 RAISED: dict[str, type[Exception]] = {
     each.__name__: each
     for each in (AttributeError, IndexError, NotFittedError, TypeError, ValueError)

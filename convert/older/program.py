@@ -123,7 +123,9 @@ def answer(
     if wide and "wide" not in held:
         held["wide"] = _widened(copy.deepcopy(held["estimator"]))
     estimator = held["wide" if wide else "estimator"]
-    estimator = estimator if steps is None else type(estimator)(estimator.steps[:steps])
+    if steps is not None:
+        estimator = type(estimator)(estimator.steps[:steps])
+        estimator.__sklearn_is_fitted__ = lambda: True  # as `of_steps` has it
     X, *others = given
     while not hasattr(estimator, method) and hasattr(estimator, "steps"):
         X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X

@@ -27,7 +27,7 @@ from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.reference import Reference
-from tests.convert.older.steps import Own
+from tests.convert.older.steps import Own, Stateless
 
 ROOT = Path(__file__).resolve().parents[3]
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -55,6 +55,8 @@ def test_methods_answer_as_they_do_here(there: There) -> None:
     assert np.array_equal(asked.predict(X), model.predict(X))
     assert np.array_equal(asked.predict_proba(X), model.predict_proba(X))
     assert np.array_equal(asked.first(1).transform(X), model[:1].transform(X))
+    own = make_pipeline(Stateless(), LogisticRegression()).fit(X, Y > 0)
+    assert np.array_equal(there(own).first(1).transform(X), own[0].transform(X))
     assert hasattr(asked, "decision_function")
     assert not hasattr(asked, "transform")
     assert not hasattr(there(Ridge().fit(X, Y)), "predict_proba")
