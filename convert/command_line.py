@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 
@@ -22,9 +22,6 @@ except ModuleNotFoundError as error:
     from onnxlet.not_set_up import stop
 
     stop(error, "convert")
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

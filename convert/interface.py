@@ -213,10 +213,11 @@ def prove(
     """
     from threadpoolctl import threadpool_limits
 
+    from onnxlet.convert.arguments import several
     from onnxlet.convert.prove.prove import prove as compared
     from onnxlet.convert.prove.subjects import opened
     from onnxlet.convert.sources.source import Source
 
-    source = Source(model, X_test, None, X_train, without=tuple(without))
+    source = Source(model, X_test, None, X_train, without=several(without))
     with threadpool_limits(1, user_api="blas"):
         return compared(source, opened(subject, seconds, key), report, float32)

@@ -35,6 +35,8 @@ SAME_HEAD = "onnxlet.same_head"
 CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of time.perf_counter
 
 SHOWN_PROBLEMS = 20
+PANDAS_ROWS = 'df.to_json(orient="records", date_format="iso")'  # what hints say of frames
+DATES_BY_PANDAS = f"pandas writes text by {PANDAS_ROWS}"
 LISTED_PROBLEMS = 1000  # beside an answer
 LONGEST_LINE = 2000  # characters of a message's line
 

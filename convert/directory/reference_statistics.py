@@ -52,7 +52,7 @@ def column_statistics(
     """Counts, and for numbers their range and middle, for text its frequent values.
 
     Of numbers, too, that an encoder of the estimator takes for categories, or of which there are
-    0 and 1 alone. The source says whether they are of X_train or X_test.
+    only 0 and 1. The source says whether they are of X_train or X_test.
     """
     coded = encoded_columns(estimator)
     described = {

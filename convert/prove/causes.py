@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.parity.rounding import UNIT_IN_FLOAT32, explained_by_rounding
-from onnxlet.convert.prove.judge import SAMPLE, Judge
+from onnxlet.convert.prove.judge import FEW, SAMPLE, Judge
 from onnxlet.convert.prove.trial import rounded
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
@@ -23,7 +24,6 @@ from onnxlet.function.arrays import Array
 
 NEARLY = 0.95  # of all rows
 SOME = 0.1  # of the rows that differ
-FEW = 12  # rows that are asked for each pair of columns, or of values
 MOST = 25  # columns whose pairs are tried; values of one
 FAR = 1e3  # times the largest magnitude of the held-out rows
 LENGTHS = (8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 255, 256, 500, 512, 1000, 1024)
@@ -48,8 +48,8 @@ Found = tuple[str, Array]
 def causes(judge: Judge) -> list[str]:
     """The causes that tests have shown, the plainest first; empty where none holds."""
     refused, left = judge.trial.refused.rows, judge.wrong
-    alone = bool(left) and not refused and _beside(judge, left)[1].all()
-    if left and not refused and not alone and (found := [*dict.fromkeys(_of_answers(judge))]):
+    of_answers = left and not refused and not judge.fine_by_themselves
+    if of_answers and (found := [*dict.fromkeys(_of_answers(judge))]):
         return found[:3]
     said = []
     for hypothesis in OF_ROWS:
@@ -156,10 +156,9 @@ def _close(one: Array, other: Array) -> bool:
 
 
 def _beside(judge: Judge, rows: Sequence[Cells]) -> Found:
-    """Rows that are answered equally by themselves; a few of them stand for all."""
-    alone = all(judge.equal([row], [row])[0] for row in rows[:FEW])
+    """All rows, where those that differ are answered equally by themselves."""
     text = "its answer to a row depends on the rows beside it, or is another each time"
-    return text, np.full(len(rows), alone)
+    return text, np.full(len(rows), judge.fine_by_themselves)
 
 
 def _replaced(
@@ -254,7 +253,7 @@ def _values(judge: Judge, rows: Sequence[Cells]) -> Found:
             some = np.array([row[at] == value for row in rows])
             asked = [row for row, is_one in zip(rows, some, strict=True) if is_one][:FEW]
             for other in every if some.sum() > best[1].sum() else ():
-                put = [[*row[:at], other, *row[at + 1 :]] for row in asked]
+                put = [changed(row, [at], [other]) for row in asked]
                 if other != value and judge.equal(asked, put).all():
                     best = f"in '{column.name}' it takes {value!r} for {other!r}", some
                     break

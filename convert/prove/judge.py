@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.prove.trial import Trial, answered
 from onnxlet.convert.reference.answers import Answers
@@ -21,6 +22,7 @@ from onnxlet.function.arrays import Array
 BASES = 200  # held-out rows that are answered equally, among which the nearest is looked for
 SAMPLE = 100  # rows that a hypothesis is tried on
 STEPS = 60  # of shrinking
+FEW = 12  # rows that stand for all where each is asked by itself
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class Judge:
         return [evidence.rows[row] for row in evenly_spaced(comparison.wrong, SAMPLE)]
 
     @cached_property
+    def fine_by_themselves(self) -> bool:
+        """Whether rows that are answered differently are answered equally each by itself."""
+        return all(self.equal([row], [row])[0] for row in self.wrong[:FEW])
+
+    @cached_property
     def right(self) -> list[tuple[int, Cells]]:
         """Some held-out rows that are answered equally, with their positions."""
         evidence, wrong = self.trial.state.evidence, set(self.trial.comparison.wrong)
@@ -149,8 +156,8 @@ class Judge:
             if len(others) <= 1:
                 break
             chunks = [c.tolist() for c in np.array_split(others, min(parts, len(others)))]
-            tried = [_with(current, base, chunk) for chunk in chunks]
-            tried += [_with(current, base, set(others).difference(chunk)) for chunk in chunks]
+            chunks += [sorted(set(others).difference(chunk)) for chunk in chunks]
+            tried = [changed(current, chunk, [base[n] for n in chunk]) for chunk in chunks]
             still = np.flatnonzero(self.differing(tried))
             if still.size:
                 current = min((tried[at] for at in still), key=lambda one: len(_others(one, base)))
@@ -166,7 +173,7 @@ class Judge:
         for at in _others(row, base):
             if type(row[at]) is float and np.isfinite(row[at]):
                 cut = [float(f"{row[at]:.{digits}g}") for digits in range(1, 8)]
-                tried = [[*row[:at], number, *row[at + 1 :]] for number in cut]
+                tried = [changed(row, [at], [number]) for number in cut]
                 still = np.flatnonzero(self.differing(tried))
                 row = tried[still[0]] if still.size else row
         return row
@@ -191,10 +198,3 @@ def _others(row: Cells, base: Cells) -> list[int]:
     """Positions of the cells that are not the base's."""
     pairs = enumerate(zip(row, base, strict=True))
     return [at for at, (one, other) in pairs if one != other or type(one) is not type(other)]
-
-
-def _with(row: Cells, base: Cells, positions: Any) -> Cells:
-    made = list(row)
-    for position in positions:
-        made[position] = base[position]
-    return made

@@ -12,6 +12,7 @@ from onnxlet.convert.problems import listed
 from onnxlet.convert.tables.csv_parts import Written, with_plain_numbers
 from onnxlet.convert.tables.formats import Columns
 from onnxlet.convert.tables.units import bare, named, parted, unit_in
+from onnxlet.function.arrays import EXACT
 from onnxlet.function.csv.layout import decimal_in
 from onnxlet.function.csv.numbers import SIGNS
 from onnxlet.function.csv.text import READ, is_number
@@ -60,10 +61,11 @@ def with_numbers(table: Any, model: Model) -> Read:
     Those of int64 keep all digits. Raises WrongUse as `numbers_of`.
     """
     kinds = {column.name: column.type for column in model.signature.columns}
+    numeric = frozenset(_numeric(model))
     texts = {
         field.name: table.column(field.name).cast(pa.string()).combine_chunks()
         for field in table.schema
-        if field.name in _numeric(model) and _is_text(field.type)
+        if field.name in numeric and _is_text(field.type)
     }
     different = {name: [t for t in set(each.to_pylist()) if t] for name, each in texts.items()}
     texts = {name: texts[name] for name, some in different.items() if any(map(parted, some))}
@@ -99,7 +101,7 @@ def _float(text: str) -> float | str:
 def _whole(text: str) -> int | str:
     """A number of int64 with all of its digits; the text where it is none."""
     number = READ["int64"](text)
-    if isinstance(number, float) and number.is_integer() and abs(number) < 2**53:
+    if isinstance(number, float) and number.is_integer() and abs(number) < EXACT:
         return int(number)
     return number if isinstance(number, int) and -(2**63) <= number < 2**63 else text
 

@@ -10,7 +10,7 @@ from math import nan
 from typing import Any, cast
 
 from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
-from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
+from onnxlet.function.errors import DATES_BY_PANDAS, SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column, Encoded, Refused
 from onnxlet.function.inputs.signature import Block, Signature
@@ -163,7 +163,7 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
             _check_image(cell)
             return cell
         if column.date and isinstance(cell, int | float) and not _is_missing(cell):
-            raise Refused(f"expected a date as text, got {shown(cell)}; {OF_PANDAS}")
+            raise Refused(f"expected a date as text, got {shown(cell)}; {DATES_BY_PANDAS}")
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         _check_value(column, value)
     except Refused as refused:
@@ -235,7 +235,6 @@ def _utf8(encoded: Encoded) -> str:
         raise Refused(f"'b64': expected base64 of UTF-8 text, got {shown(str(encoded))}") from None
 
 
-OF_PANDAS = 'pandas writes text by df.to_json(orient="records", date_format="iso")'
 READ: Mapping[str, Callable[[Any], Any]] = {
     "float64": _number,
     "float32": _number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
+from onnxlet.function.errors import PANDAS_ROWS, MalformedRequest, UnsupportedMedia
 from onnxlet.function.inputs import json_body
 from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import (
@@ -130,10 +130,7 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
 
 
 # What clients send instead, and what to do about it.
-RECORDS = (
-    "This looks like a table by column, as pandas writes it: send "
-    'df.to_json(orient="records", date_format="iso").'
-)
+RECORDS = f"This looks like a table by column, as pandas writes it: send {PANDAS_ROWS}."
 ONE_ROW = 'One row is a list of one: {"instances": [{...}]}.'
 TWICE = (
     "It is JSON inside a JSON string, encoded twice: send the text itself as the body (requests: "
