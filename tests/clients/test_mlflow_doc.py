@@ -1,0 +1,97 @@
+"""docs/how-to/mlflow.md: a model directory is registered in MLflow itself, fetched, and served."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+from onnxlet.convert.sources.source import Source
+from tests.conftest import ROOT, clean_environ, ran, running_server, through_socket
+from tests.convert.helpers import built
+from tests.project.test_device_docs import blocks
+
+pytestmark = pytest.mark.clients
+
+TEXT = (ROOT / "docs" / "how-to" / "mlflow.md").read_text()
+SCRIPTS = {block.splitlines()[0].removeprefix("# "): block for block in blocks(TEXT, "python")}
+_, REGISTER, FETCH, ASK = blocks(TEXT, "sh")
+MLFLOW = ROOT / ".venv-clients-mlflow" / "bin" / "python"
+COMMANDS = {
+    "python": shlex.quote(str(MLFLOW)),
+    "onnxlet": f"{shlex.quote(sys.executable)} -m onnxlet",
+}
+# What the page's client asks the registry for, by its own expression.
+SEARCH = "import mlflow; client = mlflow.MlflowClient(); found = {}; print(*(v.version for v in found), client.get_model_version('prices', found[0].version).tags)"
+
+
+def source() -> Source:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"area": random.uniform(20, 200, 90), "age": random.uniform(1, 90, 90)})
+    y = 3 * X["area"] - X["age"] + random.normal(size=90)
+    return Source(Ridge().fit(X[:60], y[:60]), X[60:], y[60:])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With the page's scripts, and a model directory."""
+    for name, script in SCRIPTS.items():
+        (tmp_path / name).write_text(script)
+    built(source(), tmp_path / "models", "prices")
+    return tmp_path
+
+
+def typed(line: str, folder: Path) -> str:
+    """What a line prints that is typed as the page shows it."""
+    word, _, rest = line.partition(" ")
+    environ = {
+        **clean_environ(),
+        "PYTHONPATH": str(ROOT) if word == "onnxlet" else "",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    done = ran(["sh", "-c", f"{COMMANDS[word]} {rest}"], cwd=folder, env=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_registered_with_its_certificate_fetched_and_served(folder: Path) -> None:
+    said = [typed(REGISTER, folder).splitlines()[-1] for _ in range(2)]
+    assert said == [f"prices 1 is version {number} in the registry" for number in (1, 2)]
+
+    fetch, verify, serve = FETCH.splitlines()
+    typed(fetch, folder)
+    typed(verify, folder)
+
+    there, fetched = (folder / name / "prices" / "1" for name in ("models", "served"))
+    files = {file.name: file.read_bytes() for file in there.iterdir()}
+    assert {file.name: file.read_bytes() for file in fetched.iterdir()} == files
+    assert serve == "onnxlet serve --models served"
+    with running_server(folder / "served", clean_environ(), folder / "log") as server:
+        body: Any = json.loads(re.findall(r"'(\{.*\})'", ASK)[0])
+        got = through_socket(server.port)(
+            "POST", "/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+    rows = pd.DataFrame(**body["dataframe_split"])
+    assert got.json()["predictions"] == pytest.approx(source().estimator.predict(rows).tolist())
+
+
+def test_the_registry_has_the_certificate_and_finds_by_it(folder: Path) -> None:
+    typed(REGISTER, folder)
+    parity = json.loads((folder / "models/prices/1/manifest.json").read_text())["parity"]
+
+    [expression] = re.findall(r"`(client\.search_model_versions.*?)`\. ", TEXT)
+    said = typed(f"python -c {shlex.quote(SEARCH.format(expression))}", folder)
+
+    version, _, tags = said.strip().partition(" ")
+    assert version == "1"
+    for count in ("held_out_rows", "drawn_rows", "hard_rows", "differing_rows"):
+        assert f"'parity.{count}': '{parity[count]}'" in tags
