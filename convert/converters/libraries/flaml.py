@@ -84,13 +84,9 @@ def _transformed(graph: Graph, made: Any, table: Table) -> tuple[Table, list[Seq
     categories, tensors = [], list[Tensor]()
     if made._cat_columns:
         categories = _categories(made)
-        meanings = [
-            Meaning(
-                as_categories(each), np.arange(len(each))[:, None], np.array([each.index(NOTHING)])
-            )
-            for each in categories
-        ]
-        tensors.append(look_up(graph, table[made._cat_columns], meanings, "int64"))
+        given = graph.columns(table[made._cat_columns])
+        meanings = [_numbered(graph, *pair) for pair in zip(given, categories, strict=True)]
+        tensors.append(look_up(graph, Table(tuple(given)), meanings, "int64"))
     if made._num_columns:
         numbers = _numbers(graph, made, table)
         names = () if made._drop else made._num_columns
@@ -107,6 +103,16 @@ def _categories(made: Any) -> list[Sequence[Any]]:
     else:
         raise Unsupported(OF_A_BATCH, "Fit it by flaml 2.7 or newer, which keeps the numbers.")
     return [each if NOTHING in each else [*each, NOTHING] for each in kept]
+
+
+def _numbered(graph: Graph, column: Tensor, known: Sequence[Any]) -> Meaning:
+    """The numbers of a column's categories; a gap among plain numbers stays one, which is -1."""
+    plain = column.dtype != "string" and column.types not in (("bool",), ("bool?",))
+    gaps = [np.nan] if plain and str(column.labels[0]) not in graph.categoricals else []
+    numbers = np.array([*range(len(known)), *(-1 for _ in gaps)])
+    return Meaning(
+        as_categories([*known, *gaps]), numbers[:, None], np.array([known.index(NOTHING)])
+    )
 
 
 def _numbers(graph: Graph, made: Any, table: Table) -> Table:
@@ -177,7 +183,8 @@ def lightgbm(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if [each[: len(some)] for each, some in zip(categories, known, strict=True)] != known:
         raise Unsupported("its learner has other categories than its transformer", "Fit it again.")
     codes = graph.matrix(graph.select(table, range(len(known))), "float64")
-    codes = (codes >= [[float(len(some)) for some in known]]).where(np.nan, codes)
+    none = (codes >= [[float(len(some)) for some in known]]) | (codes < 0.0)
+    codes = none.where(np.nan, codes)
     others = graph.select(table, range(len(known), table.width)).tensors
     plain = copy(learned)  # to which these are numbers: its trees hold them so
     plain._Booster = SimpleNamespace(model_to_string=booster.model_to_string, pandas_categorical=[])

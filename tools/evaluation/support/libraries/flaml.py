@@ -62,36 +62,34 @@ class Searched(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
 
-def _visits() -> pd.DataFrame:
-    """Loans with gaps, beside dates, some missing, and whole numbers as categories."""
+def _dated() -> tuple[pd.DataFrame, Any]:
+    """Loans with gaps, dates, and whole numbers as categories; what each loan is to pay for."""
     found = samples.loans()
-    X = pd.concat([found.X, found.others]).sort_index().reset_index(drop=True)
-    price = X.pop("Price")
+    X = pd.concat([found.X, found.others]).reset_index(drop=True)
+    price, rows = X.pop("Price").to_numpy(float), np.arange(len(X))
     X = with_gaps(X, 1)
-    hours = np.arange(len(X)) * 37 % 9001
-    X["When"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, "h")
+    X["When"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rows * 37 % 9001, "h")
     X.loc[::11, "When"] = pd.NaT
-    X["Rooms"] = pd.Categorical(np.arange(len(X)) * 7 % 5 + 1)
-    return X.assign(Price=price)
+    X["Rooms"] = pd.Categorical(rows * 7 % 5 + 1)
+    return X, price
 
 
-def visits() -> Sample:
-    """Whether a loan goes well, in words."""
-    X, good = _visits().drop(columns="Price"), np.arange(600) % 3
-    names = np.array(["bad", "fair", "good"])[(good + (_visits()["Income"] > 130)) % 3]
-    return Sample(X[::2], names[::2], X[1::2])
+def loans_with_dates() -> Sample:
+    """Whether what a loan is for is cheap, fair or dear."""
+    X, price = _dated()
+    words = np.array(["cheap", "fair", "dear"])[np.digitize(price, np.quantile(price, [0.3, 0.7]))]
+    return Sample(X[:300], words[:300], X[300:])
 
 
-def visits_to_price() -> Sample:
+def prices_with_dates() -> Sample:
     """The price of what a loan is for."""
-    X = _visits()
-    y = X.pop("Price").to_numpy(float)
-    return Sample(X[::2], y[::2], X[1::2])
+    X, price = _dated()
+    return Sample(X[:300], price[:300], X[300:])
 
 
 SAMPLES: dict[str, tuple[Callable[[], Sample], ...]] = {
-    "classification": (samples.two_classes, samples.three_classes, visits),
-    "regression": (samples.one_target, visits_to_price),
+    "classification": (samples.two_classes, samples.three_classes, loans_with_dates),
+    "regression": (samples.one_target, prices_with_dates),
 }
 
 
