@@ -175,11 +175,11 @@ def lightgbm(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LightGBM's categories are those of the fit, of which NOTHING, the last, may be none."""
     if not table.labels:
         _refuse_text(table)
-    learned, booster = fitted.model, getattr(fitted.model, "_Booster", None)
-    categories = getattr(fitted, KNOWN, ())
-    known = getattr(booster, "pandas_categorical", None) or []
-    if not known or not categories:
+    learned, categories = fitted.model, getattr(fitted, KNOWN, ())
+    if not categories:
         return _answers(graph, learned, table)
+    booster = learned.booster_
+    known = booster.pandas_categorical
     if [each[: len(some)] for each, some in zip(categories, known, strict=True)] != known:
         raise Unsupported("its learner has other categories than its transformer", "Fit it again.")
     codes = graph.matrix(graph.select(table, range(len(known))), "float64")

@@ -114,7 +114,7 @@ def test_several_classes_by_the_best_of_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", BOTH)
 def test_a_stack_of_learners(task: str, tmp_path: Path) -> None:
-    model = fitted(STACKED, task, ensemble={"passthrough": False})
+    model = fitted(STACKED, task, ensemble={"passthrough": False, "n_jobs": 1})
     assert len(model.model.estimators_) > 1
     certificate(model, LATER, tmp_path)
     asked(model, LATER, tmp_path)
@@ -123,14 +123,14 @@ def test_a_stack_of_learners(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", BOTH)
 def test_a_stack_that_is_given_the_columns_as_well(task: str, tmp_path: Path) -> None:
     numbers = ["age", "rooms", "when"]
-    model = fitted(STACKED, task, rows=X[numbers], ensemble=True)
+    model = fitted(STACKED, task, rows=X[numbers], ensemble={"n_jobs": 1})
     assert model.model.passthrough
     certificate(model, LATER[numbers], tmp_path)
 
 
 def test_a_stack_that_numbers_text_by_batches_is_refused(tmp_path: Path) -> None:
     last = RandomForestEstimator("classification", n_estimators=5)
-    model = fitted(STACKED, "classification", ensemble={"final_estimator": last})
+    model = fitted(STACKED, "classification", ensemble={"final_estimator": last, "n_jobs": 1})
     assert model.model.passthrough
     with pytest.raises(Refusal, match="numbers text anew in each batch") as refused:
         built(Source(model, LATER), tmp_path)
@@ -149,6 +149,16 @@ def test_whole_numbers_as_names_of_columns(tmp_path: Path) -> None:
     model = fitted(["rf"], "regression", rows=rows)
     assert model._transformer._drop
     certificate(model, later, tmp_path)
+
+
+@pytest.mark.parametrize("learner", ["catboost", "extra_tree", "lgbm", "xgboost"])
+def test_categories_that_come_as_plain_numbers(learner: str, tmp_path: Path) -> None:
+    """Their gaps are none of the categories then, where those of a categorical are one."""
+    model = fitted([learner], "regression")
+    later = LATER.astype({"grade": "int64"})
+    certificate(model, later, tmp_path)
+    gaps = later.assign(grade=None) if learner != "catboost" else later  # which refuses them
+    asked(model, gaps.astype({"grade": float}), tmp_path)
 
 
 def test_a_pickle_is_built_on_a_table(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ LEARNERS = {
     **dict.fromkeys(("enet", "lassolars"), NUMBERS),
 }  # fmt: skip
 STACKED = ["lgbm", "rf", "extra_tree"]
-TRIED = 4  # configurations
+TRIED = 2  # configurations, of one learner; of several by chance more, so that each has some
+# CatBoost has thousands of trees otherwise.
+SMALL = {"catboost": {"n_estimators": {"domain": 60, "init_value": 60}}}
 
 
 class Searched(BaseEstimator):  # type: ignore[misc]
@@ -51,9 +53,9 @@ class Searched(BaseEstimator):  # type: ignore[misc]
         made = AutoML()
         made.fit(
             X, pd.Series(y) if isinstance(X, pd.DataFrame) else y, task=self.task,
-            estimator_list=self.learners, max_iter=TRIED * len(self.learners), time_budget=600,
+            estimator_list=self.learners, max_iter=TRIED * len(self.learners) ** 2, time_budget=600,
             seed=0, n_jobs=1, verbose=0, eval_method="holdout", mlflow_logging=False,
-            **self.options,
+            custom_hp=SMALL, **self.options,
         )  # fmt: skip
         return made
 
@@ -101,7 +103,7 @@ def cases() -> Iterator[Case]:
             yield Case(f"AutoML: {learner}, {task}", made, SAMPLES[task])
     for task in BOTH:
         for passthrough in (False, True):
-            options = {"ensemble": {"passthrough": passthrough}}
+            options = {"ensemble": {"passthrough": passthrough, "n_jobs": 1}}
             found = SAMPLES[task][: -1 if passthrough else None]  # else it numbers text by batches
             name = f"AutoML: stack{' with the columns' if passthrough else ''}, {task}"
             yield Case(name, Searched(task, STACKED, options), found)
