@@ -1,11 +1,15 @@
-"""docs/how-to/mlflow.md: a model directory is registered in MLflow itself, fetched, and served."""
+"""docs/how-to/mlflow.md, by MLflow itself: a model directory registered, fetched and served."""
 
 from __future__ import annotations
 
 import ast
 import json
+import os
+import pickle
 import re
 import shlex
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +19,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
+from onnxlet import prove
 from onnxlet.convert.sources.source import Source
-from tests.conftest import ROOT, clean_environ, ran, running_server, through_socket
+from tests.conftest import ROOT, clean_environ, quiet, ran, running_server, through_socket
 from tests.convert.helpers import built
+from tests.project.commands import free_port, wait_for_port
 from tests.project.test_device_docs import blocks
 
 pytestmark = pytest.mark.clients
@@ -63,13 +69,22 @@ def typed(line: str, folder: Path) -> str:
 
 
 def test_registered_with_its_certificate_fetched_and_served(folder: Path) -> None:
-    said = [typed(REGISTER, folder).splitlines()[-1] for _ in range(2)]
-    assert said == [f"prices 1 is version {number} in the registry" for number in (1, 2)]
+    assert typed(REGISTER, folder).splitlines()[-1] == "prices 1 is version 1 in the registry"
+
+    parity = json.loads((folder / "models/prices/1/manifest.json").read_text())["parity"]
+    assert typed("python search.py", folder) == "prices, version 1\n"
+    asked = (
+        "import mlflow; v = mlflow.MlflowClient().get_model_version('prices', '1'); print(v.tags)"
+    )
+    tags = ast.literal_eval(typed(f"python -c {shlex.quote(asked)}", folder))
+    counts = ("held_out_rows", "drawn_rows", "hard_rows", "differing_rows", "undecided_rows")
+    assert {count: tags[f"parity.{count}"] for count in counts} == {
+        count: str(parity[count]) for count in counts
+    }
 
     fetch, verify, serve = FETCH.splitlines()
     typed(fetch, folder)
     typed(verify, folder)
-
     there, fetched = (folder / name / "prices" / "1" for name in ("models", "served"))
     files = {file.name: file.read_bytes() for file in there.iterdir()}
     assert {file.name: file.read_bytes() for file in fetched.iterdir()} == files
@@ -83,16 +98,31 @@ def test_registered_with_its_certificate_fetched_and_served(folder: Path) -> Non
     assert got.json()["predictions"] == pytest.approx(source().estimator.predict(rows).tolist())
 
 
-def test_the_registry_has_the_certificate_and_finds_by_it(folder: Path) -> None:
-    typed(REGISTER, folder)
-    parity = json.loads((folder / "models/prices/1/manifest.json").read_text())["parity"]
+LOG = """
+import mlflow, pickle
+mlflow.sklearn.save_model(pickle.load(open("model.pkl", "rb")), "logged")
+"""
 
-    assert typed("python search.py", folder) == "prices, version 1\n"
-    asked = (
-        "import mlflow; v = mlflow.MlflowClient().get_model_version('prices', '1'); print(v.tags)"
-    )
-    tags = ast.literal_eval(typed(f"python -c {shlex.quote(asked)}", folder))
-    counts = ("held_out_rows", "drawn_rows", "hard_rows", "differing_rows", "undecided_rows")
-    assert {count: tags[f"parity.{count}"] for count in counts} == {
-        count: str(parity[count]) for count in counts
-    }
+
+def test_prove_compares_with_mlflow_s_own_server(folder: Path) -> None:
+    model = source()
+    (folder / "model.pkl").write_bytes(pickle.dumps(model.estimator))
+    (folder / "log.py").write_text(LOG)
+    typed("python log.py", folder)
+    port = free_port()
+    serve = ["serve", "--model-uri", "logged", "--port", str(port), "--env-manager", "local"]
+    environ = {**clean_environ(), "PATH": f"{MLFLOW.parent}{os.pathsep}{os.environ['PATH']}"}
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [MLFLOW, "-m", "mlflow", "models", *serve],
+            cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_for_port(port, seconds=120)
+        address = f"http://127.0.0.1:{port}/invocations"
+        proof = prove(address, model.estimator, model.X_test, report=quiet)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+    assert proof.equal, proof

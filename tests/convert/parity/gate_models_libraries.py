@@ -142,10 +142,9 @@ def _conformal() -> Source:
 
 
 def _searched() -> Source:
-    from tools.evaluation.support.libraries.flaml import Searched, prices_with_dates
+    from tools.evaluation.support.libraries.flaml import Searched
 
-    X, y, others = prices_with_dates()
-    return Source(Searched("regression", ["lgbm"], {}).fit(X, y), others)
+    return _fitted(Searched("classification", ["rf"], {}), samples.loans())
 
 
 # By the package that has to be there, and what of it is tried.
