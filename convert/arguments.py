@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -66,11 +66,11 @@ def several(value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_in_range(kind: Any, value: Any) -> bool:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    if isinstance(kind, click.IntRange) and value != int(value):
-        return False
-    return (kind.min is None or value >= kind.min) and (kind.max is None or value <= kind.max)
+    low, high, number = kind.min, kind.max, cast(Any, value)
+    is_kind = not isinstance(kind, click.IntRange) or number % 1 == 0
+    return is_kind and (low is None or number >= low) and (high is None or number <= high)
 
 
 def _range(kind: Any) -> str:

@@ -57,7 +57,7 @@ class Judge:
         reference, matched = self.trial.state.reference, self.trial.matched
         found, expected = reference.answers_where_answered(rows)
         same, positions = np.full(len(rows), or_raised), np.flatnonzero(found)
-        evidence = Evidence([asked[row] for row in positions], expected, 0)
+        evidence = Evidence([asked[row] for row in positions.tolist()], expected, 0)
         has_form = np.array([not matched.subject.unasked(row) for row in evidence.rows], bool)
         if not has_form.any():
             return same
