@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,9 @@ def score(
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
         if scheduler is not None:
-            from onnxlet.convert.score.on_cluster import OnCluster  # few have one
+            from onnxlet.convert.score.on_cluster import on_cluster  # few have one
 
-            engine = OnCluster(scheduler)
+            engine = partial(on_cluster, scheduler)
         run = _Run(tasks, chosen, journal, target, report)
         try:
             already = run.finish(engine, workers)
@@ -200,7 +201,7 @@ class _Run:
         Raises Unfinished where some failed, or it was interrupted.
         """
         rate = Rate(self.tasks, left, self.journal.lines, self.report)
-        outcomes, failed = engine.outcomes(left, rate.rows), list[PartFailed]()
+        outcomes, failed = engine(left, rate.rows), list[PartFailed]()
         try:
             for outcome in outcomes:
                 if isinstance(outcome, PartFailed):
