@@ -16,7 +16,7 @@ from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.estimators import is_sampler, parts_of
+from onnxlet.convert.reference.estimators import asked_once, is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.nearest import MARGIN, NEAREST, equally_near
 from onnxlet.function.arrays import Array
@@ -64,7 +64,8 @@ class Task:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             ask = _asked_one_by_one if self.one_by_one else _asked
-            made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
+            with asked_once(estimator, X):
+                made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
             if self.margin is not None:
                 made[MARGIN] = ask(estimator, self.margin, X)
         if self.name == "classification" and not self.several and "prediction" in made:

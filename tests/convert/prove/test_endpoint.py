@@ -98,6 +98,7 @@ def prove(subject: str, **options: Any) -> Proof:
     return onnxlet.prove(subject, MODEL, TEST, report=quiet, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     [
@@ -187,6 +188,7 @@ def test_a_path_of_no_protocol_is_wrong_use() -> None:
         prove("http://127.0.0.1:1/anything")
 
 
+@pytest.mark.long
 def test_a_busy_or_small_server_is_asked_again() -> None:
     calls: list[int] = []
 
@@ -205,6 +207,7 @@ def test_a_busy_or_small_server_is_asked_again() -> None:
     assert max(calls) > 20
 
 
+@pytest.mark.long
 def test_rows_that_are_refused_count() -> None:
     def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
         rows = json.loads(body)["instances"]
@@ -355,6 +358,7 @@ def test_other_outputs_than_before_are_refused() -> None:
             made.outputs([[1.0, "Ulm"]] * 300)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value", "alone"),
     [
