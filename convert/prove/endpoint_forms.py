@@ -48,13 +48,14 @@ class Form:
 def form_of(path: str, query: str, given: Given, get: Callable[[str], Any]) -> Form | None:
     """The form that a path says; None where it says none. `get` asks the server for metadata."""
     names, frame = [c.name for c in given.columns], given.reference.inputs.frame
-    writes = [_as_it_is if c.date is None else _in_microseconds for c in given.columns]
+    dates = [column.date is not None for column in given.columns]
 
     def objects(rows: Sequence[Cells]) -> Any:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def split(rows: Sequence[Cells]) -> Any:
-        data = [[write(cell) for write, cell in zip(writes, row, strict=True)] for row in rows]
+        cells = [zip(row, dates, strict=True) for row in rows]
+        data = [[_in_microseconds(c) if is_date else c for c, is_date in row] for row in cells]
         return {"dataframe_split": {"columns": names, "data": data}}
 
     def instances(rows: Sequence[Cells]) -> Any:
@@ -72,10 +73,6 @@ def form_of(path: str, query: str, given: Given, get: Callable[[str], Any]) -> F
         ways = [split, lambda rows: {"inputs": rows}, instances]
         return Form(path + query, ways if frame else [ways[1], ways[0], ways[2]])
     return Form(path + query, named) if path.endswith("/predict") else None
-
-
-def _as_it_is(cell: Any) -> Any:
-    return cell
 
 
 def _in_microseconds(date: Any) -> Any:

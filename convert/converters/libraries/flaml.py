@@ -209,22 +209,14 @@ def _refuse_text(table: Table) -> None:
         raise Unsupported(OF_A_BATCH, "Fit it on a DataFrame, by its own transformer.")
 
 
+OF_NUMBERS = (
+    model.ElasticNetEstimator, model.ExtraTreesEstimator, model.LassoLarsEstimator,
+    model.LRL1Classifier, model.LRL2Classifier, model.RandomForestEstimator,
+    model.XGBoostLimitDepthEstimator, model.XGBoostSklearnEstimator, HistGradientBoostingEstimator,
+)  # fmt: skip
 CONVERTERS: Converters = {
     automl.AutoML: exact(winner),
-    **dict.fromkeys(
-        (
-            model.ElasticNetEstimator,
-            model.ExtraTreesEstimator,
-            model.LassoLarsEstimator,
-            model.LRL1Classifier,
-            model.LRL2Classifier,
-            model.RandomForestEstimator,
-            model.XGBoostLimitDepthEstimator,
-            model.XGBoostSklearnEstimator,
-            HistGradientBoostingEstimator,
-        ),
-        exact(numbers),
-    ),
+    **dict.fromkeys(OF_NUMBERS, exact(numbers)),
     model.CatBoostEstimator: exact(catboost),
     model.KNeighborsEstimator: exact(neighbours),
     model.LGBMEstimator: exact(lightgbm),

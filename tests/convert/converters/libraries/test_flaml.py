@@ -130,7 +130,8 @@ def test_a_stack_that_is_given_the_columns_as_well(task: str, tmp_path: Path) ->
 
 def test_a_stack_that_numbers_text_by_batches_is_refused(tmp_path: Path) -> None:
     last = RandomForestEstimator("classification", n_estimators=5)
-    model = fitted(STACKED, "classification", ensemble={"final_estimator": last, "n_jobs": 1})
+    both = ["rf", "extra_tree"]
+    model = fitted(both, "classification", ensemble={"final_estimator": last, "n_jobs": 1})
     assert model.model.passthrough
     with pytest.raises(Refusal, match="numbers text anew in each batch") as refused:
         built(Source(model, LATER), tmp_path)

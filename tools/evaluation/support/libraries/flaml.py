@@ -15,17 +15,15 @@ from tools.evaluation.support.samples import Sample, with_gaps
 
 # Of each learner the tasks that it has.
 BOTH, CLASSES, NUMBERS = ("classification", "regression"), ("classification",), ("regression",)
+OF_BOTH = (
+    "catboost", "extra_tree", "histgb", "kneighbor", "lgbm", "rf", "sgd", "xgb_limitdepth",
+    "xgboost",
+)  # fmt: skip
 LEARNERS = {
-    **dict.fromkeys(
-        (
-            "catboost", "extra_tree", "histgb", "kneighbor", "lgbm", "rf", "sgd", "xgb_limitdepth",
-            "xgboost",
-        ),
-        BOTH,
-    ),
+    **dict.fromkeys(OF_BOTH, BOTH),
     **dict.fromkeys(("lrl1", "lrl2", "svc"), CLASSES),
     **dict.fromkeys(("enet", "lassolars"), NUMBERS),
-}  # fmt: skip
+}
 STACKED = ["lgbm", "rf", "extra_tree"]
 TRIED = 2  # configurations, of one learner; of several by chance more, so that each has some
 # CatBoost has thousands of trees otherwise.
