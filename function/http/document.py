@@ -13,12 +13,12 @@ from typing import Any
 
 from onnxlet.function import json_text
 from onnxlet.function.explanation import openapi as explanation
+from onnxlet.function.http.routes import PROTOCOLS
 from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation
 from onnxlet.function.protocols.native import openapi as native
-from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.serving.service import Service
 
 Describe = Callable[[Endpoint], Operation | None]
@@ -78,8 +78,8 @@ ABOUT = DocumentPart(
     forms.ref("problem"),
     "application/problem+json",
 )
-# Each other protocol's folder has a module of this name, which no prediction imports.
-_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in OTHERS)
+# Each protocol's folder has a module of this name, which no prediction imports; native is the last.
+_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in PROTOCOLS[:-1])
 PARTS: tuple[DocumentPart, ...] = (NATIVE, *_OTHERS, ABOUT)
 
 
