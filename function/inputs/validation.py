@@ -9,7 +9,7 @@ validation would not, with the same arrays; a property test compares the two.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, cycle, starmap
 from math import isfinite, nan
@@ -136,44 +136,48 @@ def _read_quickly(rows: Sequence[Any], signature: Signature, few: bool) -> Seque
     """The blocks, of few rows as cells; None where anything is odd."""
     if (by_name := _are_by_name(rows, signature)) is None:
         return None
-    found: list[Any] = []
-    made: Any
-    for block in signature.blocks:
-        cells = block.by_name if by_name else block.by_position
-        try:
-            if few:
-                made = few_cells(block, list(chain.from_iterable(cells.of(rows))), len(rows))
-            else:
-                made = _array(block, rows, cells)
-        except (KeyError, OverflowError, TypeError):
-            return None
-        if made is None or not (few or is_plain(block, made := made.reshape(len(rows), -1))):
-            return None
-        found.append(made)
-    if few:
-        return LateArrays(found)
+    keyed = [block.by_name if by_name else block.by_position for block in signature.blocks]
+    found: list[Array] = []
+    try:
+        if few:
+            every = (list(chain.from_iterable(cells.of(rows))) for cells in keyed)
+            return few_blocks(signature, every, len(rows))
+        for block, cells in zip(signature.blocks, keyed, strict=True):
+            array = _array(block, rows, cells)
+            if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
+                return None
+            found.append(array)
+    except (KeyError, OverflowError, TypeError):
+        return None
     return found if nested.agree(found, signature.nested) else None
 
 
-def few_cells(block: Block, flat: list[Any], rows: int) -> Cells | None:
-    """A block of cells that came row by row; None where one is not exactly of its type, or odd.
+def few_blocks(
+    signature: Signature, cells: Iterable[list[Any]], rows: int
+) -> Sequence[Array] | None:
+    """The blocks of few rows, whose cells came row by row; None where any is odd.
 
     Raises OverflowError for a whole number that is no float64.
     """
-    types = set(map(type, flat))
+    found = []
+    for block, flat in zip(signature.blocks, cells, strict=True):
+        values = values_of(block, flat)
+        if values is None or not _are_plain(block, values):
+            return None
+        found.append(Cells(values, (rows, len(block.columns)), block.dtype))
+    return LateArrays(found)
+
+
+def values_of(block: Block, cells: list[Any]) -> list[Any] | None:
+    """Cells as a block holds them; None where one is not exactly of its type."""
+    types = set(map(type, cells))
     if not types <= EXACT_TYPES[block.type]:
         return None
-    values: list[Any] | None = flat
     if block.dtype == "string":
-        values = texts(flat, type(None) in types, block.longest)
-    elif block.dtype == "float64":
-        if types != {float}:
-            values = [nan if cell is None else float(cell) for cell in flat]
-    elif type(None) in types:
-        return None
-    if values is None or not _are_plain(block, values):
-        return None
-    return Cells(values, (rows, len(block.columns)), block.dtype)
+        return texts(cells, type(None) in types, block.longest)
+    if block.dtype == "float64" and types != {float}:
+        return [nan if cell is None else float(cell) for cell in cells]
+    return None if type(None) in types else cells
 
 
 def _are_plain(block: Block, values: list[Any]) -> bool:
@@ -228,13 +232,8 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
         return nested.of_cells(flat, block.columns[0])
-    types = set(map(type, flat))
-    if not types <= EXACT_TYPES[block.type]:
-        return None
-    if block.dtype == "string":
-        found = texts(flat, type(None) in types, block.longest)
-        return None if found is None else np.array(found, dtype=object)
-    return np.array(flat, dtype=block.dtype)
+    values = values_of(block, flat)
+    return None if values is None else Cells(values, (len(values),), block.dtype).array()
 
 
 def hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
@@ -270,15 +269,13 @@ def is_plain(block: Block, array: Array) -> bool:
         categories.issuperset(array[:, position]) for position, categories in block.closed
     ):
         return False
-    if block.dtype == "int64" and block.bounded:
-        return bool(((array >= block.low) & (array <= block.high)).all())
-    if block.dtype != "float64":
+    if block.dtype == "bool":
         return True
     # Between all bounds, most often; a missing number makes either comparison false. As Python's: a
     # float32's comparison would round the bound.
-    if array.size and (float(array.min()) >= block.lowest and float(array.max()) <= block.highest):
+    if array.size and array.min().item() >= block.lowest and array.max().item() <= block.highest:
         return True
-    return not outside(array, block.low, block.high, block.nullable).any()
+    return not outside(array, *block.limits).any()
 
 
 def _are_dates(cells: list[str], column: Column) -> bool:
