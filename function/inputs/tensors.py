@@ -22,9 +22,9 @@ from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
     CheckedBatch,
+    exact,
     few_blocks,
     is_plain,
-    values_of,
     whole_numbers,
 )
 from onnxlet.function.messages import Tensor
@@ -290,7 +290,8 @@ def _some_missing(cells: Array, datatype: str) -> Array | None:
 def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind != "O" or datatype not in ("BYTES", RAW):
         return None
-    found = values_of(block, cells.ravel().tolist())
+    flat = cells.ravel().tolist()
+    found = exact(block, flat, set(map(type, flat)))
     return None if found is None else np.array(found, dtype=object).reshape(cells.shape)
 
 

@@ -9,7 +9,7 @@ validation would not, with the same arrays; a property test compares the two.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import chain, cycle, starmap
 from math import isfinite, nan
@@ -136,14 +136,16 @@ def _read_quickly(rows: Sequence[Any], signature: Signature, few: bool) -> Seque
     """The blocks, of few rows as cells; None where anything is odd."""
     if (by_name := _are_by_name(rows, signature)) is None:
         return None
-    keyed = [block.by_name if by_name else block.by_position for block in signature.blocks]
     found: list[Array] = []
     try:
         if few:
-            every = (list(chain.from_iterable(cells.of(rows))) for cells in keyed)
-            return few_blocks(signature, every, len(rows))
-        for block, cells in zip(signature.blocks, keyed, strict=True):
-            array = _array(block, rows, cells)
+            flat = (
+                list(chain.from_iterable((each.by_name if by_name else each.by_position).of(rows)))
+                for each in signature.blocks
+            )
+            return few_blocks(signature, flat, len(rows))
+        for block in signature.blocks:
+            array = _array(block, rows, block.by_name if by_name else block.by_position)
             if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
                 return None
             found.append(array)
@@ -161,33 +163,35 @@ def few_blocks(
     """
     found = []
     for block, flat in zip(signature.blocks, cells, strict=True):
-        values = values_of(block, flat)
+        types = set(map(type, flat))
+        values = exact(block, flat, types)
+        if values is not None and block.dtype == "float64" and types != {float}:
+            values = [nan if cell is None else float(cell) for cell in values]
         if values is None or not _are_plain(block, values):
             return None
         found.append(Cells(values, (rows, len(block.columns)), block.dtype))
     return LateArrays(found)
 
 
-def values_of(block: Block, cells: list[Any]) -> list[Any] | None:
-    """Cells as a block holds them; None where one is not exactly of its type."""
-    types = set(map(type, cells))
+def exact(block: Block, cells: list[Any], types: Set[type]) -> list[Any] | None:
+    """Cells of so many types, texts as a block holds them; None where one is not of its type."""
     if not types <= EXACT_TYPES[block.type]:
         return None
     if block.dtype == "string":
         return texts(cells, type(None) in types, block.longest)
-    if block.dtype == "float64" and types != {float}:
-        return [nan if cell is None else float(cell) for cell in cells]
-    return None if type(None) in types else cells
+    return None if type(None) in types and block.dtype != "float64" else cells
 
 
 def _are_plain(block: Block, values: list[Any]) -> bool:
     """The same as `is_plain`, of cells that came row by row."""
     width = len(block.columns)
-    if not all(known.issuperset(values[at::width]) for at, known in block.closed):
-        return False
-    if block.dtype == "string":
-        if not all(_are_dates(values[at::width], column) for at, column in block.dated):
+    for at, known in block.closed:
+        if not known.issuperset(values[at::width]):
             return False
+    if block.dtype == "string":
+        for at, column in block.dated:
+            if not _are_dates(values[at::width], column):
+                return False
         return MISSING_TEXT not in values or all(
             nullable or MISSING_TEXT not in values[at::width]
             for at, (_, _, nullable) in enumerate(block.bounds)
@@ -232,8 +236,9 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
         return nested.of_cells(flat, block.columns[0])
-    values = values_of(block, flat)
-    return None if values is None else Cells(values, (len(values),), block.dtype).array()
+    values = exact(block, flat, set(map(type, flat)))
+    dtype = object if block.dtype == "string" else block.dtype
+    return None if values is None else np.array(values, dtype)
 
 
 def hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
