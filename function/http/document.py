@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 from onnxlet.function import json_text
 from onnxlet.function.explanation import openapi as explanation
-from onnxlet.function.http.routes import PROTOCOLS
 from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation
+from onnxlet.function.protocols.invocations import openapi as invocations
 from onnxlet.function.protocols.native import openapi as native
+from onnxlet.function.protocols.v1 import openapi as v1
+from onnxlet.function.protocols.v2 import openapi as v2
 from onnxlet.function.serving.service import Service
 
 Describe = Callable[[Endpoint], Operation | None]
@@ -78,9 +79,7 @@ ABOUT = DocumentPart(
     forms.ref("problem"),
     "application/problem+json",
 )
-# Each protocol's folder has a module of this name, which no prediction imports; native is the last.
-_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in PROTOCOLS[:-1])
-PARTS: tuple[DocumentPart, ...] = (NATIVE, *_OTHERS, ABOUT)
+PARTS: tuple[DocumentPart, ...] = (NATIVE, v2.PART, v1.PART, invocations.PART, ABOUT)
 
 
 def document(service: Service) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function import deadline, request_log
 from onnxlet.function.errors import CAME, LATER, SAME_HEAD, SHED, Overloaded, RequestError
 from onnxlet.function.http import sites
+from onnxlet.function.http.body import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.http.keys import Keys
 from onnxlet.function.http.sites import Headers
-from onnxlet.function.http.wsgi import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 from onnxlet.function.serving.service import Service
 

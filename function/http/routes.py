@@ -16,9 +16,8 @@ from onnxlet.function.protocols import invocations, native, v1, v2
 from onnxlet.function.serving.service import Service
 
 METRICS = "/metrics"
-# To add one, write its folder and name it here. Its `__init__.py` is a WireProtocol; its
-# `openapi.py` has `PART`, its words in `/openapi.json`, which no start and no prediction imports.
-PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)  # the first owner answers
+# The first one that owns a path answers there.
+PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)
 
 
 def protocol_of(path: str) -> WireProtocol:
