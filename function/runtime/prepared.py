@@ -6,11 +6,9 @@ at last with room for what the model answers, whose shape earlier runs have show
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from ctypes import addressof, c_char, c_void_p
 from functools import cached_property
-from math import prod
 from typing import Any, TypeVar
 
 from onnxlet.function.arrays import Array, Cells
@@ -24,6 +22,7 @@ from onnxlet.function.runtime.tensors import (
     cells_of,
     fill,
     over,
+    packing,
     raw_of,
     read_all,
     release_all,
@@ -46,7 +45,7 @@ class Slot:
         if code == STRING:
             self.address = texts_of_shape(library, shape)
             return
-        self._values = struct.Struct(f"{prod(shape)}{TYPES[code].characters[0]}")
+        self._values = packing(code, shape)
         self._memory: Any = (c_char * self._values.size)()
         at = addressof(self._memory)
         self.address = over(library, at, self._values.size, shape, code)
@@ -71,20 +70,8 @@ class Slot:
         """A copy of what it holds."""
         if self.code == STRING:
             return raw_of(self._library, self.address, self.code, self.shape)
-        return bytes(self._memory.raw)
-
-    def cells(self) -> Cells:
-        """The same as Python's values."""
-        name = TYPES[self.code].name
-        if self.code == STRING:
-            return Cells(self.raw(), self.shape, name)
-        return Cells(self._values.unpack_from(self._memory), self.shape, name)
-
-    def array(self) -> Array:
-        """The same as an array of its own."""
-        if self.code == STRING:
-            return self.cells().array()
-        return self._array.copy()
+        content: bytes = self._memory.raw
+        return content
 
     def __del__(self) -> None:
         if address := self.__dict__.get("address"):
@@ -142,16 +129,15 @@ class Runs:
 
     def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:
         """What the graph answers to these, without NumPy."""
-        return self.answer(cells, Slot.cells, cells_of, ending)
+        return self.answer(cells, cells_of, ending)
 
     def answer(
         self,
         values: Iterable[Array | Cells],
-        copy: Callable[[Slot], Answer],
         read: Callable[[Raw, int, tuple[int, ...]], Answer],
         ending: Any = None,
     ) -> list[Answer]:
-        """What the graph answers to these, as one of two functions makes of a tensor.
+        """What the graph answers to these, as `cells_of` or `array_of` reads a tensor.
 
         Raises RuntimeFault where the graph raises; or another thread has asked for the end.
         """
@@ -164,7 +150,7 @@ class Runs:
             if prepared.answers:
                 status = self._run(prepared, prepared.results, ending)
                 if not status:
-                    return list(map(copy, prepared.answers))
+                    return [read(each.raw(), each.code, each.shape) for each in prepared.answers]
                 fault = self._library.fault(status)
                 if fault.code != INVALID_ARGUMENT:
                     raise fault  # else a value is at fault, or an answer has another shape now
