@@ -51,7 +51,7 @@ class CellsOf:
     """
 
     def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
-        self.keys = tuple(keys)
+        self.keys = keys
         self.of: Callable[[Sequence[Any]], Iterable[Sequence[Any]]]
         if every:
             self.of = iter

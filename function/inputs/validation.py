@@ -20,7 +20,6 @@ from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
-from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 from onnxlet.function.numpy_later import np
 
@@ -190,7 +189,7 @@ def _are_plain(block: Block, values: list[Any]) -> bool:
             return False
     if block.dtype == "string":
         for at, column in block.dated:
-            if not _are_dates(values[at::width], column):
+            if not all(map(column.takes, set(values[at::width]) - {MISSING_TEXT})):
                 return False
         return MISSING_TEXT not in values or all(
             nullable or MISSING_TEXT not in values[at::width]
@@ -281,7 +280,3 @@ def is_plain(block: Block, array: Array) -> bool:
     if array.size and array.min().item() >= block.lowest and array.max().item() <= block.highest:
         return True
     return not outside(array, *block.limits).any()
-
-
-def _are_dates(cells: list[str], column: Column) -> bool:
-    return all(map(column.takes, set(cells) - {MISSING_TEXT}))

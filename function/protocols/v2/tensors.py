@@ -120,7 +120,11 @@ def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: boo
             return array
     flat = _flattened(data, shape) if nested else data
     _check_size(len(flat), shape, False)
-    array = _packed(flat, code) if code else None
+    array = _packed_rows([flat], (1, len(flat)), code) if code else None
+    # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
+    if array is None and code and code in "efd" and None in flat:
+        numbers = [math.nan if value is None else value for value in flat]
+        array = _packed_rows([numbers], (1, len(flat)), code)
     if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
         array = np.array(flat, dtype=bool)
     if array is None:
@@ -200,7 +204,7 @@ def reshaped(array: Array, shape: Sequence[int]) -> Array:
 
 
 def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | None:
-    """Lists of numbers, one for each row; None where anything is odd."""
+    """Lists of numbers, one for each row; None where one is no number, or does not fit."""
     size, width = shape
     if len(rows) != size or set(map(len, rows)) != {width}:
         return None
@@ -210,24 +214,6 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
         return None
     array = np.frombuffer(content, f"<{code}").reshape(shape)
     return None if hides_boolean(array.ravel(), rows, CellsOf(range(width), every=True)) else array
-
-
-def _packed(flat: list[Any], code: str) -> Array | None:
-    """Numbers as an array; None where one is no number, or does not fit."""
-    try:
-        content = struct.pack(f"<{len(flat)}{code}", *flat)
-    except (struct.error, OverflowError):
-        # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
-        if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
-            return None
-        if None not in flat:
-            return None
-        return _packed([math.nan if value is None else value for value in flat], code)
-    array = np.frombuffer(content, f"<{code}")
-    # `struct` packs booleans as 0 and 1: they are looked for where there is such a number at all.
-    if (array == array.astype(bool)).any() and bool in set(map(type, flat)):
-        return None
-    return array
 
 
 def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
