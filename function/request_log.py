@@ -101,8 +101,6 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
     `always`: although it is a success, of which only some are written.
     """
     choice = CHOICE
-    if choice.every:
-        return True
     if choice.which == "off" or severity(entry):
         return choice.which != "off"
     if choice.which == "errors" or always or "status" not in entry:

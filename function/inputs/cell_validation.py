@@ -120,7 +120,11 @@ def _is_bare(row: Any, column: Column) -> bool:
     """
     if row is None or isinstance(row, str | int | float):
         return True
-    return bool(column.cell) and nested.is_bare(row, column)
+    depth = 0
+    while type(row) is list and row:
+        row = row[0]
+        depth += 1
+    return depth == len(column.cell) > 0
 
 
 class Guesses(dict[str, str]):
@@ -273,10 +277,10 @@ def _check_value(column: Column, value: Any) -> None:
 
 
 def _check_image(cell: Any) -> None:
-    """Refuse what is surely no image, so that it is reported with what else is wrong."""
-    from onnxlet.function.inputs.images import check_cell  # most models have none
+    """Refuse what by its beginning is no image, so that it is reported with what else is wrong."""
+    from onnxlet.function.inputs import images  # most models have none
 
-    check_cell(cell)
+    images.plugin_of(images.decoded_bytes(cell))
 
 
 HELD: Mapping[str, Callable[[Any], Any]] = {  # what a value is in a block, by its dtype

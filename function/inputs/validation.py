@@ -20,6 +20,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
+from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 from onnxlet.function.numpy_later import np
 
@@ -148,7 +149,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature, few: bool) -> Seque
             if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
                 return None
             found.append(array)
-    except (KeyError, OverflowError, TypeError):
+    except (KeyError, OverflowError, Refused, TypeError):
         return None
     return found if nested.agree(found, signature.nested) else None
 
@@ -223,7 +224,7 @@ def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> 
 def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     """The block's cells, flat; None where one is not exactly of its type.
 
-    KeyError, OverflowError and TypeError are raised where that shows only on the way.
+    KeyError, OverflowError, Refused and TypeError are raised where that shows only on the way.
     """
     if block.pack is not None:
         try:
@@ -234,7 +235,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
             return None if hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
-        return nested.of_cells(flat, block.columns[0])
+        return nested.packed([nested.parsed(block.columns[0], cell, None) for cell in flat])
     values = exact(block, flat, set(map(type, flat)))
     dtype = object if block.dtype == "string" else block.dtype
     return None if values is None else np.array(values, dtype)

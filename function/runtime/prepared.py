@@ -82,23 +82,12 @@ class Prepared:
     """Tensors for runs of one shape; of one thread at a time."""
 
     def __init__(self, library: Library, given: Iterable[Form]) -> None:
-        self._library = library
-        self._given = [Slot(library, *form) for form in given]
-        self.tensors = _addresses(self._given)
+        self.given = [Slot(library, *form) for form in given]
+        self.tensors = _addresses(self.given)
         self.is_known = False  # a run has shown what is answered
         self.may_keep = True  # it has always the same shape, as far as was seen
         self.answers: list[Slot] = []  # with room for it; empty where there is none
         self.results: Any = None
-
-    def write(self, values: Iterable[Array | Cells]) -> None:
-        """What the next run is fed with."""
-        for slot, each in zip(self._given, values, strict=True):
-            slot.write(each)
-
-    def make_room(self, wanted: Iterable[Form]) -> None:
-        """Have the next run write its answers into tensors that are there."""
-        self.answers = [Slot(self._library, *form) for form in wanted]
-        self.results = _addresses(self.answers)
 
 
 def _addresses(slots: Sequence[Slot]) -> Any:
@@ -146,11 +135,12 @@ class Runs:
         except IndexError:  # in use by other threads
             prepared = Prepared(self._library, self._forms)
         try:
-            prepared.write(values)
+            for slot, each in zip(prepared.given, values, strict=True):
+                slot.write(each)
             if prepared.answers:
                 status = self._run(prepared, prepared.results, ending)
                 if not status:
-                    return [read(each.raw(), each.code, each.shape) for each in prepared.answers]
+                    return [read(slot.raw(), slot.code, slot.shape) for slot in prepared.answers]
                 fault = self._library.fault(status)
                 if fault.code != INVALID_ARGUMENT:
                     raise fault  # else a value is at fault, or an answer has another shape now
@@ -182,7 +172,8 @@ class Runs:
         if prepared.answers:  # whose shape is not always the same
             prepared.answers, prepared.may_keep = [], False
         elif prepared.is_known and prepared.may_keep:
-            prepared.make_room([(code, shape) for _, code, shape in found])
+            prepared.answers = [Slot(self._library, code, shape) for _, code, shape in found]
+            prepared.results = _addresses(prepared.answers)
             if status := self._run(prepared, prepared.results, None):
                 self._library.fault(status)
             pairs = zip(prepared.answers, found, strict=True)
