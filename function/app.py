@@ -93,15 +93,11 @@ def create_app(
     app = App(service, _refusal, log)
     app.extensions[SERVICE] = service
     for route in service.routes:
-        _add(app, service, route)
+        if route.protocol is not None:
+            app.add_route(route, _predicting(service, route, route.protocol))
+        elif route.answer is not None:
+            app.add_route(route, _answering(service, route, route.answer))
     return app
-
-
-def _add(app: App, service: Service, route: Route) -> None:
-    if route.protocol is not None:
-        app.add_route(route, _predicting(service, route, route.protocol))
-    elif route.answer is not None:
-        app.add_route(route, _answering(service, route, route.answer))
 
 
 def _predicting(service: Service, route: Route, protocol: WireProtocol) -> Answer:

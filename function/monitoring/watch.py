@@ -197,8 +197,14 @@ class Watch:
                 self._comparing[key] += rows
             looked_at = rows if chosen is None else len(chosen)
             self._beyond += rows - looked_at
-            if looked_at < AT_ONCE:
-                self._gather(prediction, chosen, looked_at, key)
+            if not looked_at:
+                return
+            if looked_at < AT_ONCE:  # they are kept, and counted with others
+                self._ask(key, looked_at)
+                self._gathered.add(prediction, chosen)
+                enough = self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE
+                if enough or (self._logged and self.waiting >= BLOCK_ROWS):
+                    self._count_gathered()
                 return
         many = Gathered()
         many.add(prediction, chosen)
@@ -211,18 +217,6 @@ class Watch:
     def _ask(self, key: str, rows: int) -> None:
         if self._keys:
             self._asked[key] += rows
-
-    def _gather(
-        self, prediction: Prediction, chosen: Sequence[int] | None, rows: int, key: str
-    ) -> None:
-        """Keep a few rows, which are counted with others."""
-        if not rows:
-            return
-        self._ask(key, rows)
-        self._gathered.add(prediction, chosen)
-        is_block = self._logged and self.waiting >= BLOCK_ROWS
-        if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
-            self._count_gathered()
 
     @property
     def waiting(self) -> int:

@@ -177,8 +177,12 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
     # No prediction needs these.
-    from onnxlet.function.models.coverage import highest, table_of
-    from onnxlet.function.models.example import described_signature, typical_values
+    from onnxlet.function.models.example import (
+        described_signature,
+        highest,
+        table_of,
+        typical_values,
+    )
 
     repository, table = service.repository, table_of(model.manifest)
     report = f"models/{model.name}/report?version={model.version}"

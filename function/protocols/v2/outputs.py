@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -104,27 +104,19 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
     if options.id is not None:
         form["id"] = options.id
     outputs = as_texts(prediction)
+    there: Mapping[str, Array | Cells] = getattr(outputs, "cells", outputs)
+    asked = options.outputs or dict.fromkeys(there, OutputOptions(options.binary))
+    if unknown := [name[:100] for name in asked if name not in there]:
+        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(there)}")
     form["outputs"] = [
-        _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
-        for name, array, (binary, classes) in _chosen(getattr(outputs, "cells", outputs), options)
+        _entry(name, _ranked(name, there[name], labels, classes), labels, tail if binary else None)
+        for name, (binary, classes) in asked.items()
     ]
     header = json_text.dumps(form)
     if not tail:
         return Reply(header)
     headers = {HEADER: str(len(header))}
     return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
-
-
-def _chosen(
-    outputs: Mapping[str, Array | Cells], options: AnswerOptions
-) -> Iterator[tuple[str, Array | Cells, OutputOptions]]:
-    if options.outputs is None:
-        yield from ((name, array, OutputOptions(options.binary)) for name, array in outputs.items())
-        return
-    unknown = [name[:100] for name in options.outputs if name not in outputs]
-    if unknown:
-        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
-    yield from ((name, outputs[name], own) for name, own in options.outputs.items())
 
 
 def _ranked(
