@@ -101,12 +101,17 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         return None
     text = event.get("body") or ""
     body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    path = texts["path"]
+    if "%" in path:
+        from urllib.parse import unquote  # most paths are plain
+
+        path = unquote(path)
     host, strips = known.get("host", "lambda"), os.environ.get("STRIP_STAGE_PATH", "")
     is_below_stage = "amazonaws.com" in host and strips.lower().strip() not in TRUE
     environ = {
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": known.get("content-type", ""),
-        "PATH_INFO": _unquoted(texts["path"]).encode().decode("latin-1"),
+        "PATH_INFO": path.encode().decode("latin-1"),
         "QUERY_STRING": texts["query"],
         "REMOTE_ADDR": texts["address"],
         "REMOTE_USER": texts["user"],
@@ -133,11 +138,3 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         if key not in OF_THE_BODY:
             environ[key] = value
     return environ
-
-
-def _unquoted(path: str) -> str:
-    if "%" not in path:
-        return path
-    from urllib.parse import unquote  # most paths are plain
-
-    return unquote(path)
