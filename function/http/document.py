@@ -17,6 +17,7 @@ from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation
 from onnxlet.function.protocols.invocations import openapi as invocations
+from onnxlet.function.protocols.native import PREDICT
 from onnxlet.function.protocols.native import openapi as native
 from onnxlet.function.protocols.v1 import openapi as v1
 from onnxlet.function.protocols.v2 import openapi as v2
@@ -56,9 +57,7 @@ def _metrics(endpoint: Endpoint) -> Operation:
 NATIVE = native.PART._replace(
     operations={
         **native.PART.operations,
-        "POST /explain": explanation.operation,
-        "POST /models/<name>/explain": explanation.operation,
-        "POST /models/<name>/versions/<version>/explain": explanation.operation,
+        **{f"POST {rule.replace('predict', 'explain')}": explanation.operation for rule in PREDICT},
         "GET /models/<name>/report": _report,
         "GET /models/<name>/drift": drift.operation,
     },
