@@ -174,21 +174,19 @@ def columns_from_json(
 
     Returns one column after another, each of the shape; None where anything is odd.
     """
-    known = DATATYPES.get(datatype) if isinstance(datatype, str) else None
-    if known is None or not known.code or set(map(type, columns)) != {list}:
+    code = DATATYPES[datatype].code if isinstance(datatype, str) and datatype in DATATYPES else ""
+    if not code or set(map(type, columns)) != {list}:
         return None
     if type(shape) is not list or set(map(type, shape)) != {int} or shape[1:] not in ([], [1]):
         return None
     rows = shape[0]
+    if set(map(len, columns)) != {rows}:
+        return None
     if 0 < len(columns) * rows <= FEW_VALUES:
-        if set(map(len, columns)) != {rows}:
-            return None
         every = few_of(list(chain.from_iterable(columns)), shape, datatype)
-        if every is None:
-            return None
-        starts = range(0, len(every.values), rows)
-        return [every._replace(values=every.values[at : at + rows]) for at in starts]
-    array = _packed_rows(columns, [len(columns), rows], known.code)
+        starts = range(0, len(columns) * rows, rows)
+        return every and [every._replace(values=every.values[at : at + rows]) for at in starts]
+    array = _packed_rows(columns, [len(columns), rows], code)
     return None if array is None else list(array.reshape(len(columns), *shape))
 
 
