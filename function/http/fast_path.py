@@ -203,10 +203,7 @@ class App:
         return reply
 
     def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> Found | WSGI:
-        """What answers a prediction; or the app that answers the rest.
-
-        Raises RequestError where the request is not let in.
-        """
+        """What answers a prediction; or the app that answers the rest."""
         if "HTTP_TRACEPARENT" in environ:
             notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
         if self._origins and sites.is_preflight(environ):

@@ -106,10 +106,7 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
 
 
 def _accepted(accept: str) -> str:
-    """The media type to answer in: the client's first choice of those that are written here.
-
-    Raises NotAcceptable where there is none.
-    """
+    """The media type to answer in: the client's first choice of those that are written here."""
     if accept in ("", JSON, "*/*"):
         return JSON
     choices = []

@@ -74,10 +74,7 @@ def decode(request: Request) -> PredictRequest:
 
 
 def _header_length(text: str, body: bytes) -> int:
-    """How many bytes of the body are JSON: all of them where the header is not there.
-
-    Raises MalformedRequest where it is no number, or larger than the body.
-    """
+    """How many bytes of the body are JSON: all of them where the header is not there."""
     if not text:
         return len(body)
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

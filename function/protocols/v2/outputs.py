@@ -122,10 +122,7 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
 def _ranked(
     name: str, array: Array | Cells, labels: Sequence[Any] | None, count: int
 ) -> Array | Cells:
-    """Triton's classification: `value:index:label` of each row's largest values, largest first.
-
-    Raises MalformedRequest where the output has not a value for each class.
-    """
+    """Triton's classification: `value:index:label` of each row's largest values, largest first."""
     if not count:
         return array
     array = as_array(array)
@@ -143,11 +140,7 @@ def _ranked(
 def _entry(
     name: str, array: Array | Cells, classes: Sequence[Any] | None, tail: list[bytes] | None
 ) -> dict[str, Any]:
-    """One output; its bytes are put behind `tail` where there is one.
-
-    Raises MalformedRequest where its rows differ in size, and are no tensor; or a text is missing
-    among its bytes.
-    """
+    """One output; its bytes are put behind `tail` where there is one."""
     if isinstance(array, Cells):
         datatype, data = BY_TYPE[array.dtype], array.flat() if tail is None else None
     elif array.dtype == object and array.ndim == 1 and len(array) and type(array[0]) is np.ndarray:
