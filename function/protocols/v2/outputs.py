@@ -22,12 +22,9 @@ def _datatype_of(dtype: Any) -> str:
     return next(name for name, known in DATATYPES.items() if np.dtype(known.dtype) == dtype)
 
 
-class OutputOptions(NamedTuple):
-    """How one output is to be written."""
-
-    binary: bool  # as bytes
-    # So many of the likeliest, as text, instead of the output itself; 0 for itself.
-    classes: int = 0
+# How one output is to be written: as bytes or not; and so many of the likeliest, as text, instead
+# of the output itself, 0 for itself.
+OutputOptions = tuple[bool, int]
 
 
 class AnswerOptions(NamedTuple):
@@ -80,7 +77,7 @@ def _output_options(entry: Mapping[str, Any], binary: bool) -> OutputOptions:
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise Fault(f"'classification': expected a whole number from 0, got {brief(classes)}")
-    return OutputOptions(_flag(parameters, "binary_data", binary), classes)
+    return _flag(parameters, "binary_data", binary), classes
 
 
 def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
@@ -105,7 +102,7 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
         form["id"] = options.id
     outputs = as_texts(prediction)
     there: Mapping[str, Array | Cells] = getattr(outputs, "cells", outputs)
-    asked = options.outputs or dict.fromkeys(there, OutputOptions(options.binary))
+    asked = options.outputs or dict.fromkeys(there, (options.binary, 0))
     if unknown := [name[:100] for name in asked if name not in there]:
         raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(there)}")
     form["outputs"] = [
