@@ -191,7 +191,7 @@ def array_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Array:
         texts = np.empty(shape, object)
         texts.ravel()[:] = raw  # a view: it is contiguous
         return texts
-    return np.frombuffer(bytearray(raw), TYPES[code].name).reshape(shape)
+    return np.ndarray(shape, TYPES[code].name, bytearray(raw))
 
 
 def shape_in(library: Library, tensor: int, code: int) -> tuple[int, ...]:
