@@ -86,12 +86,13 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array | Cells:
     if not isinstance(data, list):
         raise Fault(f"'data': expected a list, got {brief(data)}")
     nested = bool(data) and isinstance(data[0], list)
-    if 0 < math.prod(shape) <= FEW_VALUES:
+    few = 0 < math.prod(shape) <= FEW_VALUES
+    if few:
         flat = _flattened(data, shape) if nested else data
         _check_size(len(flat), shape, False)
         if (cells := few_of(flat, shape, datatype)) is not None:
             return cells
-    return _from_list(data, shape, datatype, nested)
+    return _from_list(data, shape, datatype, nested, not few)
 
 
 def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | None:
@@ -112,15 +113,18 @@ def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | 
     return None
 
 
-def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: bool) -> Array:
+def _from_list(
+    data: list[Any], shape: Sequence[int], datatype: str, nested: bool, packs: bool = True
+) -> Array:
+    """Lists as an array; `packs`, unless they were seen to be no numbers that `struct` takes."""
     code = DATATYPES[datatype].code
-    if nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
+    if packs and nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
         array = _packed_rows(data, shape, code)
         if array is not None:
             return array
     flat = _flattened(data, shape) if nested else data
     _check_size(len(flat), shape, False)
-    array = _packed_rows([flat], (1, len(flat)), code) if code else None
+    array = _packed_rows([flat], (1, len(flat)), code) if code and packs else None
     # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
     if array is None and code and code in "efd" and None in flat:
         numbers = [math.nan if value is None else value for value in flat]
