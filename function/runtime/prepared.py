@@ -73,6 +73,16 @@ class Slot:
         content: bytes = self._memory.raw
         return content
 
+    def cells(self) -> Cells:
+        """The same as Python's values."""
+        if self.code == STRING:
+            return cells_of(self.raw(), self.code, self.shape)
+        return Cells(self._values.unpack_from(self._memory), self.shape, TYPES[self.code].name)
+
+    def array(self) -> Array:
+        """The same as an array of its own."""
+        return self.cells().array() if self.code == STRING else self._array.copy()
+
     def __del__(self) -> None:
         if address := self.__dict__.get("address"):
             self._library.release_value(address)
@@ -118,15 +128,16 @@ class Runs:
 
     def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:
         """What the graph answers to these, without NumPy."""
-        return self.answer(cells, cells_of, ending)
+        return self.answer(cells, Slot.cells, cells_of, ending)
 
     def answer(
         self,
         values: Iterable[Array | Cells],
+        copy: Callable[[Slot], Answer],
         read: Callable[[Raw, int, tuple[int, ...]], Answer],
         ending: Any = None,
     ) -> list[Answer]:
-        """What the graph answers to these, as `cells_of` or `array_of` reads a tensor.
+        """What the graph answers to these, as one of two functions makes of a tensor.
 
         Raises RuntimeFault where the graph raises; or another thread has asked for the end.
         """
@@ -140,7 +151,7 @@ class Runs:
             if prepared.answers:
                 status = self._run(prepared, prepared.results, ending)
                 if not status:
-                    return [read(slot.raw(), slot.code, slot.shape) for slot in prepared.answers]
+                    return list(map(copy, prepared.answers))
                 fault = self._library.fault(status)
                 if fault.code != INVALID_ARGUMENT:
                     raise fault  # else a value is at fault, or an answer has another shape now

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.runtime.faults import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library, library
-from onnxlet.function.runtime.prepared import FEW_CELLS, MOST_SHAPES, Runs
+from onnxlet.function.runtime.prepared import FEW_CELLS, MOST_SHAPES, Runs, Slot
 from onnxlet.function.runtime.tensors import (
     TYPES,
     array_of,
@@ -98,7 +98,7 @@ class Session:
         except KeyError:
             runs = self._remembered(about, wanted, feeds)
         if runs is not None:
-            return runs.answer(feeds.values(), array_of, ending)
+            return runs.answer(feeds.values(), Slot.array, array_of, ending)
         library, held = self._library, list[object]()
         tensors, results = (c_void_p * len(feeds))(), (c_void_p * len(wanted))()
         try:
