@@ -155,7 +155,7 @@ def test_whole_numbers_as_names_of_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("learner", ["catboost", "extra_tree", "lgbm", "xgboost"])
 def test_categories_that_come_as_plain_numbers(learner: str, tmp_path: Path) -> None:
     """Their gaps are none of the categories then, where those of a categorical are one."""
-    model = fitted([learner], "regression")
+    model = fitted([learner], "regression", y=PRICE + 90 * X["grade"].astype(float))
     later = LATER.astype({"grade": "int64"})
     certificate(model, later, tmp_path)
     gaps = later.assign(grade=None) if learner != "catboost" else later  # which refuses them
