@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.autogluon.features import (
+    BETWEEN,
     NANOSECONDS,
     AutoGluonFeatures,
     Entry,
@@ -20,6 +21,7 @@ from onnxlet.convert.autogluon.features import (
     how_measured,
     plain_part,
 )
+from onnxlet.convert.converters.extraction.text import joined_counts
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.categories import Meaning, as_categories, look_up
@@ -140,7 +142,7 @@ def _measures(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
         key = entry["column"], how_measured(entry)[2], entry["bins"] is None
         groups.setdefault(key, []).append((name, entry))
     for (column, is_ratio, is_plain), some in groups.items():
-        text = _text(graph, table, [column])
+        text = _text(graph, table, column)
         pairs = [_counted(graph, text, entry) for _, entry in some]
         values = graph.concat([counts for counts, _ in pairs])
         if is_ratio:
@@ -150,16 +152,11 @@ def _measures(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
         yield made, _names(some)
 
 
-def _text(graph: Graph, table: Table, columns: Sequence[str]) -> Tensor:
-    """One column of text, in which a gap is ''."""
-    if len(columns) > 1:
-        raise Unsupported(
-            f"its n-grams are of the texts of {', '.join(columns)} together",
-            "Fit with one column of text, or with enable_text_ngram_features=False.",
-        )
-    text = _columns(graph, table, columns).tensors[0]
+def _text(graph: Graph, table: Table, column: str) -> Tensor:
+    """A column of text, in which a gap is ''."""
+    text = _columns(graph, table, [column]).tensors[0]
     if text.dtype != "string":
-        raise Unsupported(f"column '{columns[0]}': it is given no text where AutoGluon was")
+        raise Unsupported(f"column '{column}': it is given no text where AutoGluon was")
     return replace(text, replaced=((MISSING_TEXT, ""),))
 
 
@@ -192,9 +189,8 @@ def _counts(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
     for number, some in _by(entries, "vectorizer").items():
         columns = fitted.description["vectorizers"][number]["columns"]
         vectorizer, wraps = fitted.vectorizers_[number], fitted.wraps_[number]
-        made = graph.convert(vectorizer, Table((_text(graph, table, columns),)))["transform"]
-        indices, counts = made.compact  # type: ignore[union-attr,misc] # a vectorizer's has one
-        counts = counts.cast("int64")
+        texts = [str(_text(graph, table, column).column) for column in columns]
+        indices, counts = joined_counts(graph, vectorizer, texts, BETWEEN)
         counts = _modulo(graph, counts, wraps) if wraps else counts
         terms = len(vectorizer.vocabulary_)
         spread = graph.spread(indices, counts, terms)

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.autogluon.features import AutoGluonFeatures
+from onnxlet.convert.autogluon.features_there import NotDescribed, features_of
+from onnxlet.convert.reference.estimators import encoded_columns, fitted_categories
 from onnxlet.convert.sources.source import Source
-from tests.convert.helpers import objects, prove
+from tests.convert.helpers import built, objects, prove, served
 
 FOLDER = Path(__file__).with_name("features")
 KINDS = sorted(file.stem for file in FOLDER.glob("*.json"))
@@ -53,3 +57,73 @@ def test_the_function_makes_the_same_features(kind: str) -> None:
     proof = prove(Source(features, rows), layout="columns")
     [got] = proof.run().values()
     np.testing.assert_array_equal(got, made.to_numpy(dtype=np.float64))
+
+
+def test_dates_of_one_form_stay_text_and_others_are_given_as_dates() -> None:
+    features, rows, _ = kept("dates")
+    assert features.forms_ == {"day": "%Y-%m-%d", "offset": "%Y-%m-%dT%H:%M:%S%z"}
+    assert rows["mixed"].dtype.kind == "M"
+    proof = prove(Source(features, rows), layout="columns")
+    about = {column.name: (column.date, column.format, column.zone) for column in proof.columns}
+    assert about["day"] == (True, "%Y-%m-%d", None)
+    assert about["mixed"] == about["moment"] == (True, None, None)
+    assert about["offset"] == (True, "%Y-%m-%dT%H:%M:%S%z", None)
+    assert about["zone"] == (True, None, "Europe/Zurich")
+    features.check(rows)
+    with pytest.raises(ValueError, match=r"column 'day': expected a date written as %Y-%m-%d"):
+        features.transform(rows.assign(day="2024/05/03"))
+
+
+def test_days_before_months_are_given_as_dates_since_autogluon_takes_some_for_months() -> None:
+    features, rows, _ = kept("dates")
+    rows = rows.assign(
+        day=["05/03/2024", "25/03/2024"] * 8, offset=["5 May 2024", "2024-05-03 10:00+02:00"] * 8
+    )
+    rows = features.with_dates(rows)
+    assert rows["day"].dt.month.tolist() == [5, 3] * 8
+    assert rows["offset"].dt.hour.tolist() == [0, 8] * 8  # in UTC, where some have an offset
+
+
+def test_only_columns_with_categories_hold_codes() -> None:
+    features, _, _ = kept("categories")
+    assert encoded_columns(features) == set(features.categories_)
+    assert {"Bern", "top", 7} <= set(fitted_categories(features))
+    assert encoded_columns(kept("numbers")[0]) == set()
+
+
+def test_a_tree_behind_texts_of_two_columns_is_built_served_and_explained(tmp_path: Path) -> None:
+    features, rows, _ = kept("two_texts")
+    rows = pd.concat([rows] * 4, ignore_index=True)
+    score = rows["note"].fillna("").str.len() + rows["title"].fillna("").str.count("fine")
+    model = make_pipeline(features, DecisionTreeRegressor(max_leaf_nodes=8)).fit(rows, score)
+    built(Source(model, rows, score), tmp_path)
+    client = served(tmp_path)
+    sent = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    answer = client.post("/predict", json={"instances": sent}).get_json()
+    np.testing.assert_allclose(answer["prediction"], model.predict(rows))
+    told = client.post("/models/m/explain", json={"instances": sent[:1]}).get_json()
+    [explanation] = told["explanations"]
+    assert explanation["tokens"].keys() == {"note", "title"}
+    total = sum(np.ravel(each)[0] for each in explanation["contributions"].values())
+    np.testing.assert_allclose(np.ravel(told["base_value"])[0] + total, answer["prediction"][0])
+
+
+class Custom:
+    """A generator of somebody's own."""
+
+    features_in = features_out = ("a",)
+
+
+def test_what_is_not_known_is_named() -> None:
+    with pytest.raises(NotDescribed, match="the feature generator Custom is not known"):
+        features_of(Custom())
+    Custom.__module__ = "autogluon.features.generators.custom"
+    Custom.__name__ = "IdentityFeatureGenerator"
+    for name, value in {
+        "passthrough": False,
+        "_pre_astype_generator": None,
+        "_post_generators": [],
+    }.items():
+        setattr(Custom, name, value)
+    with pytest.raises(NotDescribed, match="column 'a' reaches the models as it comes in"):
+        features_of(Custom())
