@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models references mutations bench dist docs lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -134,7 +134,7 @@ $(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
 # Types are checked beside the tests; mypy keeps what it has found in .mypy_cache.
-test: $(DEV) ## the whole suite, and types
+test: $(DEV) ## the suite, and types; slower suites have targets of their own
 	mkdir -p build
 	$(PY) -m mypy >build/types.txt 2>&1 & types=$$!; \
 	    $(PY) -m pytest $(SPREAD) $(ARGS); tests=$$?; \
@@ -142,6 +142,9 @@ test: $(DEV) ## the whole suite, and types
 
 test-fresh: $(DEV) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
+
+test-long: $(DEV) ## the tests that take seconds each
+	$(PY) -m pytest $(SPREAD) -m long tests $(ARGS)
 
 test-memory: $(DEV) ## memory that is held and given back, measured (slow)
 	$(PY) -m pytest -m memory tests/convert tests/edge tests/function $(ARGS)
@@ -166,7 +169,7 @@ test-load: $(DEV) ## ten times what a server takes, and clients that stall or se
 
 test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load; kills of one (slow)
 	$(PY) -m pytest -m workers tests/edge/workers $(ARGS)
-	$(PY) -m pytest --workers 2 $(SPREAD) --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 --long $(SPREAD) --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(DEV) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
@@ -188,7 +191,7 @@ test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the pow
 # package here, as on platforms for which no bundle is made.
 test-run: export ONNXLET_RUNTIME := package
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
-	$(RUN)/bin/python -m pytest $(SPREAD) tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest --long $(SPREAD) tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
 	$(RUN)/bin/python -m pytest -n $(PROCESSES) -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
 
 $(RUN)/ready: requirements/test-run.txt tools/setup.sh

@@ -50,12 +50,15 @@ WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--workers N`: servers that tests start have so many worker processes."""
+    """`--workers N`: servers that tests start have so many worker processes; `--long`."""
     parser.addoption("--workers", default="1", help="worker processes of each started server")
+    parser.addoption("--long", action="store_true", help="tests that take seconds, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     _draw_as_ever()  # for what modules of tests fit when they are imported
+    if config.getoption("--long"):
+        config.option.markexpr = config.option.markexpr.replace(" or long", "")
     suite = config.getoption("markexpr")
     if (suite.startswith("not ") or suite == "workers") and _has_room_in_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.errors import Refusal, shortened
 
 NARROW = (np.float16, np.float32)
+HOLDERS = (dict, list, np.ndarray, tuple)  # of what may be estimators
 # imbalanced-learn's, of its samplers_ and estimators_; what skrub's copies are fitted of
 COPIES = frozenset({"pipelines_", "high_cardinality"})
 
@@ -76,7 +77,7 @@ def parts_of(fitted: Any, depth: int = 20) -> Iterator[Any]:
     elif _is_estimator(fitted) and not isinstance(fitted, type) and not is_sampler(fitted):
         yield fitted
         for name, value in vars(fitted).items():
-            if name not in COPIES:
+            if name not in COPIES and (isinstance(value, HOLDERS) or hasattr(value, "__dict__")):
                 yield from parts_of(value, depth - 1)
 
 

@@ -79,6 +79,7 @@ def test_a_failure_is_reported_on_stderr_with_its_exit_code(case: str, at_home: 
     assert {entry.name for entry in at_home.iterdir()} - {"__pycache__"} == before - {"__pycache__"}
 
 
+@pytest.mark.long
 def test_a_process_ends_as_the_command_does(project: Path) -> None:
     def run(arguments: list[str]) -> tuple[int, str, str]:
         end = command(*arguments, cwd=project)

@@ -200,6 +200,7 @@ MADE: dict[str, tuple[Any, Any, list[str], list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MADE)
 def test_a_strict_encoder_knows_what_the_function_makes(name: str, tmp_path: Path) -> None:
     compute, column, known, others = MADE[name]

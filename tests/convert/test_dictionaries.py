@@ -112,6 +112,7 @@ def test_keys_of_the_fit_are_columns_too() -> None:
     assert known_keys(hasher, rows) == {"a": "float64", "b": "string", "c": "float64"}
 
 
+@pytest.mark.long
 def test_more_keys_than_are_tried_one_by_one(tmp_path: Path) -> None:
     words = [f"word{number}" for number in range(201)]
     rows = [{str(word): 1 for word in RANDOM.choice(words, 9, replace=False)} for _ in range(40)]

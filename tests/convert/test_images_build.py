@@ -165,6 +165,7 @@ def test_an_image_that_can_t_be_read_is_refused_by_row_and_column(
     assert [(each["row"], each["column"]) for each in errors] == [(1, "photo"), (2, "photo")]
 
 
+@pytest.mark.long
 def test_two_sizes_of_one_column_are_two_inputs_and_equal_ones_are_one(tmp_path: Path) -> None:
     images = [png(image) for image in faces()[0]]
     union = make_union(

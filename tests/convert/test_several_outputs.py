@@ -47,6 +47,7 @@ def test_the_manifest_and_the_server_name_them(tmp_path: Path, rows: Any) -> Non
         assert client.post("/models/two/predict", {"instances": [row]}).status == 200
 
 
+@pytest.mark.long
 def test_so_do_classifiers_and_reports(tmp_path: Path) -> None:
     labels = pd.DataFrame({"kind": np.where(X["a"] > 0, "x", "y"), "wet": X["b"] > 0})
     model = KNeighborsClassifier(3).fit(X, labels.astype(str))

@@ -53,6 +53,7 @@ MODELS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_ids_of_an_int64_column_keep_all_digits(name: str, tmp_path: Path) -> None:
     estimator, X_test = MODELS[name], FRAME[80:]

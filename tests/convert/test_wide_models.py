@@ -82,6 +82,7 @@ def asked(source: Source) -> tuple[int, int]:
     return probing, Counting.cells - probing
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_what_is_asked_grows_no_faster_than_the_columns(dtype: Any) -> None:
     few, many = asked(ridge(500, dtype)), asked(ridge(2000, dtype))

@@ -35,6 +35,7 @@ def test_the_limit_of_what_is_read(levels: int) -> None:
             loads(body)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":[1]},'])
 def test_what_would_take_all_memory(part: bytes) -> None:
     most = MOST_BRACKETS // (2 if len(part) > 3 else 1) - 2

@@ -45,6 +45,7 @@ QUICK = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.pipelines]) for n in ZOO]
 )
@@ -87,6 +88,7 @@ def assert_served(estimator: Any, X_test: Any, models: Path) -> dict[str, Any]:
     return parity
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["taxi_log_distance", "credit_with_gaps_everywhere"])
 def test_what_it_refuses_is_what_scikit_learn_raises_for(name: str, tmp_path: Path) -> None:
     estimator, X_test = _fitted(name)

@@ -41,8 +41,17 @@ def typed(lines: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_what_is_typed_prints_what_is_shown(folder: Path) -> None:
-    code, said = typed(CONVERT, folder)
+@pytest.fixture(scope="module")
+def converted(folder: Path) -> tuple[int, str]:
+    """What the first lines print: they write theirs.onnx."""
+    return typed(CONVERT, folder)
+
+
+pytestmark = pytest.mark.long  # for what it converts
+
+
+def test_what_is_typed_prints_what_is_shown(folder: Path, converted: tuple[int, str]) -> None:
+    code, said = converted
     assert (code, said.splitlines()[0]) == (0, EQUAL)
 
     code, said = typed(WRONG, folder)
@@ -51,6 +60,7 @@ def test_what_is_typed_prints_what_is_shown(folder: Path) -> None:
     assert cause in said
 
 
+@pytest.mark.usefixtures("converted")
 def test_the_notebook_s_lines_run(folder: Path) -> None:
     said = "from my_model import build\nmodel, X_test = build()\n"
     (folder / "notebook.py").write_text(f"{said}{NOTEBOOK}\nassert proof.equal\n")

@@ -131,6 +131,7 @@ def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_p
     assert f"apt-get install python{version}-venv" in done.stderr
 
 
+@pytest.mark.long
 def test_from_any_folder_the_environment_imports_this_checkout(copy: Path, tmp_path: Path) -> None:
     venv.create(copy / ".venv", with_pip=True)
     (copy / "none.txt").touch()

@@ -26,6 +26,8 @@ from tests.convert.bundle.test_running import RUN, alone
 from tests.convert.images import FILES, encoded, faces, in_mode, noise
 from tests.kept_builds import kept_builds
 
+pytestmark = pytest.mark.long  # for its fixtures
+
 OF_PILLOW = ("PIL/", "pillow")
 LINKED = re.compile(rb"lib\w+-[0-9a-f]{8}\.so[.0-9]*")
 

@@ -27,6 +27,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.long
 def test_over_its_budget_the_largest_parts_are_named_and_the_old_zip_stays(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +212,7 @@ def test_the_command_and_a_model_whose_graph_is_remote(
     assert (told["models"], told["remote"]) == ({"iris": 1, "shop": 1}, ["iris"])
 
 
+@pytest.mark.long
 def test_a_device_s_release_is_signed_for_the_architecture_that_it_has(
     models: Path, tmp_path: Path
 ) -> None:

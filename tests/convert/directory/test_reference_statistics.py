@@ -101,6 +101,7 @@ def test_rare_categories_are_not_repeated(tmp_path: Path) -> None:
     assert entry.get("categories", ["nobody"]) == ["nobody"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("width", "fit"), [(200, True), (700, False)])
 def test_columns_beyond_the_limit_are_listed(width: int, fit: bool, tmp_path: Path) -> None:
     random = np.random.default_rng(0)

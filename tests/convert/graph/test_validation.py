@@ -57,6 +57,7 @@ def of_the_ratio(model: Any) -> Any:
     return make_pipeline(columns, model).fit(X, y)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [LogisticRegression(), RandomForestClassifier(5, random_state=0)])
 def test_rows_that_divide_by_zero_are_refused(model: Any, tmp_path: Path) -> None:
     estimator = of_the_ratio(model)

@@ -82,6 +82,7 @@ def branch() -> onnx.ModelProto:
     return model([decide], [value("x")], [value("y")], turns)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [by_its_rows, branch])
 def test_a_loop_that_never_ends_is_ended(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

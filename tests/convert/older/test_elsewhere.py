@@ -48,6 +48,7 @@ def there(tmp_path: Path) -> There:
     return made
 
 
+@pytest.mark.long
 def test_methods_answer_as_they_do_here(there: There) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y > 0)
     asked = there(model)
@@ -62,6 +63,7 @@ def test_methods_answer_as_they_do_here(there: There) -> None:
     assert not hasattr(there(Ridge().fit(X, Y)), "predict_proba")
 
 
+@pytest.mark.long
 def test_tuples_and_lists_of_answers(there: There) -> None:
     near = make_pipeline(StandardScaler(), NearestNeighbors().fit(X))
     near.steps[0][1].fit(X)
@@ -83,6 +85,7 @@ def test_sparse_answers_come_in_full_and_frames_go_as_they_are(there: There) -> 
     assert np.array_equal(there(encoder).transform(frame), encoder.transform(frame).toarray())
 
 
+@pytest.mark.long
 def test_what_it_raises_is_raised_here(there: There) -> None:
     model = make_pipeline(Own(), StandardScaler()).fit(X)
     with pytest.raises(ValueError, match="contains NaN"):
@@ -93,6 +96,7 @@ def test_what_it_raises_is_raised_here(there: There) -> None:
         there(model).transform(np.full((1, 3), -2.0))
 
 
+@pytest.mark.long
 def test_a_row_that_ends_the_process_is_not_answered_and_the_next_one_is(there: There) -> None:
     model = make_pipeline(Own(), StandardScaler()).fit(X)
     asked, crashing = there(model), X[:4].copy()
@@ -161,6 +165,7 @@ def test_the_process_of_a_skops_file_has_its_bytes_and_so_much_memory(tmp_path: 
     assert np.array_equal(asked.transform(X), model.transform(X))
 
 
+@pytest.mark.long
 def test_the_process_of_a_skops_file_has_so_much_time(tmp_path: Path) -> None:
     model = make_pipeline(Own(), StandardScaler()).fit(X)
     asked = limited(model, tmp_path, 2**32, 120, 1)

@@ -66,6 +66,7 @@ def build(path: Path, folder: Path, *more: str) -> Any:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["joblib", "pkl", "skops"])
 def test_the_version_that_fitted_it_answers_and_is_named(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -82,6 +83,7 @@ def test_the_version_that_fitted_it_answers_and_is_named(
     assert manifest["parity"]["scikit_learn"] == VERSION
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["joblib", "skops"])
 def test_of_another_patch_release_it_is_read_where_there_is_no_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -130,6 +132,7 @@ def test_a_skops_file_has_nothing_installed_unasked(
 NEAR = ".".join([*sklearn.__version__.split(".")[:2], "99"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["joblib", "skops"])
 def test_of_another_patch_release_it_is_read_where_that_one_can_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -273,6 +276,7 @@ def test_what_has_no_plain_values_is_loaded_here(
     assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in end.stdout
 
 
+@pytest.mark.long
 def test_a_skops_file_whose_numbers_lead_elsewhere(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ def told(counts: Counter[str], missed: Sequence[str]) -> str:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
 def test_the_gate_refuses_what_changes_an_answer(name: str) -> None:
     counts, missed = tried(name, EACH_QUICK, MODELS[name])

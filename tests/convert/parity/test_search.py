@@ -83,6 +83,7 @@ def test_of_a_model_that_cannot_pass_few_rows_are_compared(tmp_path: Path) -> No
     assert "X.astype(float)" in refused.value.hint
 
 
+@pytest.mark.long
 def test_floats_among_which_the_first_is_taken_are_served(tmp_path: Path) -> None:
     """What the refusal of whole numbers says to do."""
     model, X = ties()
@@ -90,6 +91,7 @@ def test_floats_among_which_the_first_is_taken_are_served(tmp_path: Path) -> Non
     assert len(tried(again, X.astype(float), tmp_path)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [KNNImputer(), make_pipeline(KNNImputer(), StandardScaler())])
 def test_the_step_that_differs_is_named_inside_a_column_transformer(
     step: Any, tmp_path: Path

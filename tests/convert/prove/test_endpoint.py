@@ -97,6 +97,7 @@ def prove(subject: str, **options: Any) -> Proof:
     return onnxlet.prove(subject, MODEL, TEST, report=quiet, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     [
@@ -186,6 +187,7 @@ def test_a_path_of_no_protocol_is_wrong_use() -> None:
         prove("http://127.0.0.1:1/anything")
 
 
+@pytest.mark.long
 def test_a_busy_or_small_server_is_asked_again() -> None:
     calls: list[int] = []
 
@@ -204,6 +206,7 @@ def test_a_busy_or_small_server_is_asked_again() -> None:
     assert max(calls) > 20
 
 
+@pytest.mark.long
 def test_rows_that_are_refused_count() -> None:
     def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
         rows = json.loads(body)["instances"]
@@ -313,6 +316,7 @@ def test_other_outputs_than_before_are_refused() -> None:
             made.outputs([[1.0, "Ulm"]] * 300)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value", "alone"),
     [

@@ -50,6 +50,7 @@ def _check(name: str, kind: str) -> None:
     assert trial.comparison.wrong or trial.refused.rows or trial.forgiven
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", QUICK[1])
 def test_a_fault_is_found(kind: str) -> None:
     _check(QUICK[0], kind)

@@ -106,6 +106,7 @@ def test_a_conversion_in_double_precision_is_equal(
     assert not [note for note in proof.notes if "not compared" in note]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [branch, outer])
 def test_a_graph_that_never_ends_or_wants_all_memory_is_tried_apart(
     tmp_path: Path, make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch

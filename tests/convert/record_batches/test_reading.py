@@ -276,6 +276,7 @@ def hold_together(batch: Any, wide: bool) -> None:
         check_same(found, expected, SIGNATURE)
 
 
+@pytest.mark.long
 @settings(max_examples=600, deadline=None)
 @given(batch=tables(), wide=st.booleans())
 def test_a_table_is_read_as_its_rows_in_json(batch: Any, wide: bool) -> None:
@@ -362,6 +363,7 @@ def csv_tables(draw: st.DrawFn) -> Any:
     return fields
 
 
+@pytest.mark.long
 @settings(max_examples=600, deadline=None)
 @given(fields=csv_tables(), nulls=st.booleans(), start=st.integers(0, 1), flat=st.booleans())
 @example(fields=with_fields(id=["3.0", str(2**53 + 1)]), nulls=False, start=0, flat=True)

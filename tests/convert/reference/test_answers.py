@@ -260,6 +260,41 @@ def test_answers_of_every_task(
     assert manifest["signature"]["outputs"][0]["shape"] == [-1, *shape]
 
 
+class Counting(RandomForestClassifier):  # type: ignore[misc] # scikit-learn has no types
+    """A forest that counts how often it is asked, and may ask itself for other rows."""
+
+    asked = 0
+    factor = 1.0
+
+    def predict_proba(self, X: Any) -> Any:
+        """Count, and answer."""
+        self.asked += 1
+        return super().predict_proba(X)
+
+    def predict(self, X: Any) -> Any:
+        """What is most probable for the rows, or for rows beside them."""
+        made = self.classes_[
+            self.predict_proba(X * self.factor if self.factor != 1 else X).argmax(1)
+        ]
+        self.predict_proba(X)[:] = 0  # it may use its own array for what it likes
+        return made
+
+
+def test_probabilities_that_predict_asks_for_are_answers_and_those_of_other_rows_are_not() -> None:
+    X = np.random.default_rng(0).random((40, 3))
+    forest = Counting(5, random_state=0).fit(X, X[:, 0] > 0.5)
+    task = task_of(forest)
+    for factor, times in ((1.0, 1), (-1.0, 2)):
+        forest.asked, forest.factor = 0, factor
+        answers = task.answers(forest, X)
+        assert forest.asked == times
+        expected = RandomForestClassifier.predict_proba(forest, X)
+        assert answers["probabilities"].tolist() == expected.tolist()
+        labels = RandomForestClassifier.predict_proba(forest, X * factor).argmax(1)
+        assert answers["prediction"].tolist() == forest.classes_[labels].tolist()
+    assert "predict_proba" not in vars(forest)
+
+
 def test_a_standard_deviation(tmp_path: Path) -> None:
     model = BayesianRidge().fit(X, Y)
     mean, deviation = model.predict(NEW, return_std=True)

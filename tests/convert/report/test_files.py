@@ -36,6 +36,7 @@ def version(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_the_files(sample: str) -> None:
     files = report_files(SAMPLES[sample])

@@ -134,6 +134,7 @@ def test_code_in_a_folder_of_mlflow_s_is_not_imported(
     assert not place.ran.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["", "code/"])
 def test_what_a_library_imports_at_use_does_not_lie_beside_the_file(
     place: Place, where: str
@@ -251,6 +252,7 @@ def test_the_command_imports_nothing_from_where_it_is_called(
     assert not place.ran.exists()
 
 
+@pytest.mark.long
 def test_no_process_of_ones_own_imports_from_where_it_is_called(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

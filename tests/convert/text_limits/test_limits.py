@@ -73,6 +73,7 @@ def test_the_limit_is_the_longest_without_a_pause_and_stays_where_it_would_do(
     assert _chosen(found, earlier) == limit
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("settings", "least", "most"),
     [
@@ -114,6 +115,7 @@ def test_steps_that_search_are_slow_where_their_pattern_is() -> None:
     assert slow_steps(steps) == [(SEARCHED, 3), (split, 3)]
 
 
+@pytest.mark.long
 def test_a_search_of_the_square_gets_a_limit_and_is_as_quick_as_others(tmp_path: Path) -> None:
     sizes = pd.DataFrame({"size": [f"{n}.5 kg" for n in range(60)]})
     model = make_pipeline(
@@ -136,6 +138,7 @@ def test_a_search_of_the_square_gets_a_limit_and_is_as_quick_as_others(tmp_path:
     assert client.post("/predict", json=[["x" * (limit - 3) + "31.5"]]).status_code == 422
 
 
+@pytest.mark.long
 def test_a_search_of_the_square_is_refused_in_a_text_that_was_made_longer(tmp_path: Path) -> None:
     sizes = pd.DataFrame({"size": [f"{n}.5 kg" for n in range(60)]})
     model = FunctionTransformer(
@@ -167,6 +170,7 @@ def limit_of(models: Path) -> int:
     return int(text["longest"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("made", ["len('0' * int(text))", "sum([1 for a in range(int(text))])"])
 def test_a_function_that_counts_to_a_number_in_a_text_takes_none(made: str) -> None:
     """Ten digits would take 10 GB, or minutes."""

@@ -37,6 +37,7 @@ def test_a_pattern_whose_time_grows_with_the_text_is_taken(pattern: str) -> None
     assert runaway(pattern) == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pattern", RUNAWAY)
 def test_a_pattern_that_runs_away_is_reported_with_the_text_that_it_runs_on(pattern: str) -> None:
     start = time.monotonic()

@@ -63,6 +63,7 @@ def real() -> None:
         pytest.skip(f"no time is measured here: {why}")
 
 
+@pytest.mark.long
 def test_this_machine(
     real: None, models: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -61,6 +61,7 @@ def test_an_update_whose_answer_never_begins_is_given_up() -> None:
         read_small(f"{url}/x", 10**6, WEB)
 
 
+@pytest.mark.long
 def test_an_update_that_drips_is_given_up(tmp_path: Path) -> None:
     """A few hundred bytes came in time; what is to come would take an hour."""
     part, web = tmp_path / "part", WEB._replace(window=4, least=10_000)

@@ -243,6 +243,7 @@ def test_without_a_disk_predictions_are_answered_and_truth_is_not(
     assert "hashes" not in kept.first()
 
 
+@pytest.mark.long
 def test_metrics_do_not_wait_for_a_locked_queue(
     models: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:

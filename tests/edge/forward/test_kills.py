@@ -115,6 +115,7 @@ def check_whole(outcome: Outcome) -> None:
     assert all(len(bodies) == 1 for bodies in endpoint.bodies.values()), "one key, one batch"
 
 
+@pytest.mark.long
 def test_killed_at_random_nothing_is_lost_and_nothing_doubled(tmp_path: Path, pair: Pair) -> None:
     check_whole(killed(tmp_path, pair, "none", kills=25, seed=1))
 

@@ -214,6 +214,7 @@ def kill_often(broker: Broker, peer: Peer, start: Start, how: str, kills: int) -
         peer.wait_for_state("online")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "how", [pytest.param(signal.SIGTERM, marks=pytest.mark.faults), signal.SIGKILL]
 )
@@ -264,6 +265,7 @@ def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     assert max(fleeting) > 2900, "the newest is answered"
 
 
+@pytest.mark.long
 def test_the_broker_publishes_that_a_killed_process_is_gone(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
@@ -291,6 +293,7 @@ def test_a_broker_that_refuses_is_logged_once_and_retried(
     assert "Not authorized" in line["error"]
 
 
+@pytest.mark.long
 def test_systemd_is_notified_while_there_is_no_broker(
     models: Path, start: Start, tmp_path: Path
 ) -> None:

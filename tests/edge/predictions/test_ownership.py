@@ -143,6 +143,7 @@ def test_one_that_is_locked_is_used_by_its_like(
         ownership.check(path, SCHEMA)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", OTHERS)
 @pytest.mark.parametrize("named", [True, False])
 def test_what_takes_its_place_later_is_left(

@@ -477,6 +477,7 @@ def test_what_was_opened_as_ours_is_set_aside_even_without_its_header(
     assert not fresh._is_broken(error, identity(path)), "which has not seen it whole"
 
 
+@pytest.mark.long
 def test_a_device_s_own_file_is_set_aside_whatever_became_of_it(
     models: Path, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def figures_of_a_classifier(right: int, rows: int) -> dict[str, Any]:
     return {"rows": rows, "accuracy": right / rows, "coverage": []}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tail", TAILS)
 @pytest.mark.parametrize(("held_out", "truths"), [(60, 2000), (500, 400), (2000, 20)])
 def test_errors_like_those_of_the_build_alarm_by_chance_as_often_as_said(

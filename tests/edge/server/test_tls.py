@@ -136,6 +136,7 @@ def test_http_without_tls_gets_an_explanation(
         assert echoed(connection)["path"] == "/x"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"])
 def test_a_handshake_that_stalls_is_let_go_and_holds_nobody_up(
     serving: Serving,

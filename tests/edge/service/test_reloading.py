@@ -77,6 +77,7 @@ def copy_slowly(source: Path, target: Path) -> None:
                 file.flush()
 
 
+@pytest.mark.long
 def test_versions_come_and_go_and_every_request_is_answered(
     own: Path, another: Path, tmp_path: Path
 ) -> None:

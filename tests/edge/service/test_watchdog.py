@@ -80,6 +80,7 @@ def start(
         )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["plain", "keys", "tls"])
 def test_from_the_start_to_the_end(
     way: str, models: Path, listener: Listener, tmp_path: Path, pair: Pair

@@ -87,6 +87,7 @@ def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
     return killed
 
 
+@pytest.mark.long
 def test_a_few_kills(setup: Setup, archives: Archives) -> None:
     assert sum(kill_often(5, setup, archives)) >= 1
     assert update(setup, str(archives(300))) == ["bundle release 300: taken"]

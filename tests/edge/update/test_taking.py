@@ -68,6 +68,7 @@ def test_a_release_is_taken_and_gone_back_from(
     assert "slot a (live): release 1, iris/1" in lines(reported)
 
 
+@pytest.mark.long
 def test_a_service_that_does_not_come_up_is_gone_back_from(
     supervise: Callable[[], Setup],
     paths: DevicePaths,
@@ -135,6 +136,7 @@ def second(maker: Maker, tmp_path: Path) -> Path:
     return kept_builds({"iris": another_iris()}, tmp_path / "second")
 
 
+@pytest.mark.long
 def test_a_model_only_update_needs_no_restart_and_loses_no_request(
     supervise: Callable[[], Setup],
     paths: DevicePaths,
@@ -181,6 +183,7 @@ def test_models_that_the_service_never_loads_are_removed(
     assert not (paths.models / "iris" / "2").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["bundle", "models"])
 def test_a_service_that_is_down_anyway_is_no_fault_of_the_release(
     setup: Setup, paths: DevicePaths, maker: Maker, second: Path, archives: Archives, kind: str

@@ -262,6 +262,7 @@ def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     assert len(started.lines(event="reload", version=3)) <= 2, "once, and once by a new worker"
 
 
+@pytest.mark.long
 def test_one_queue_and_one_sender(models: Path, tmp_path: Path) -> None:
     """Each answered prediction arrives once, whichever worker has kept it, and one is killed."""
     with listening(None) as endpoint:

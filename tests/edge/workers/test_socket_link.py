@@ -94,6 +94,7 @@ def test_a_state_that_fails_is_the_last_known_one(
     assert '"event":"failure","error":"AttributeError","topic":"counts"' in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_a_stopped_worker_holds_a_collection_up_for_a_time_and_only_once(
     room: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -485,6 +485,7 @@ def heard(listener: Listener, last: str) -> list[str]:
     return lines
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     watched: Started, listener: Listener
 ) -> None:

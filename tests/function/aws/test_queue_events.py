@@ -206,6 +206,7 @@ def test_what_is_no_batch(event: Any) -> None:
     assert is_batch(make_sqs_event(["x"]))
 
 
+@pytest.mark.long
 def test_a_record_that_computes_for_long_keeps_nobody_waiting(
     service: Service, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -611,6 +611,7 @@ def test_what_takes_too_long_is_refused_with_how_to_score_it(slow: Site) -> None
     assert deadline._now.ends == deadline.NEVER
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 def test_blank_lines_that_unpack_without_end_take_no_longer(slow: Site, suffix: str) -> None:
     """Some kilobytes of gzip make no batch, so that nothing else looks at the time."""
@@ -637,6 +638,7 @@ def test_what_would_take_too_long_is_not_gone_on_with(
     assert outcome["rows"] == ROWS
 
 
+@pytest.mark.long
 def test_a_message_behind_one_that_takes_all_the_time_comes_again(
     slow: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

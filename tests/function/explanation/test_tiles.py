@@ -38,6 +38,8 @@ from tests.function.explanation.models import background_rows
 from tests.function.image_models import add_model, grey_pixels, picture, text
 from tests.kept_builds import kept_builds
 
+pytestmark = pytest.mark.long  # for its fixtures
+
 RANDOM = np.random.default_rng(5)
 WIDE = [text(encoded(noise(seed, 26, 40))) for seed in range(20)]
 NUMBERS = RANDOM.normal(size=20).round(2)

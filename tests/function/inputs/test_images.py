@@ -336,6 +336,7 @@ def too_large(kind: str) -> bytes:
     return TOO_LARGE[kind]()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", TOO_LARGE)
 def test_too_large_images(kind: str) -> None:
     with pytest.raises(Unreadable) as raised:
@@ -471,6 +472,7 @@ def test_memory_of_what_is_refused() -> None:
     assert max(found) <= 40, found
 
 
+@pytest.mark.long
 def test_memory_of_the_largest_images() -> None:
     grey = Image.new("LA", (5000, 5000), (9, 128))
     colors = Image.new("RGBA", (5000, 5000), (9, 9, 9, 128))

@@ -69,6 +69,7 @@ def in_slices(body: bytes) -> Any:
     return outcome(body, lists=LISTS, members=MEMBERS)
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(body=BODIES, indent=st.sampled_from([None, 0, 3]), ascii_=st.booleans())
 @example({"instances": [["\\"] * 9, '"' * 9, '\\\\"[{,']}, None, True)

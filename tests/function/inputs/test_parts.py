@@ -179,6 +179,7 @@ LISTS = b",".join([b"[" + b",".join([b"-6"] * WIDE) + b"]"] * 2000)
 COLUMN = b"[" + b",".join([b"-6"] * 2000) + b"]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("protocol", "body", "about", "good"),
     [

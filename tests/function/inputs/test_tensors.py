@@ -147,6 +147,7 @@ def hold_together(tensors: Mapping[str, Tensor], signature: Signature) -> None:
         assert repr(feed.gather(quick)) == repr(feed.gather(careful))
 
 
+@pytest.mark.long
 @settings(max_examples=600, deadline=None)
 @given(tensors=BATCHES)
 @example(tensors={**good(1), "rooms": Tensor(np.array([-0.0]), "FP64")})

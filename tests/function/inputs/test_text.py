@@ -89,6 +89,7 @@ def counts_of(vectoriser: Any, texts: list[str]) -> Array:
     return whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("analysis", ANALYSES, ids=str)
 @settings(max_examples=150, deadline=None)
 @given(document=LETTERS)

@@ -283,6 +283,7 @@ def test_thresholds_of_all_small_shares_are_those_of_the_hypergeometric(
         assert share_threshold(k, n, m, chance) == by_fisher(k, n, m, chance), k
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [300, 3000])
 @pytest.mark.parametrize("m", [200, 1999])
 @pytest.mark.parametrize("chance", [0.01, 5e-5, 1e-9])
@@ -409,6 +410,7 @@ def both_alarms(reference: Array, new: Array, *, chance: float) -> list[list[boo
     return [ordered, alarms(reference, new, ordered=False, chance=chance)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "m"), SIZES)
 @pytest.mark.parametrize("name", SHARES)
 def test_bins_of_one_distribution_raise_few_false_alarms(n: int, m: int, name: str) -> None:
@@ -422,6 +424,7 @@ def test_bins_of_one_distribution_raise_few_false_alarms(n: int, m: int, name: s
         assert np.min(rates[:2]) >= 0.003, rates  # no looser than need be
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "m"), SIZES)
 def test_edges_at_the_references_own_quantiles_raise_few_false_alarms(n: int, m: int) -> None:
     random = np.random.default_rng(8)

@@ -234,6 +234,7 @@ def test_a_row_that_is_odd_as_a_whole(tmp_path: Path) -> None:
     assert problem["detail"].startswith("unlike the training rows as a whole: its score is ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [2, 784, 5000])
 def test_it_takes_16_kilobytes_whatever_the_table(tmp_path: Path, width: int) -> None:
     X = np.random.default_rng(0).normal(size=(120, width))

@@ -174,6 +174,7 @@ def test_a_watch_knows_how_many_came(
         assert distance < 10 * len(expected)
 
 
+@pytest.mark.long
 def test_memory(tmp_path: Path) -> None:
     """At most 64 kB, of 200 columns; the same after as many rows as there may be."""
     random = np.random.default_rng(0)

@@ -46,6 +46,7 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
             yield path, method, operation
 
 
+@pytest.mark.long
 def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1")
@@ -280,6 +281,7 @@ def test_examples_are_medians_and_frequent_categories(
     }
 
 
+@pytest.mark.long
 def test_every_task(tasks: Path) -> None:
     client = app_of(tasks).test_client()
     document = client.get("/openapi.json").get_json()
@@ -319,6 +321,7 @@ RULES = [each.rule for each in table() if each.protocol]  # of predictions
 PREDICTS = re.compile("|".join(re.sub(r"<\w+>", "[^/:]+", rule) for rule in RULES))
 
 
+@pytest.mark.long
 def test_a_coverage_is_described_where_a_model_has_the_table(calibrated: Path) -> None:
     client = app_of(calibrated).test_client()
     document = client.get("/openapi.json").get_json()

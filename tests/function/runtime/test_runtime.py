@@ -488,6 +488,7 @@ def assert_same_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     return count
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["tasks", "models", "near", "calibrated"])
 def test_both_answer_the_same(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

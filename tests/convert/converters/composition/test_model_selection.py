@@ -50,6 +50,7 @@ GRID = {"C": [0.1, 1.0]}
 DRAWN = {"C": uniform(0.1, 1.0)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("y", CLASSES.values(), ids=CLASSES)
 def test_searches(y: Any) -> None:
     base = LogisticRegression()

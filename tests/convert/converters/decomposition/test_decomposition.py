@@ -154,6 +154,7 @@ def test_parts_of_a_row_by_itself(kind: Any, options: Any) -> None:
     assert not np.allclose(together, alone, rtol=1e-6)
 
 
+@pytest.mark.long
 def test_a_build_asks_rows_of_parts_one_by_one(tmp_path: Path) -> None:
     parts = NMF(2, random_state=0, init="nndsvda", max_iter=20, tol=1e-2)
     model = make_pipeline(MinMaxScaler(clip=True), parts)
@@ -161,6 +162,7 @@ def test_a_build_asks_rows_of_parts_one_by_one(tmp_path: Path) -> None:
     assert manifest["parity"]["asked"] == "row by row"
 
 
+@pytest.mark.long
 def test_rows_of_parts_may_be_sparse(tmp_path: Path) -> None:
     sparse = csr_array(np.where(np.median(COUNTS) < COUNTS, COUNTS, 0.0))
     model = NMF(2, random_state=0, init="nndsvda", max_iter=20, tol=1e-2).fit(sparse)

@@ -57,6 +57,7 @@ def test_patches_in_one_row_are_served(tmp_path: Path) -> None:
     np.testing.assert_allclose(got["prediction"], model.transform(DIGITS), rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.long
 def test_of_images_in_color_with_a_classifier(tmp_path: Path) -> None:
     images, labels = faces()
     steps = between(PatchExtractor(patch_size=(3, 3)), in_color, rows_of_16_patches)

@@ -165,6 +165,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_real_tables(name: str) -> None:
     model, X = CASES[name].fitted()

@@ -108,6 +108,7 @@ def test_saved_as_skops_it_is_read_without_being_asked(tmp_path: Path, model: An
     assert np.array_equal(read.predict(numbers), model.predict(numbers))
 
 
+@pytest.mark.long
 def test_every_other_name_that_they_reach_is_refused_or_harmless(tmp_path: Path) -> None:
     import_everything()
     accepted = taken_by_the_judge(names({"lightgbm", "xgboost", "catboost"}))

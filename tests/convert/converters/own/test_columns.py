@@ -68,6 +68,7 @@ def test_parts_are_those_of_pandas() -> None:
     np.testing.assert_allclose(made, np.array(expected, dtype=np.float64), rtol=1e-15)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize("cyclic", [False, True])
 def test_every_part_is_built_and_served(frame: Any, cyclic: bool, tmp_path: Path) -> None:

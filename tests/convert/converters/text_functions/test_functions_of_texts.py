@@ -134,6 +134,7 @@ def test_a_text_made_by_a_function_may_be_encoded_or_cut() -> None:
     )
 
 
+@pytest.mark.long
 def test_features_by_hand_stand_beside_counts_and_dates(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     X = pd.DataFrame(

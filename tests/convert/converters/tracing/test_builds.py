@@ -98,6 +98,7 @@ def of_whole_rows() -> tuple[Any, Any, Any]:
     return make_pipeline(total, Ridge()), HOUSES, PRICE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "make", [all_in_one, column_by_column, of_arrays, of_targets, of_whole_rows]
 )

@@ -105,6 +105,7 @@ def of_pandas(part: Any, X: pd.DataFrame) -> Any:
     return make_pipeline(part, chosen).set_output(transform="pandas")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", [in_columns, in_pipeline, of_pandas])
 @pytest.mark.parametrize(("part", "X"), TRANSFORMERS, ids=lambda each: type(each).__name__)
 def test_a_transformer_of_ones_own(part: Any, X: pd.DataFrame, form: Any, tmp_path: Path) -> None:

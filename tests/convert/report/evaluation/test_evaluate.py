@@ -172,6 +172,7 @@ def test_the_same_data_and_seed_give_the_same_findings_but_for_times() -> None:
     assert first["classes"] == [0, 1, 2]
 
 
+@pytest.mark.long
 def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: Path) -> None:
     source = estimators.shop()
     result = built(source, tmp_path)
@@ -228,6 +229,7 @@ def build():
 """
 
 
+@pytest.mark.long
 def test_a_build_compares_the_groups_that_are_named(tmp_path: Path) -> None:
     source = estimators.shop()
     (tmp_path / "shop.py").write_text(SHOP)
