@@ -110,7 +110,7 @@ class Predictor:
 def _labels(predictor: Any) -> dict[str, Any]:
     cleaner, problem = predictor._learner.label_cleaner, predictor.problem_type
     if problem not in ("binary", "multiclass"):
-        return {"quantiles": [float(q) for q in predictor.quantile_levels or ()]}
+        return {}
     kept = getattr(cleaner, "label_index_to_keep", None)
     classes = list(predictor.class_labels)
     one_type = len({type(label) for label in classes}) == 1

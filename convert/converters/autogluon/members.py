@@ -13,6 +13,7 @@ from onnxlet.convert.converters.libraries.catboost import trees as catboost
 from onnxlet.convert.converters.libraries.catboost.model_file import ModelFile
 from onnxlet.convert.converters.libraries.lightgbm import booster_text as lightgbm
 from onnxlet.convert.converters.libraries.xgboost import booster_file as xgboost
+from onnxlet.convert.graph.categories import mapped
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import total
 
@@ -62,8 +63,8 @@ def _catboost(graph: Graph, member: Member, table: Table) -> Outputs:
 
 def _by_code(graph: Graph, code: Tensor, values: Sequence[int]) -> Tensor:
     """The values of codes, int64; the last one is that of a missing code."""
-    index = code.isnan().where(float(len(values) - 1), code).cast("int64")
-    return index.look_up(values, "int64")
+    *known, missing = map(int, values)
+    return mapped(graph, code, {float(n): value for n, value in enumerate(known)}, missing, "int64")
 
 
 def _xgboost(graph: Graph, member: Member, table: Table) -> Outputs:
