@@ -1,1 +1,1 @@
-"""Predictors of AutoGluon: asked in its own environment, and made of plain values here."""
+"""Predictors of AutoGluon: described and asked in its environment, made of plain values here."""

@@ -22,7 +22,8 @@ PERIODS = {
 }  # fmt: skip
 DAYS = "days"  # from 1970, with fractions
 ISO = {"iso_year": "year", "iso_week": "week", "iso_day": "day"}
-RENAMED = {"weekday": "day_of_week", "dayofyear": "day_of_year"}  # the others are deprecated
+# The others are deprecated.
+RENAMED = {"weekday": "day_of_week", "dayofweek": "day_of_week", "dayofyear": "day_of_year"}
 KNOWN = frozenset({DAYS, *PARTS} - {"microseconds", "nanosecond"})
 
 
