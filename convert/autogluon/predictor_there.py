@@ -148,11 +148,11 @@ def _listed(predictor: Any, name: str) -> dict[str, Any]:
 
 
 def _in_order(trainer: Any, name: str) -> list[str]:
-    """A model behind all those that it needs."""
-    import networkx
-
-    needed = trainer.model_graph.subgraph(trainer.get_minimum_model_set(name))
-    return list(networkx.lexicographical_topological_sort(needed))
+    """A model behind all those that it needs, which are of lower levels."""
+    nodes = trainer.model_graph.nodes
+    return sorted(
+        trainer.get_minimum_model_set(name), key=lambda each: (nodes[each]["level"], each)
+    )
 
 
 def _columns(predictor: Any) -> Any:
@@ -221,10 +221,10 @@ def _catboost(model: Any, columns: Any) -> dict[str, Any]:
         files = {kind: Path(folder) / f"model.{kind}" for kind in ("json", "cbm")}
         for kind, path in files.items():
             model.model.save_model(str(path), format=kind)
-        made = {kind: np.frombuffer(path.read_bytes(), np.uint8) for kind, path in files.items()}
+        read = {kind: np.frombuffer(path.read_bytes(), np.uint8) for kind, path in files.items()}
     names = _categorical(columns)
     if not names:
-        return {**made, "codes": {}}
+        return {**read, "codes": {}}
     most = max(len(columns[name].cat.categories) for name in names)
     codes = {name: np.r_[: len(columns[name].cat.categories)] for name in names}
     given = columns.iloc[np.zeros(most + 1, dtype=int)].reset_index(drop=True)
@@ -234,11 +234,10 @@ def _catboost(model: Any, columns: Any) -> dict[str, Any]:
     seen = model.preprocess(given)
     # A category is the hash of its text.
     texts = {name: seen[name].astype(str).tolist() for name in names}
-    made["codes"] = {
-        name: np.array([int(text) for text in [*texts[name][: len(known)], texts[name][most]]])
-        for name, known in codes.items()
+    values = {
+        name: [*texts[name][: len(known)], texts[name][most]] for name, known in codes.items()
     }
-    return made
+    return {**read, "codes": {name: np.array(each, dtype=int) for name, each in values.items()}}
 
 
 def _xgboost(model: Any, columns: Any) -> dict[str, Any]:

@@ -222,6 +222,7 @@ def _load_autogluon(
     label = estimator[-1].description["label"]
     target = label if target is None and label in frame.columns else target
     rows, y_test = _split(frame, data, target, report)
+    rows = estimator[0].with_dates(rows)
     return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
 
 
