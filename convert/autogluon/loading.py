@@ -50,7 +50,7 @@ def read_predictor(folder: Path, model: str | None, report: Report) -> tuple[Pip
         raise unreadable(folder, f"AutoGluon {version}", python, error) from error
     _check_model(folder, description)
     here = predictor_of(description)
-    return here, Elsewhere(here, version, link, library="autogluon")
+    return here, Elsewhere(here, version, link, library="autogluon", check=here[0].check)
 
 
 def _check_model(folder: Path, description: Mapping[str, Any]) -> None:

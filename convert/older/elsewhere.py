@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -142,6 +142,8 @@ class Elsewhere:
     steps: int | None = None  # so many steps of a Pipeline; None is all of them
     wide: bool = False  # with all that it has kept in float64
     library: str = "scikit_learn"  # that answers
+    # Raises for rows that are not sent there, though they would be answered.
+    check: Callable[[Any], None] = field(default=lambda rows: None, repr=False)
 
     def in_float64(self) -> Elsewhere:
         """The same with every float32 number that it has kept held in float64."""
@@ -168,6 +170,7 @@ class Elsewhere:
         return bool(self.link.asked("has", method=method))
 
     def _asked(self, method: str, *given: Any, **options: Any) -> Any:
+        self.check(given[0])
         return self.link.asked(
             "answer", method=method, given=list(given), options=options,
             steps=self.steps, wide=self.wide,
