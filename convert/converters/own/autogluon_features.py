@@ -31,6 +31,9 @@ from onnxlet.function.inputs.dates import PARTS
 
 Named = Sequence[tuple[str, Entry]]
 Made = Iterator[tuple[Tensor, list[str]]]  # columns side by side, and their names
+# The largest number that fits int64: a signature's whole numbers are whole floats where they have
+# gaps.
+BELOW = {"float64": 2.0**63 - 2.0**10, "float32": 2.0**63 - 2.0**39}
 NO_SPACES = {"step": "replace_literal", "old": " ", "new": ""}
 
 
@@ -87,7 +90,8 @@ def _whole(numbers: Tensor) -> Tensor:
         return numbers
     if not numbers.dtype.startswith("float"):
         raise Unsupported("it is given text where AutoGluon was fitted on whole numbers")
-    return numbers.isnan().where(0.0, numbers).cast("int64")
+    within = numbers.isnan().where(0.0, numbers).clip(-(2.0**63), BELOW[numbers.dtype])
+    return within.cast("int64")
 
 
 def _within(graph: Graph, numbers: Tensor, dtype: np.dtype[Any]) -> Tensor:
