@@ -147,7 +147,7 @@ def main(folder: Path, names: list[str]) -> None:
         build_with, asked = frame.iloc[: held * 2 // 5], frame.iloc[held * 2 // 5 : held]
         build_with.to_csv(folder / f"{name}.csv", index=False)
         asked.drop(columns="target").to_csv(folder / f"{name}.rows.csv", index=False)
-        rows = pd.read_csv(folder / f"{name}.rows.csv")
+        rows = pd.read_csv(folder / f"{name}.rows.csv", float_precision="round_trip")
         np.savez(folder / f"{name}.npz", **answers(predictor, rows))
         about = {"seconds": round(seconds, 1), "problem": predictor.problem_type,
                  "best": predictor.model_best, "members": needed(predictor),
