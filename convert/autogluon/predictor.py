@@ -19,6 +19,8 @@ from onnxlet.function.arrays import Array
 class AutoGluonModel(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """One of a predictor's models, with all those that it needs."""
 
+    answers_in_float32 = True
+
     def __init__(self, description: Mapping[str, Any]) -> None:
         """`description` is what `predictor_there.py` says of it."""
         self.description = description

@@ -142,7 +142,12 @@ def in_float64(estimator: Any) -> Any:
 
 
 def begins_in_float32(estimator: Any) -> bool:
-    """Gradient boosting rounds rows to float32, and the model that it begins with computes so."""
+    """Gradient boosting rounds rows to float32, and the model that it begins with computes so.
+
+    AutoGluon's models hand their answers on in float32.
+    """
+    if any(getattr(part, "answers_in_float32", False) for part in parts_of(estimator)):
+        return True
     begun = [getattr(part, "init_", None) for part in parts_of(estimator)]
     constant = (DummyClassifier, DummyRegressor)  # they answer without a look at the row
     return any(hasattr(init, "predict") and not isinstance(init, constant) for init in begun)
