@@ -50,8 +50,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     def folder_of(name: str) -> Path:
         if not (folder / name).exists():
             data = ROOT / "convert" / "examples" / "data"
-            command = [python_of(TO_FIT, quiet), "-I", FITTING, data, folder, name]
-            subprocess.run(command, check=True, capture_output=True)
+            given = map(str, (python_of(TO_FIT, quiet), "-I", FITTING, data, folder, name))
+            subprocess.run(list(given), check=True, capture_output=True)
         return folder / name
 
     return folder_of
@@ -92,8 +92,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a predictor, one of whose models is of a module in the folder."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "own_model.py").write_text(OWN_MODEL)
-    command = [python_of(TO_FIT, quiet), "-I", "-c", OWN, folder]
-    subprocess.run(command, check=True, capture_output=True)
+    given = map(str, (python_of(TO_FIT, quiet), "-I", "-c", OWN, folder))
+    subprocess.run(list(given), check=True, capture_output=True)
     return folder
 
 
@@ -120,5 +120,5 @@ def test_a_pickle_that_imports_what_is_not_there_says_where_to_put_it(
 
 
 def _built(path: Path, rows: Path, folder: Path, *others: str) -> Result:
-    command = ["build", path, "--data", rows, "--name", "m", "--models", folder / "models"]
-    return invoked(*command, *others)
+    models = folder / "models"
+    return invoked("build", path, "--data", rows, "--name", "m", "--models", models, *others)

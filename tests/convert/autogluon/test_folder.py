@@ -50,6 +50,7 @@ def test_the_environment_has_the_versions_that_wrote_it_and_the_libraries_that_m
     assert needed.packages == (
         "autogluon.tabular==1.6.3", "networkx==3.6.1", "numpy==2.4.6", "pandas==2.3.3",
         "scikit-learn==1.9.1", "scipy==1.17.1", "lightgbm==4.7.0", "xgboost-cpu==3.2.0",
+        "typing-extensions",
     )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def test_nothing_is_installed_by_what_is_no_release(tmp_path: Path) -> None:
 
     assert needed_by(folder(tmp_path, about=about)).packages == (
         "autogluon.tabular==1.6.3", "networkx", "numpy", "pandas", "scikit-learn", "scipy",
+        "typing-extensions",
     )  # fmt: skip
 
 
