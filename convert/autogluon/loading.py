@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,6 @@ def _check_model(folder: Path, description: Mapping[str, Any]) -> None:
         "No model of it does without."
         if best is None
         else f"--model {best['name']} does without: its validation score ({metric}) is "
-        f"{best['score']:.4g}, that of {name} is {models[name]['score']:.4g}."
+        f"{best['score']:.4g}, that of {name} is {models[name]['score'] or nan:.4g}."
     )
     raise SourceFailed(f"'{name}' of '{folder.name}' can't be served: {'; '.join(reasons)}", hint)
