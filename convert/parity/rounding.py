@@ -54,8 +54,7 @@ MOST_FORGIVEN = 400  # rows that differ and are looked at one by one; more are n
 SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
-# Times that each of them is moved by another share, within each reach; how many one by one, at most.
-SCATTERS, MOVED_SINGLY = 8, 20
+SCATTERS, MOVED_SINGLY = 8, 20  # times that all are moved at random; those that are one by one
 REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
 # Where it is asked on which side of a step a row lies: a cosine near one leaves as few digits.
 FAR_REACH = (2**16,)
