@@ -29,10 +29,11 @@ def main(names: list[str]) -> int:
     tried = names or run([python, "-I", FITTING, "--list"]).split()
     if missing := [name for name in tried if not (FOLDER / f"{name}.json").exists()]:
         run([python, "-I", FITTING, ROOT / "convert" / "examples" / "data", FOLDER, *missing])
+    times = json.loads(run([python, "-I", FITTING, "--time", FOLDER, *tried]))
     results: list[dict[str, Any]] = []
-    for one in judged_apart([FOLDER / name for name in tried]):
+    for one, there in zip(judged_apart([FOLDER / name for name in tried]), times, strict=True):
         fitted = json.loads((FOLDER / f"{one['model']}.json").read_text())
-        results.append({**one, "fitted": fitted})
+        results.append({**one, **fitted, "there": there})
         print(f"{one['model']}: {one['result']} {one['why']}", flush=True)
     if not names:
         FILE.write_text(document(results, VERSION))

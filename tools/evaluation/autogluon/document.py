@@ -16,7 +16,7 @@ AutoGluon {version} on small tables, builds each as `build FOLDER --data FILE` d
 what is served with what the predictor answered in its own environment, on rows that no build has
 seen. Reading such a folder is described in [Predictors of AutoGluon](../how-to/autogluon.md).
 
-- members: of the model that answers, and of those that it needs
+- models: the one that answers, behind those that it needs; `_BAG` is bagged, `_L2` stacked
 - there, here: milliseconds that one row takes, by the predictor's own `predict_proba` with all its
   models in memory, and by the function, from a request's objects to the answer's
 """
@@ -31,32 +31,23 @@ def _lines(results: Sequence[dict[str, Any]], version: str) -> Iterator[str]:
     yield "# Predictors of AutoGluon: what is served\n"
     yield summary(results) + "\n"
     yield ABOUT.format(version=version)
-    yield "| predictor | answers | members | result | there | here |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| predictor | answers | fitted in s | models | result | there, ms | here, ms |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for one in sorted(results, key=lambda each: str(each["model"])):
-        fitted = one["fitted"]
-        result = (
-            one["result"] if one["result"] == "served" else f"{one['result']}: {shown(one['why'])}"
-        )
+        result = "served" if one["result"] == "served" else f"{one['result']}: {shown(one['why'])}"
         here = f"{one['milliseconds']:.2g}" if "milliseconds" in one else ""
         yield (
-            f"| {one['model']} | {fitted['problem']} | {', '.join(fitted['members'])} | {result} | "
-            f"{fitted['milliseconds']:.2g} | {here} |"
+            f"| {one['model']} | {one['problem']} | {one['seconds']:.0f} | "
+            f"{', '.join(one['members'])} | {result} | {one['there']:.3g} | {here} |"
         )
 
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
     """All results in a line."""
     counts = Counter(one["result"] for one in results)
-    faster = sorted(
-        one["fitted"]["milliseconds"] / one["milliseconds"]
-        for one in results
-        if "milliseconds" in one
-    )
-    gained = (
-        f"; one row is answered {faster[0]:.0f} to {faster[-1]:.0f} times as fast" if faster else ""
-    )
+    gains = sorted(one["there"] / one["milliseconds"] for one in results if "milliseconds" in one)
+    faster = f"; a row is answered {gains[0]:.0f} to {gains[-1]:.0f} times as fast" if gains else ""
     return (
         f"{len(results)} predictors: {counts['served']} served, {counts['refused']} refused, "
-        f"{counts['differs']} differ, {counts['traceback']} tracebacks{gained}."
+        f"{counts['differs']} differ, {counts['traceback']} tracebacks{faster}."
     )

@@ -3,8 +3,8 @@
 `python -I fitting.py --list` names the predictors. `python -I fitting.py DATA FOLDER NAME …`
 writes, for each of them, the predictor's folder as `NAME`, rows to build with as `NAME.csv`, other
 rows as `NAME.rows.csv`, what it answers to these as `NAME.npz`, and `NAME.json`: how many seconds
-the fit took, its members, and the milliseconds that its own predict_proba takes for one row.
-DATA is the folder with the tables of the examples.
+the fit took, and the models that answer. DATA is the folder with the tables of the examples.
+`python -I fitting.py --time FOLDER NAME …` prints the milliseconds that one row takes.
 """
 
 from __future__ import annotations
@@ -150,8 +150,7 @@ def main(folder: Path, names: list[str]) -> None:
         rows = pd.read_csv(folder / f"{name}.rows.csv", float_precision="round_trip")
         np.savez(folder / f"{name}.npz", **answers(predictor, rows))
         about = {"seconds": round(seconds, 1), "problem": predictor.problem_type,
-                 "best": predictor.model_best, "members": needed(predictor),
-                 "milliseconds": round(one_row(predictor, rows), 2)}  # fmt: skip
+                 "members": needed(predictor)}  # fmt: skip
         (folder / f"{name}.json").write_text(json.dumps(about))
 
 
@@ -171,8 +170,12 @@ def answers(predictor: Any, rows: Any) -> Any:
     return made
 
 
-def one_row(predictor: Any, rows: Any) -> float:
+def one_row(folder: Path, name: str) -> float:
     """Milliseconds that one row takes, once its models are in memory."""
+    from autogluon.tabular import TabularPredictor
+
+    rows = pd.read_csv(folder / f"{name}.rows.csv")
+    predictor = TabularPredictor.load(str(folder / name), verbosity=0)
     predictor.persist(max_memory=None)
     ask = predictor.predict_proba if predictor.can_predict_proba else predictor.predict
     taken = []
@@ -191,5 +194,7 @@ if __name__ == "__main__":
     logging.disable()  # that there is no PyTorch, for each model
     if sys.argv[1] == "--list":
         print(*PREDICTORS)
+    elif sys.argv[1] == "--time":
+        print(json.dumps([one_row(Path(sys.argv[2]), name) for name in sys.argv[3:]]))
     else:
         main(Path(sys.argv[2]), sys.argv[3:])
