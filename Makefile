@@ -200,7 +200,7 @@ $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (emulation or engines or faults or fresh or frameworks or gate or memory)" $(NOT_OLDEST:%=--ignore tests/convert/%) tests/convert tests/pipelines $(ARGS)
 
-test-old: $(DEV) ## models that older scikit-learns fit, each in its own environment
+test-old: $(DEV) ## models that older scikit-learns and AutoGluon fit, each in its own environment
 	$(PY) -m pytest -m old tests/old $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -25,35 +25,39 @@ def check_arguments(
     options = {str(option.name): option for option in command.params}
     problems = []
     for name, value in given.items():
+        expected = ""
         if name not in defaults:
             hint = close_to(name, list(defaults))
             problems.append(Problem(f"{name}: there is no such argument", hint))
         elif name == "report":
-            problems += [] if callable(value) else [_wrong(name, "a function of a line", value)]
+            expected = "" if callable(value) else "a function of a line"
         elif name == "columns":
-            problems += [] if isinstance(value, Mapping) else [_wrong(name, "a dictionary", value)]
+            expected = "" if isinstance(value, Mapping) else "a dictionary"
         elif name in options and name not in OF_ANY_TYPE and value is not defaults[name]:
-            problems += _checked(name, options[name], value)
+            expected = _expected(options[name], value)
+        if expected:
+            problems.append(Problem(f"{name}: expected {expected}, got {value!r:.60}"))
     refuse(problems, "arguments")
 
 
-def _wrong(name: str, expected: str, value: Any) -> Problem:
-    return Problem(f"{name}: expected {expected}, got {value!r:.60}")
-
-
-def _checked(name: str, option: click.Parameter, value: Any) -> list[Problem]:
+def _expected(option: click.Parameter, value: Any) -> str:
+    """What an option's value should be; "" if it is."""
+    kind: Any = option.type
     if option.multiple:
-        listed = isinstance(value, list | tuple | set | frozenset)
-        right = all(isinstance(each, str) for each in (value if listed else [value]))
-        return [] if right else [_wrong(name, "a list of texts", value)]
-    for kind, check in CHECKS.items():
-        if isinstance(option.type, kind):
-            expected = check(option.type, value)
-            return [_wrong(name, expected, value)] if expected else []
-    flag = getattr(option, "is_flag", False)
-    if isinstance(value, bool) if flag else isinstance(value, str):
-        return []
-    return [_wrong(name, "True or False" if flag else "a text", value)]
+        listed = value if isinstance(value, list | tuple | set | frozenset) else [value]
+        right, expected = all(isinstance(each, str) for each in listed), "a list of texts"
+    elif isinstance(kind, click.IntRange | click.FloatRange):
+        right, expected = _is_in_range(kind, value), _range(kind)
+    elif isinstance(kind, click.Choice):
+        right = isinstance(value, str) and value in kind.choices
+        expected = f"one of {', '.join(map(repr, kind.choices))}"
+    elif isinstance(kind, click.Path):
+        right, expected = isinstance(value, str | os.PathLike), "a path"
+    elif getattr(option, "is_flag", False):
+        right, expected = isinstance(value, bool), "True or False"
+    else:
+        right, expected = isinstance(value, str), "a text"
+    return "" if right else expected
 
 
 def several(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -61,32 +65,15 @@ def several(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _of_range(kind: Any, value: Any) -> str:
-    """What a number should be; "" if it is."""
-    whole = isinstance(kind, click.IntRange)
-    right = isinstance(value, Real) and not isinstance(value, bool)
-    if right and (not whole or value == int(value)):
-        low, high = kind.min, kind.max
-        if (low is None or value >= low) and (high is None or value <= high):
-            return ""
-    number = "a whole number" if whole else "a number"
-    return (
-        f"{number} of {kind.min:,} or more"
-        if kind.max is None
-        else (f"{number} from {kind.min:,} to {kind.max:,}")
-    )
+def _is_in_range(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    low, high, number = kind.min, kind.max, cast(Any, value)
+    is_kind = not isinstance(kind, click.IntRange) or number % 1 == 0
+    return is_kind and (low is None or number >= low) and (high is None or number <= high)
 
 
-def _of_choice(kind: Any, value: Any) -> str:
-    chosen = isinstance(value, str) and value in kind.choices
-    return "" if chosen else f"one of {', '.join(map(repr, kind.choices))}"
-
-
-def _of_path(_: Any, value: Any) -> str:
-    return "" if isinstance(value, str | os.PathLike) else "a path"
-
-
-CHECKS: Mapping[type, Callable[[Any, Any], str]] = {
-    click.IntRange: _of_range, click.FloatRange: _of_range, click.Choice: _of_choice,
-    click.Path: _of_path,
-}  # fmt: skip
+def _range(kind: Any) -> str:
+    number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    ends = f"of {kind.min:,} or more" if kind.max is None else f"from {kind.min:,} to {kind.max:,}"
+    return f"{number} {ends}"

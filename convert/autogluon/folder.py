@@ -19,6 +19,7 @@ PACKAGES = ("networkx", "numpy", "pandas", "scikit-learn", "scipy")
 LIBRARIES = ("catboost", "lightgbm", "xgboost")
 CPU = "xgboost-cpu"  # a tenth of XGBoost's size: answers need no more
 CPU_SINCE = (2, 1, 1)
+LACKING = ("typing-extensions",)  # imported by AutoGluon 1.4, which does not ask for it
 PYTHON = re.compile(r"3\.\d{1,2}")
 
 
@@ -58,7 +59,7 @@ def needed_by(folder: Path) -> Needed:
         numbers = tuple(map(int, found.split("."))) if RELEASE.fullmatch(found) else ()
         wanted[CPU if numbers >= CPU_SINCE else "xgboost"] = found
     pinned = [f"{name}=={of}" if RELEASE.fullmatch(of) else name for name, of in wanted.items()]
-    packages = (f"autogluon.tabular=={version}", *pinned)
+    packages = (f"autogluon.tabular=={version}", *pinned, *LACKING)
     major, minor = map(int, python.split("."))
     tag = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     return Needed(f"AutoGluon {version}", packages, (major, minor), (major, minor), f"-{tag}")
@@ -76,5 +77,5 @@ def _read(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise SourceFailed(
             f"'{path}' can't be read: {shortened(error)}",
-            "Is the folder whole, and written by AutoGluon 1.2 or newer?",
+            "Is the folder whole, and written by AutoGluon 1.4 or newer?",
         ) from error

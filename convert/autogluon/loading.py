@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.autogluon.folder import needed_by, version_of
 from onnxlet.convert.autogluon.predictor import predictor_of
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.older.elsewhere import Elsewhere, Link
+from onnxlet.convert.older.elsewhere import Elsewhere, Link, of_path
 from onnxlet.convert.older.environment import python_of
 from onnxlet.convert.older.old_model import unreadable
 from onnxlet.convert.older.rebuilt import Rebuilding
@@ -43,7 +43,7 @@ def read_predictor(folder: Path, model: str | None, report: Report) -> tuple[Pip
     )
     python = python_of(needed_by(folder), report)
     report(f"'{folder.name}' was fitted by AutoGluon {version}, which answers for it")
-    link = Link(python, folder, (), reader=READER, model=model)
+    link = Link(python, folder, of_path(), reader=READER, model=model)
     try:
         rebuilding = Rebuilding(tuple(map(int, link.asked("version").split("."))))
         description = link.asked("hand over", rebuilding.make)
@@ -68,7 +68,7 @@ def _check_model(folder: Path, description: Mapping[str, Any]) -> None:
     if not (lacks := models[name]["lacks"]):
         return
     reasons = [
-        f"{each} is a {kind}, which has no conversion" if kind else f"{each} is not in the folder"
+        f"{each} is of {kind}, which has no conversion" if kind else f"{each} is not in the folder"
         for each, kind in lacks.items()
     ]
     able = [m for m in models.values() if not m["lacks"] and m["score"] is not None]

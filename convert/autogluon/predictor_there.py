@@ -239,7 +239,7 @@ def _catboost(model: Any, columns: Any) -> dict[str, Any]:
         read = {kind: np.frombuffer(path.read_bytes(), np.uint8) for kind, path in files.items()}
     names = _categorical(columns)
     if not names:
-        return {**read, "codes": {}}
+        return {**read, "texts": {}}
     most = max(len(columns[name].cat.categories) for name in names)
     codes = {name: np.r_[: len(columns[name].cat.categories)] for name in names}
     given = columns.iloc[np.zeros(most + 1, dtype=int)].reset_index(drop=True)
@@ -247,12 +247,9 @@ def _catboost(model: Any, columns: Any) -> dict[str, Any]:
         padded = np.r_[known, np.full(most + 1 - len(known), -1)]
         given[name] = pd.Categorical.from_codes(padded, dtype=columns[name].dtype)
     seen = model.preprocess(given)
-    # A category is the hash of its text.
     texts = {name: seen[name].astype(str).tolist() for name in names}
-    values = {
-        name: [*texts[name][: len(known)], texts[name][most]] for name, known in codes.items()
-    }
-    return {**read, "codes": {name: np.array(each, dtype=int) for name, each in values.items()}}
+    kept = {name: [*texts[name][: len(known)], texts[name][most]] for name, known in codes.items()}
+    return {**read, "texts": kept}
 
 
 def _xgboost(model: Any, columns: Any) -> dict[str, Any]:

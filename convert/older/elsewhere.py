@@ -33,6 +33,11 @@ LIMITS = (MOST_MEMORY, int(PATIENCE), 3600)
 ENDED = (EOFError, BrokenPipeError)
 
 
+def of_path() -> list[str]:
+    """The folders of PYTHONPATH, where modules of the user's own are: `-I` looks in none."""
+    return [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+
+
 class RaisedThere(RuntimeError):
     """What was asked raised in the other process."""
 

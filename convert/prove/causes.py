@@ -165,9 +165,8 @@ def _replaced(
     judge: Judge, rows: Sequence[Cells], text: str, of: Callable[[int, Any], bool]
 ) -> Found:
     """Rows that are answered equally once such cells are those of the nearest held-out row."""
-    none = np.zeros(len(rows), dtype=bool)
     if not judge.right:
-        return text, none
+        return text, np.zeros(len(rows), dtype=bool)
     bases = [judge.nearest(row)[1] for row in rows]
     at = [[position for position, cell in enumerate(row) if of(position, cell)] for row in rows]
     made = [
@@ -175,10 +174,8 @@ def _replaced(
         for row, base, some in zip(rows, bases, at, strict=True)
     ]
     holds = np.array([bool(some) for some in at]) & judge.equal(made, made)
-    counts = np.bincount(
-        [n for some, one in zip(at, holds, strict=True) if one for n in some], minlength=1
-    )
-    names = [judge.names[n] for n in np.argsort(-counts, kind="stable")[:3] if counts[n]]
+    counts = Counter(n for some, one in zip(at, holds, strict=True) if one for n in some)
+    names = [judge.names[n] for n, _ in counts.most_common(3)]
     return f"{text} in {', '.join(map(repr, names))}", holds
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ from onnxlet.function.inputs.columns import Column
 
 ROWS = 200  # of one request
 LARGEST = 2**28  # bytes of an answer
-PART = 2**16  # bytes that are read before the time is looked at
+PART = 2**16  # bytes that are read before the size is looked at
 SAME = "Have it answer the same outputs to every request."
 AGAIN, PAUSE = 3, 2.0  # times that a busy server is asked again, after so many seconds
 ADDRESSES = (
@@ -57,13 +56,17 @@ class Http:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         sent = None if body is None else json_text.dumps(body)
-        connection, done = self._connection(), Future[tuple[int, bytes]]()
+        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
+        connection = kind(str(self.address.hostname), self.address.port, timeout=self.seconds)
+        done, sockets = Future[tuple[int, bytes]](), list[socket.socket]()
 
         def exchange() -> None:
             try:
+                connection.connect()
+                sockets.append(connection.sock)  # which the connection lets go of, read or not
                 connection.request("GET" if sent is None else "POST", path, sent, headers)
                 with connection.getresponse() as answer:
-                    done.set_result(self._answer(answer))
+                    done.set_result((answer.status, self._read(answer)))
             except Exception as error:  # that this thread's starter raises
                 done.set_exception(error)
 
@@ -72,45 +75,29 @@ class Http:
         try:
             return done.result(self.seconds)
         except TimeoutError as error:
-            raise self._late() from error
+            hint = "Give it longer with --seconds, or ask a faster one."
+            raise self.failed(f"gave no whole answer within {self.seconds:g} s", hint) from error
         except (OSError, HTTPException, ValueError) as error:
             hint = "Is it up, and is this its address?"
             raise self.failed(f"can't be asked: {shortened(error)}", hint) from error
         finally:
             with suppress(OSError):  # which ends the thread, too
-                if asked := connection.sock:
-                    asked.shutdown(socket.SHUT_RDWR)
+                for each in sockets:
+                    each.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _connection(self) -> HTTPConnection:
-        host, port = str(self.address.hostname), self.address.port
-        if self.address.scheme == "http":
-            return HTTPConnection(host, port, timeout=self.seconds)
-        context = ssl.create_default_context()
-        return HTTPSConnection(host, port, timeout=self.seconds, context=context)
-
-    def _answer(self, answer: HTTPResponse) -> tuple[int, bytes]:
+    def _read(self, answer: HTTPResponse) -> bytes:
         if answer.status // 100 == 3:
             hint = "Give the address that it leads to, if you trust it."
             raise self.failed(f"leads elsewhere (status {answer.status})", hint)
-        return answer.status, self._read(answer)
-
-    def _read(self, answer: HTTPResponse) -> bytes:
-        ends, parts, size = time.monotonic() + self.seconds, list[bytes](), 0
+        content = bytearray()
         while part := answer.read1(PART):
-            parts.append(part)
-            size += len(part)
-            if time.monotonic() > ends:
-                raise self._late()
-            if size > LARGEST:
+            content += part
+            if len(content) > LARGEST:
                 raise self.failed(
                     f"answers more than {LARGEST >> 20} MiB", "Is it the right address?"
                 )
-        return b"".join(parts)
-
-    def _late(self) -> SubjectFailed:
-        hint = "Give it longer with --seconds, or ask a faster one."
-        return self.failed(f"gave no whole answer within {self.seconds:g} s", hint)
+        return bytes(content)
 
     def failed(self, what: str, hint: str) -> SubjectFailed:
         """Why the endpoint can't be compared; its address has neither key nor query."""

@@ -56,28 +56,20 @@ class Judge:
         """
         reference, matched = self.trial.state.reference, self.trial.matched
         found, expected = reference.answers_where_answered(rows)
-        same = np.full(len(rows), or_raised)
-        there = np.array(
-            [
-                is_one and not matched.subject.unasked(row)
-                for is_one, row in zip(found, asked, strict=True)
-            ]
-        )
-        if not there.any():
+        same, positions = np.full(len(rows), or_raised), np.flatnonzero(found)
+        evidence = Evidence([asked[row] for row in positions.tolist()], expected, 0)
+        has_form = np.array([not matched.subject.unasked(row) for row in evidence.rows], bool)
+        if not has_form.any():
             return same
-        kept = there[np.array(found, dtype=bool)]
-        evidence = Evidence(
-            [row for row, is_one in zip(asked, there, strict=True) if is_one],
-            {name: array[kept] for name, array in expected.items()},
-            int(there.sum()),
-        )
-        positions, fine = np.flatnonzero(there), np.ones(int(there.sum()), dtype=bool)
+        evidence, positions = evidence.only(has_form), positions[has_form]
         comparison = self._compared(evidence)
         if comparison.refused:
-            fine = np.array(answered(matched.answers, evidence.rows), dtype=bool)
-            comparison = self._compared(evidence.only(fine))
-        same[positions] = fine
-        same[positions[fine][comparison.wrong]] = False
+            fine = answered(matched.answers, evidence.rows)
+            same[positions] = False
+            evidence, positions = evidence.only(fine), positions[fine]
+            comparison = self._compared(evidence)
+        same[positions] = True
+        same[positions[comparison.wrong]] = False
         return same
 
     def _compared(self, evidence: Evidence) -> Comparison:

@@ -12,7 +12,7 @@ import onnx
 from onnx import helper
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.imported.onnx_file import check_versions, read_onnx
+from onnxlet.convert.imported.onnx_file import check_versions, inputs_of, read_onnx
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.prove.subject import Given, Subject, SubjectFailed, refused
 from onnxlet.convert.prove.tensors import Feed, Tensor, feeds_of
@@ -66,7 +66,8 @@ def onnx_file(path: Path, given: Given) -> OnnxFile:
     proto, _ = read_onnx(path)
     check_versions(proto)
     check_loops(proto)
-    feeds, content = feeds_of(_inputs(proto), given), proto.SerializeToString()
+    tensors = [_tensor(each) for each in inputs_of(proto).values()]
+    feeds, content = feeds_of(tensors, given), proto.SerializeToString()
     check_it_ends(content, None, {})
     try:
         session = opened(content)
@@ -78,12 +79,6 @@ def onnx_file(path: Path, given: Given) -> OnnxFile:
     floats = [t.tensor.type for t in feeds if t.tensor.type.startswith("float")]
     single = all(each == "float32" for each in floats) if floats else _answers_single(proto)
     return OnnxFile(path.name, session, feeds, given.columns, single)
-
-
-def _inputs(proto: onnx.ModelProto) -> list[Tensor]:
-    """The inputs that have to be given; of older files constants are among them."""
-    given = {tensor.name for tensor in proto.graph.initializer}
-    return [_tensor(each) for each in proto.graph.input if each.name not in given]
 
 
 def _tensor(value: Any) -> Tensor:

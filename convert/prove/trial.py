@@ -18,7 +18,7 @@ from onnxlet.convert.parity.search import NARROWINGS, narrower_columns
 from onnxlet.convert.prove.outputs import Matched
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import which_are_answered
-from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.errors import InvalidRows
 
 USUAL = ("held-out", "drawn")
@@ -80,26 +80,27 @@ def _tried(state: SearchState, matched: Matched) -> Trial:
         evidence = _in_float32(evidence, state)
     why = [matched.subject.unasked(row) for row in evidence.rows]
     evidence = evidence.only(np.array([not reason for reason in why], dtype=bool))
-    asked = replace(state, evidence=replace(evidence, raising=()))
-    comparison, _ = asked.compared(matched.answers, asked.evidence)
+    asked = replace(state, evidence=evidence)
+    comparison = _compared(asked, matched)
     refused, reason = evidence.only(np.zeros(len(evidence.rows), dtype=bool)), ""
     if comparison.refused:
         reason = comparison.refused[0]
-        fine = np.array(answered(matched.answers, evidence.rows), dtype=bool)
-        refused, evidence = evidence.only(~fine), evidence.only(fine)
-        asked = replace(state, evidence=replace(evidence, raising=()))
-        comparison, _ = asked.compared(matched.answers, asked.evidence)
+        fine = answered(matched.answers, evidence.rows)
+        refused, asked = evidence.only(~fine), replace(state, evidence=evidence.only(fine))
+        comparison = _compared(asked, matched)
     comparison.outputs = {n: o for n, o in comparison.outputs.items() if n in matched.names}
     raising = [row for row in evidence.raising if not matched.subject.unasked(row)]
-    unrefused = sum(answered(matched.answers, raising))
+    unrefused = int(answered(matched.answers, raising).sum())
     unasked = Counter(filter(None, why))
-    return Trial(
-        matched, replace(asked, evidence=evidence), comparison, refused, reason, unasked, unrefused
-    )
+    return Trial(matched, asked, comparison, refused, reason, unasked, unrefused)
 
 
-def answered(answer: Callable[[list[Cells]], object], rows: Sequence[Cells]) -> list[bool]:
-    """Which of the rows a subject answers, rather than refusing them."""
+def _compared(asked: SearchState, matched: Matched) -> Comparison:
+    return asked.compared(matched.answers, replace(asked.evidence, raising=()))[0]
+
+
+def answered(answer: Callable[[list[Cells]], object], rows: Sequence[Cells]) -> Array:
+    """Which of the rows a subject answers, rather than refusing them; bool, shape (rows,)."""
 
     def takes(some: list[Cells]) -> bool:
         try:
@@ -108,7 +109,7 @@ def answered(answer: Callable[[list[Cells]], object], rows: Sequence[Cells]) -> 
             return False
         return True
 
-    return which_are_answered([[row] for row in rows], takes)
+    return np.array(which_are_answered([[row] for row in rows], takes), dtype=bool)
 
 
 def _in_float32(evidence: Evidence, state: SearchState) -> Evidence:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
@@ -18,7 +16,7 @@ from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.estimators import is_sampler, parts_of
+from onnxlet.convert.reference.estimators import asked_once, is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.nearest import MARGIN, NEAREST, equally_near
 from onnxlet.function.arrays import Array
@@ -66,7 +64,7 @@ class Task:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             ask = _asked_one_by_one if self.one_by_one else _asked
-            with _asked_once(estimator, X):
+            with asked_once(estimator, X):
                 made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
             if self.margin is not None:
                 made[MARGIN] = ask(estimator, self.margin, X)
@@ -247,32 +245,6 @@ def _classes(estimator: Any) -> Any:
     holders = (each for each in (estimator, *kept) if not isinstance(each, type))
     found = (getattr(each, "classes_", None) for each in holders)
     return next((classes for classes in found if classes is not None), None)
-
-
-@contextmanager
-def _asked_once(estimator: Any, X: Data) -> Iterator[None]:
-    """Probabilities that `predict` asks for itself, as a forest's does, are its answer to X."""
-    own = getattr(estimator, "predict_proba", None)
-    if own is None or not hasattr(estimator, "__dict__"):
-        yield
-        return
-    known: list[Any] = []
-
-    def noted(given: Any, *others: Any, **options: Any) -> Any:
-        if given is not X or others or options:
-            return own(given, *others, **options)
-        if not known:
-            known.append(own(given))
-        return deepcopy(known[0])
-
-    kept = vars(estimator)
-    before = {name: kept[name] for name in ("predict_proba",) if name in kept}
-    kept["predict_proba"] = noted
-    try:
-        yield
-    finally:
-        del kept["predict_proba"]
-        kept.update(before)
 
 
 def _asked_one_by_one(estimator: Any, method: str, X: Data) -> Array:

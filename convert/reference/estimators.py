@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -121,6 +122,32 @@ def copied(value: Any, what: str) -> Any:
             "Remove what can't be copied (locks, open files, connections) from it before it is "
             "returned.",
         ) from error
+
+
+@contextmanager
+def asked_once(estimator: Any, X: Any) -> Iterator[None]:
+    """Probabilities that `predict` asks for itself, as a forest's does, are its answer to X."""
+    own = getattr(estimator, "predict_proba", None)
+    if own is None or not hasattr(estimator, "__dict__"):
+        yield
+        return
+    known: list[Any] = []
+
+    def noted(given: Any, *others: Any, **options: Any) -> Any:
+        if given is not X or others or options:
+            return own(given, *others, **options)
+        if not known:
+            known.append(own(given))
+        return deepcopy(known[0])
+
+    kept = vars(estimator)
+    before = {name: kept[name] for name in ("predict_proba",) if name in kept}
+    kept["predict_proba"] = noted
+    try:
+        yield
+    finally:
+        del kept["predict_proba"]
+        kept.update(before)
 
 
 def one_threaded(estimator: Any) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
 
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.part import FEWER, Line, do, model_of
@@ -19,41 +17,27 @@ BEGIN = "onnxlet.convert.score.part:begin"
 TRIES = 2  # of a part whose process is ended, such as for its memory
 
 
-class Engine(Protocol):
-    """What does parts, somewhere."""
-
-    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
-        """Do parts, and give what each came to as soon as it has ended, in no order.
-
-        Whoever stops asking, or raises, stops those that run; nothing of them is left. `tick` is
-        called with how many further rows are answered.
-        """
+# Does parts, somewhere, and gives what each came to as soon as it has ended, in no order. Whoever
+# stops asking, or raises, stops those that run; nothing of them is left. The `Tick` is called with
+# how many further rows are answered.
+Engine = Callable[[Sequence[ScoreTask], Tick], Iterator[Line | PartFailed]]
 
 
-class Here:
-    """This process: one part after another."""
-
-    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
-        """Do parts one after another."""
-        for task in tasks:
-            try:
-                yield do(task, model_of(task.model, task.graph), tick)
-            except PartFailed as error:
-                yield error
+def here(tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
+    """An engine: this process does one part after another."""
+    for task in tasks:
+        try:
+            yield do(task, model_of(task.model, task.graph), tick)
+        except PartFailed as error:
+            yield error
 
 
-@dataclass(frozen=True)
-class OnProcesses:
-    """So many processes, each with the model loaded once."""
-
-    count: int
-
-    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
-        """Do parts, several at a time."""
-        works = (Work(task, pickle.dumps(task)) for task in tasks)
-        with Processes(partial(FreshProcess, BEGIN, b""), self.count, TRIES) as carrier:
-            for result in carrier.run(works, lambda rows: tick(rows) if rows else None):
-                yield _outcome(result)
+def on_processes(count: int, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
+    """An engine of so many processes, each with the model loaded once."""
+    works = (Work(task, pickle.dumps(task)) for task in tasks)
+    with Processes(partial(FreshProcess, BEGIN, b""), count, TRIES) as carrier:
+        for result in carrier.run(works, lambda rows: tick(rows) if rows else None):
+            yield _outcome(result)
 
 
 def _outcome(result: Result[ScoreTask]) -> Line | PartFailed:
@@ -74,4 +58,4 @@ def _outcome(result: Result[ScoreTask]) -> Line | PartFailed:
 def engine_of(workers: int, tasks: int) -> Engine:
     """What does so many tasks on this machine, by so many workers; 0 is one for each core."""
     count = min(workers or cores(), tasks)
-    return OnProcesses(count) if count > 1 else Here()
+    return partial(on_processes, count) if count > 1 else here

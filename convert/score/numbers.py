@@ -22,13 +22,6 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.estimate import kind_of
 
 
-class _Units(NamedTuple):
-    """The units of a table's columns, and what is to be said of them."""
-
-    read: Mapping[str, str]  # by column, that may stand beside its numbers
-    notes: list[str]
-
-
 def numbers_of(columns: Columns, model: Model, chosen: str) -> tuple[list[Written], list[str]]:
     """How the numbers of a file of CSV are written that are not plain; and notes.
 
@@ -120,8 +113,10 @@ def _is_text(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
-def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _Units:
-    """The units of columns in which some were found: those of the training, and its own.
+def _units(
+    numeric: Sequence[str], found: Mapping[str, str], model: Model
+) -> tuple[dict[str, str], list[str]]:
+    """By column, the units that may stand beside its numbers, of those that were found; and notes.
 
     Of another one nobody knows whether it is meant, but for signs of money. With percent numbers
     may be a hundred times those of the training, so that WrongUse is raised.
@@ -157,4 +152,4 @@ def _units(numeric: Sequence[str], found: Mapping[str, str], model: Model) -> _U
         + ("take it out of the cells" if name in odd else "they are read as they stand")
         for name, unit in new.items()
     ]
-    return _Units({**{n: u for n, u in found.items() if n not in odd}, **trained}, notes)
+    return {**{n: u for n, u in found.items() if n not in odd}, **trained}, notes

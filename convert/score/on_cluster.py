@@ -9,7 +9,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from onnxlet.convert.errors import Refusal, shortened
@@ -38,32 +37,25 @@ class Unequal(Exception):
     """A worker would answer otherwise, or sees other files, than the client."""
 
 
-@dataclass(frozen=True)
-class OnCluster:
-    """Does parts on the workers of the scheduler at an address.
+def on_cluster(address: str, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
+    """An engine: the workers of the scheduler at an address.
 
     They read and write themselves: nothing but a line of the journal comes back for a part.
+
+    Raises:
+        WrongUse: nothing answers there as a scheduler does, or the workers see other files.
+        Refusal: it has no worker, or one that would answer otherwise.
+        SchedulerGone: it can't be reached any more.
     """
-
-    address: str
-
-    def outcomes(self, tasks: Sequence[ScoreTask], tick: Tick) -> Iterator[Line | PartFailed]:
-        """As `Engine.outcomes`.
-
-        Raises:
-            WrongUse: nothing answers there as a scheduler does, or the workers see other files.
-            Refusal: it has no worker, or one that would answer otherwise.
-            SchedulerGone: it can't be reached any more.
-        """
-        first = tasks[0]
-        content = _packed(Path(first.model), first.graph)
-        with connected(self.address, PACKAGES) as client:
-            carrier = Cluster(client, BEGIN, content, (first, _head(first.target)))
-            for result in carrier.run(Work(task, pickle.dumps(task)) for task in tasks):
-                outcome = _outcome(result)
-                if not isinstance(outcome, PartFailed):
-                    tick(outcome["rows"])
-                yield outcome
+    first = tasks[0]
+    content = _packed(Path(first.model), first.graph)
+    with connected(address, PACKAGES) as client:
+        carrier = Cluster(client, BEGIN, content, (first, _head(first.target)))
+        for result in carrier.run(Work(task, pickle.dumps(task)) for task in tasks):
+            outcome = _outcome(result)
+            if not isinstance(outcome, PartFailed):
+                tick(outcome["rows"])
+            yield outcome
 
 
 def _outcome(result: Result[ScoreTask]) -> Line | PartFailed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -145,139 +146,120 @@ def score(
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
         if scheduler is not None:
-            from onnxlet.convert.score.on_cluster import OnCluster  # few have one
+            from onnxlet.convert.score.on_cluster import on_cluster  # few have one
 
-            engine = OnCluster(scheduler)
+            engine = partial(on_cluster, scheduler)
+        run = _Run(tasks, chosen, journal, target, report)
         try:
-            already = _done(tasks, chosen, journal, target, engine, workers, report)
+            already = run.finish(engine, workers)
         except NoneAnswered:
             journal.end()  # nothing was written, and nothing is to stay
             raise
-        return _scored(journal, target, tasks, already, chosen.manifest)
+        return run.scored(already)
 
 
-def _done(
-    tasks: Sequence[ScoreTask],
-    model: Model,
-    journal: Journal,
-    target: Destination,
-    engine: Engine | None,
-    workers: int,
-    report: Report,
-) -> int:
-    """Do what is left, and put it together; how many parts were done already."""
-    work = storage_of(target.work)
-    if resuming.is_whole(journal, target):  # a kill has left the rest
-        resuming.remove_parts(tasks, work)
-        journal.end()
-        return len(tasks)
-    left = resuming.remaining_tasks(tasks, journal, work, report)
-    already = len(tasks) - len(left)
-    if left and not already:
-        check_some_are_answered(left, model)
-    if left:
-        report(_begun(tasks, already))
+@dataclass(frozen=True)
+class _Run:
+    """What is done and written: all parts, of which some may be done already."""
+
+    tasks: Sequence[ScoreTask]
+    model: Model
+    journal: Journal
+    target: Destination
+    report: Report
+
+    def finish(self, engine: Engine | None, workers: int) -> int:
+        """Do what is left, and put it together; how many parts were done already."""
+        tasks, journal, target = self.tasks, self.journal, self.target
+        work = storage_of(target.work)
+        if resuming.is_whole(journal, target):  # a kill has left the rest
+            resuming.remove_parts(tasks, work)
+            journal.end()
+            return len(tasks)
+        left = resuming.remaining_tasks(tasks, journal, work, self.report)
+        already = len(tasks) - len(left)
+        if left and not already:
+            check_some_are_answered(left, self.model)
+        if left:
+            parts = f"{len(tasks):,} part{'s' * (len(tasks) > 1)}"
+            going_on = f"going on: {already:,} of {parts} are done"
+            self.report(going_on if already else f"scoring {parts}")
+            try:
+                self._do(left, engine or engine_of(workers, len(left)))
+            finally:
+                tidy(work)
+        if target.file is not None:
+            self.report("putting the parts together")
+            self._put_together(target.file)
+        elif left or not journal.lines:
+            journal.add({"done": True})
+        return already
+
+    def _do(self, left: Sequence[ScoreTask], engine: Engine) -> None:
+        """Do the parts that are left, and note each as soon as it is done.
+
+        Raises Unfinished where some failed, or it was interrupted.
+        """
+        rate = Rate(self.tasks, left, self.journal.lines, self.report)
+        outcomes, failed = engine(left, rate.rows), list[PartFailed]()
         try:
-            _do(left, tasks, journal, engine or engine_of(workers, len(left)), report)
+            for outcome in outcomes:
+                if isinstance(outcome, PartFailed):
+                    failed.append(outcome)
+                    if outcome.stops:
+                        break
+                else:
+                    self.journal.add(outcome)
+                    rate.done(outcome)
+        except KeyboardInterrupt:
+            raise Unfinished(f"interrupted: {self._state()}", GO_ON) from None
         finally:
-            tidy(work)
-    if target.file is not None:
-        report("putting the parts together")
-        _put_together(tasks, journal, target, target.file)
-    elif left or not journal.lines:
-        journal.add({"done": True})
-    return already
+            if hasattr(outcomes, "close"):
+                outcomes.close()
+        if not failed:
+            return
+        if failed[-1].stops:
+            raise Unfinished(f"{failed[-1].message}\n{self._state()}", failed[-1].hint)
+        listed = "".join(f"\n  {each.message}" for each in failed[:SHOWN])
+        more = f"\n  and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+        hints = " ".join(dict.fromkeys(each.hint for each in failed if each.hint))
+        said = f"{len(failed)} of {len(self.tasks)} parts could not be done:{listed}{more}"
+        raise Unfinished(said, f"{hints} {GO_ON}")
 
+    def _state(self) -> str:
+        rows, _ = sums(self.journal.lines)
+        done = len(by_part(self.journal.lines))
+        return f"{done:,} of {len(self.tasks):,} parts are done ({rows:,} rows)"
 
-def _begun(tasks: Sequence[ScoreTask], already: int) -> str:
-    parts = f"{len(tasks):,} part{'s' * (len(tasks) > 1)}"
-    if not already:
-        return f"scoring {parts}"
-    return f"going on: {already:,} of {parts} are done"
+    def _put_together(self, file: str) -> None:
+        target, lines = self.target, by_part(self.journal.lines)
+        work, folder = storage_of(target.work), storage_of(target.folder)
+        if sides := [task.side for task in self.tasks if lines[task.name]["side"] is not None]:
+            gathered(work, sides, folder, target.side_name, target.form)
+        whole = gathered(work, [task.name for task in self.tasks], folder, file, target.form)
+        self.journal.add({"done": True, "size": whole.size, "sha256": whole.sha256})
+        # A kill here leaves some, until the same command comes.
+        resuming.remove_parts(self.tasks, work)
+        self.journal.end()
 
-
-def _do(
-    left: Sequence[ScoreTask],
-    tasks: Sequence[ScoreTask],
-    journal: Journal,
-    engine: Engine,
-    report: Report,
-) -> None:
-    """Do the parts that are left, and note each as soon as it is done.
-
-    Raises Unfinished where some failed, or it was interrupted.
-    """
-    rate, failed = Rate(tasks, left, journal.lines, report), list[PartFailed]()
-    outcomes = engine.outcomes(left, rate.rows)
-    try:
-        for outcome in outcomes:
-            if isinstance(outcome, PartFailed):
-                failed.append(outcome)
-                if outcome.stops:
-                    break
-            else:
-                journal.add(outcome)
-                rate.done(outcome)
-    except KeyboardInterrupt:
-        said = f"interrupted: {_state(tasks, journal)}"
-        raise Unfinished(said, GO_ON) from None
-    finally:
-        if hasattr(outcomes, "close"):
-            outcomes.close()
-    if not failed:
-        return
-    if failed[-1].stops:
-        raise Unfinished(f"{failed[-1].message}\n{_state(tasks, journal)}", failed[-1].hint)
-    listed = "".join(f"\n  {each.message}" for each in failed[:SHOWN])
-    more = f"\n  and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-    hints = " ".join(dict.fromkeys(each.hint for each in failed if each.hint))
-    raise Unfinished(
-        f"{len(failed)} of {len(tasks)} parts could not be done:{listed}{more}", f"{hints} {GO_ON}"
-    )
-
-
-def _state(tasks: Sequence[ScoreTask], journal: Journal) -> str:
-    rows, _ = sums(journal.lines)
-    done = len(by_part(journal.lines))
-    return f"{done:,} of {len(tasks):,} parts are done ({rows:,} rows)"
-
-
-def _put_together(
-    tasks: Sequence[ScoreTask], journal: Journal, target: Destination, file: str
-) -> None:
-    work, folder = storage_of(target.work), storage_of(target.folder)
-    names = [task.name for task in tasks]
-    lines = by_part(journal.lines)
-    sides = [task.side for task in tasks if lines[task.name]["side"] is not None]
-    if sides:
-        gathered(work, sides, folder, target.side_name, target.form)
-    whole = gathered(work, names, folder, file, target.form)
-    journal.add({"done": True, "size": whole.size, "sha256": whole.sha256})
-    resuming.remove_parts(tasks, work)  # a kill here leaves some, until the same command comes
-    journal.end()
-
-
-def _scored(
-    journal: Journal,
-    target: Destination,
-    tasks: Sequence[ScoreTask],
-    already: int,
-    manifest: Mapping[str, Any],
-) -> Scored:
-    rows, bad = sums(journal.lines)
-    lines = by_part(journal.lines)
-    problems = [each for task in tasks for each in lines[task.name]["problems"]]
-    side = target.side if bad else None
-    shown = Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)
-    compared = [lines[task.name]["truths"] for task in tasks if "truths" in lines[task.name]]
-    if not compared:
-        return shown
-    total = combined(compared)
-    at_build = {name: pair["model"] for name, pair in (manifest["metrics"] or {}).items()}
-    return replace(
-        shown, target=manifest["target"], compared=int(total[0]),
-        scores=scores(kind_of(manifest), total), at_build=at_build,
-    )  # fmt: skip
+    def scored(self, already: int) -> Scored:
+        """What is there now, of which so many parts were there before."""
+        target, manifest = self.target, self.model.manifest
+        rows, bad = sums(self.journal.lines)
+        by_name = by_part(self.journal.lines)
+        lines = [by_name[task.name] for task in self.tasks]
+        problems = [each for line in lines for each in line["problems"]]
+        side = target.side if bad else None
+        shown = Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(lines), already)
+        compared = [line["truths"] for line in lines if "truths" in line]
+        if not compared:
+            return shown
+        total = combined(compared)
+        at_build = {name: pair["model"] for name, pair in (manifest["metrics"] or {}).items()}
+        return replace(
+            shown, target=manifest["target"], compared=int(total[0]),
+            scores=scores(kind_of(manifest), total), at_build=at_build,
+        )  # fmt: skip
 
 
 class Rate:

@@ -79,9 +79,9 @@ class TableFormat(ABC):
     def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
         """The parts of a file of so many bytes in order, one at least."""
 
-    @abstractmethod
     def schema(self, opened: Open, names: Sequence[str]) -> Any:
         """The schema of a file whose columns are known already by these names."""
+        return self.columns(opened).schema
 
     @abstractmethod
     def batches(
@@ -115,13 +115,6 @@ class Parquet(TableFormat):
                 start, first, held = number, first + held, 0
             held += count
         return [*found, Span(start, len(columns.groups), first, held)]
-
-    def schema(self, opened: Open, names: Sequence[str]) -> Any:
-        """The file's own, with the types of its columns."""
-        from pyarrow import parquet
-
-        with opened() as source, parquet.ParquetFile(source) as file:
-            return file.schema_arrow
 
     def batches(
         self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int
@@ -246,10 +239,6 @@ class Json(TableFormat):
     def spans(self, opened: Open, columns: Columns, size: int) -> Sequence[Span]:
         """All of it."""
         return [Span(0, 1, 0, size)]
-
-    def schema(self, opened: Open, names: Sequence[str]) -> Any:
-        """The types of its columns."""
-        return self._table(opened).schema
 
     def batches(
         self, opened: Open, span: Span, names: Sequence[str], columns: Sequence[str], most: int

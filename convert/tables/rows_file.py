@@ -237,8 +237,6 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
 def _elsewhere(source: str) -> Any:
     """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
     if source.lower().startswith("s3://"):
-        from onnxlet.convert.tables.rows_file import file_system
-
         path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
         return file_system(path).open_input_stream(path)
     import fsspec

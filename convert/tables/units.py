@@ -125,21 +125,26 @@ def units_of(cells: Iterable[Cell | None], counts: Iterable[float]) -> Units:
     return Units("", "", tuple(units))
 
 
-def unit_in(texts: Sequence[str]) -> str:
+def _numbers_in(texts: Iterable[str]) -> list[Cell]:
+    """The numbers of a column of these texts, gaps among them; none where there are few."""
+    cells = [parted(text) for text in texts if not is_gap(text)]
+    numbers = [cell for cell in cells if cell is not None]
+    return numbers if len(numbers) >= NEARLY_ALL * len(cells) else []
+
+
+def _units_in(numbers: Sequence[Cell]) -> Units:
+    return units_of(numbers, [1] * len(numbers))
+
+
+def unit_in(texts: Iterable[str]) -> str:
     """The unit of a column of these texts, gaps among them; '' where it has none, or no numbers."""
-    known = [text for text in texts if not is_gap(text)]
-    cells = [parted(text) for text in known]
-    if sum(cell is not None for cell in cells) < NEARLY_ALL * len(known):
-        return ""
-    return units_of(cells, [1] * len(cells)).unit
+    return _units_in(_numbers_in(texts)).unit
 
 
-def several_units(texts: Sequence[str]) -> str:
+def several_units(texts: Iterable[str]) -> str:
     """What to say of texts that are numbers, and have no one unit; '' of any others."""
-    known = [text for text in texts if not is_gap(text)]
-    cells = [cell for text in known if (cell := parted(text)) is not None]
-    unit, _, others = units_of(cells, [1] * len(cells))
-    if unit or not 0 < len(others) <= MOST_UNITS or len(cells) < NEARLY_ALL * len(known):
+    unit, _, others = _units_in(_numbers_in(texts))
+    if unit or not 0 < len(others) <= MOST_UNITS:
         return ""
     others = others if len(others) > 1 else (*others, "no unit")
     return f"numbers with {' and '.join(map(repr, others))}, which are not joined: write all in one"
@@ -161,14 +166,12 @@ def units_below(form: CsvForm) -> dict[str, str]:
 
     '' is that of numbers whose minus stands behind them.
     """
-    found = dict[str, str]()
-    for name, texts in form.columns():
-        cells = [parted(text) for text in texts if not is_gap(text)]
-        numbers = [cell for cell in cells if cell is not None]
-        odd = any(cell.unit or cell.is_behind for cell in numbers)
-        if odd and len(numbers) >= NEARLY_ALL * len(cells):
-            found[name] = unit_in(texts)
-    return found
+    numbers = {name: _numbers_in(texts) for name, texts in form.columns()}
+    return {
+        name: _units_in(cells).unit
+        for name, cells in numbers.items()
+        if any(cell.unit or cell.is_behind for cell in cells)
+    }
 
 
 def without_units(form: CsvForm) -> CsvForm:

@@ -84,15 +84,18 @@ def taken_from(content: bytes, sheet: str, place: str, limits: Limits = LIMITS) 
             "Is it whole, and without a password?",
         ) from error
     merged = _fill_merged(rows, sheet_there.merged_cell_ranges or [])
-    first, table = (0, rows) if cells is None else (cells[1], _cut(rows, *cells))
-    start, table = (0, table) if cells else _first_table(table)
+    if cells is None:
+        first, table = _first_table(rows)
+    else:
+        left, first, right, bottom = cells
+        table = [row[left : right + 1] for row in rows[first:bottom]]
     if not table:
         raise WrongUse(f"{place}: the sheet '{name}' has no rows", HINT)
     written = io.StringIO()
     timed = [any(isinstance(row[n], datetime) for row in table) for n in range(len(table[0]))]
     texts = ([_text(cell, timed[n]) for n, cell in enumerate(row)] for row in table)
     csv.writer(written, lineterminator="\n").writerows(texts)
-    top = first + start + 1
+    top = first + 1
     where = f"the sheet '{name}', rows {top} to {top + len(table) - 1}"
     if merged:
         where += f"; {merged:,} cells that are merged with one above have its value"
@@ -145,10 +148,6 @@ def _column(letters: str) -> int:
     for letter in letters:
         index = index * 26 + ord(letter) - ord("A") + 1
     return index - 1
-
-
-def _cut(rows: list[list[Any]], left: int, top: int, right: int, bottom: int) -> list[list[Any]]:
-    return [row[left : right + 1] for row in rows[top:bottom]]
 
 
 def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> int:

@@ -11,11 +11,10 @@ from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender, Transport
-from onnxlet.edge.settings.device import ForwardOptions, Inputs
+from onnxlet.edge.settings.device import ForwardOptions, Inputs, checked_link
 from onnxlet.edge.store.database import drop_privileges_to_owner
 from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
-from onnxlet.function.errors import SettingsError
 from onnxlet.function.messages import Prediction
 
 MEGABYTE = 1_000_000
@@ -117,15 +116,8 @@ def start(options: ForwardOptions) -> Forwarder:
 
     SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
-    try:
+    with checked_link("FORWARD", options, "receiver"):
         transport = _transport(options)
-    except OSError as error:
-        raise SettingsError(
-            f"ONNXLET_DEVICE_FORWARD_CA: {options.ca} can't be read: {error}",
-            "It should hold the CA certificates for the receiver's certificate, in PEM.",
-        ) from error
-    except ValueError as error:
-        raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
     drop_privileges_to_owner(options.queue)
     forward = Forwarder(options, transport, Clock(this_boot()))
     forward.start()

@@ -140,10 +140,6 @@ class Queue(Store):
             self._mark(taken[kept:], WAITING if kept else ASIDE)
         return kept
 
-    def retry(self) -> int:
-        """Have the records that are set aside sent again; return their number."""
-        return retry(self._database)
-
     def trim(self) -> None:
         """Drop and count the oldest records where they are too many or too old.
 

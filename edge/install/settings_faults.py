@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from onnxlet.edge.device.checks import HOMES
@@ -15,6 +14,7 @@ from onnxlet.edge.install import units
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import ignored_lines, service_environ
 from onnxlet.edge.update import fetch
+from onnxlet.edge.update.health import of_slot
 from onnxlet.function.errors import OnnxletError, SettingsError
 from onnxlet.function.settings import DEFAULT_MODELS, Settings
 
@@ -32,21 +32,24 @@ def settings_faults(paths: DevicePaths, slot: Path) -> list[str]:
     except SettingsError as error:
         return [f"{error.message}. {error.hint}"]
     for read in (Settings.from_environ, DeviceSettings.from_environ):
-        try:
-            read(environ)
-        except SettingsError as error:
-            faults.append(error.message)
+        faults += _found_by(read, environ)
     if not faults:
         settings, device = Settings.from_environ(environ), DeviceSettings.from_environ(environ)
         faults = _unserved(paths, slot, settings, device) + _channel_faults(device.update_url)
         if device.mqtt.url:
             from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
 
-            try:
-                check(device.mqtt)
-            except SettingsError as error:
-                faults.append(error.message)
+            faults += _found_by(check, device.mqtt)
     return [f"{paths.environment}: {fault}" for fault in faults]
+
+
+def _found_by(check: Callable[..., object], *given: object) -> list[str]:
+    """What a check finds wrong with what it is given."""
+    try:
+        check(*given)
+    except OnnxletError as error:
+        return [error.message]
+    return []
 
 
 def _unserved(
@@ -66,17 +69,15 @@ def _unserved(
 
 def _channel_faults(url: str) -> list[str]:
     """Why the timer could not look there."""
-    why = ""
     if url.startswith("s3://"):
-        why = "a device has no boto3: use the bucket's https:// address"
+        faults = ["a device has no boto3: use the bucket's https:// address"]
     elif url.startswith(UNSEEN):
-        why = "the timer's service sees neither homes nor /tmp: use another folder, such as /srv"
+        faults = [
+            "the timer's service sees neither homes nor /tmp: use another folder, such as /srv"
+        ]
     else:
-        try:
-            fetch.check(url, insecure=False)
-        except OnnxletError as error:
-            why = f"{error.message}: use https://"
-    return [f"ONNXLET_DEVICE_UPDATE_URL: {why}"] if why else []
+        faults = [f"{why}: use https://" for why in _found_by(fetch.check, url, False)]
+    return [f"ONNXLET_DEVICE_UPDATE_URL: {fault}" for fault in faults]
 
 
 def start_faults(slot: Path, paths: DevicePaths, environ: Mapping[str, str]) -> list[str]:
@@ -86,16 +87,14 @@ def start_faults(slot: Path, paths: DevicePaths, environ: Mapping[str, str]) -> 
     """
     if (paths.root / DROP_INS).exists():
         return []
-    no_site = ["-S"] if sys.flags.no_site else []
-    command = [sys.executable, "-I", *no_site, "-B", str(slot), "serve", "--only-listen"]
+    command, usual = of_slot(slot, "serve", "--only-listen")
     known = any(user.pw_name == units.NAME for user in pwd.getpwall())
     user = units.NAME if known and os.geteuid() == 0 else None
     groups: list[str | int] | None = [] if user else None
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            command, env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", **environ},
-            user=user, group=user, extra_groups=groups, cwd="/", capture_output=True, text=True,
-            check=False, timeout=START_SECONDS,
+            command, env={**usual, **environ}, user=user, group=user, extra_groups=groups, cwd="/",
+            capture_output=True, text=True, check=False, timeout=START_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):  # the restart will tell
         return []

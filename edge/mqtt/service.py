@@ -31,7 +31,7 @@ from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.drift_reports import DriftReports
-from onnxlet.edge.settings.device import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions, checked_link
 from onnxlet.folders import documented
 from onnxlet.function import request_log
 from onnxlet.function.app import SERVICE
@@ -81,16 +81,9 @@ def link_of(options: MqttOptions) -> Link:
     SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
-    try:
-        address = Address(options.url, options.user, options.password, options.ca)
+    address = Address(options.url, options.user, options.password, options.ca)
+    with checked_link("MQTT", options, "broker"):
         return Link(address, client_id(options), will)
-    except OSError as error:
-        raise SettingsError(
-            f"ONNXLET_DEVICE_MQTT_CA: {options.ca} can't be read: {error}",
-            "It should hold the CA certificates for the broker's certificate, in PEM.",
-        ) from error
-    except ValueError as error:
-        raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error
 
 
 class MqttService:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -194,6 +195,23 @@ def _field(name: str) -> tuple[str, str]:
     if group in ("FORWARD", "MQTT"):
         return group, field.lower()
     return ("FORWARD", "queue") if name == "QUEUE" else ("", name.lower())
+
+
+@contextmanager
+def checked_link(name: str, options: ForwardOptions | MqttOptions, whose: str) -> Iterator[None]:
+    """Raise SettingsError where a link's CA certificates can't be read, or its URL has no address.
+
+    The link is one to whose certificate these are, by the variables of this name.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}{name}_CA: {options.ca} can't be read: {error}",
+            f"It should hold the CA certificates for the {whose}'s certificate, in PEM.",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{name}_URL: {options.url}: {error}") from error
 
 
 def models_folder(

@@ -56,10 +56,15 @@ class LocalServer(NamedTuple):
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:
     """The faults that a slot's own `check` reports; Killed is raised where the system killed it."""
-    no_site = ["-S"] if sys.flags.no_site else []  # as the service runs
-    command = [sys.executable, "-I", *no_site, "-B", str(slot), "check", *arguments]
-    environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+    command, environ = of_slot(slot, "check", *arguments)
     return _run(command, CHECK_SECONDS, environ)
+
+
+def of_slot(slot: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """The command line that runs a slot's own code as the service does, and its variables."""
+    no_site = ["-S"] if sys.flags.no_site else []
+    command = [sys.executable, "-I", *no_site, "-B", str(slot), *arguments]
+    return command, {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
 
 def restart_faults(service: LocalServer) -> list[str]:

@@ -199,6 +199,7 @@ def test_a_refusal_reads_well() -> None:
 ARGUMENTS: list[tuple[dict[str, object], str]] = [
     ({"name": 5}, "name: expected a text, got 5"),
     ({"keep_background": -3}, "keep_background: expected a whole number from 1 to 1,000, got -3"),
+    ({"keep_background": np.inf}, "expected a whole number from 1 to 1,000, got inf"),
     ({"keep_background": "all"}, "expected a whole number from 1 to 1,000, got 'all'"),
     ({"keep_background": 1.5}, "expected a whole number from 1 to 1,000, got 1.5"),
     ({"without": "std"}, "without: the model has no 'std'"),

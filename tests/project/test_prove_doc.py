@@ -47,9 +47,7 @@ def converted(folder: Path) -> tuple[int, str]:
     return typed(CONVERT, folder)
 
 
-pytestmark = pytest.mark.long  # for what it converts
-
-
+@pytest.mark.long
 def test_what_is_typed_prints_what_is_shown(folder: Path, converted: tuple[int, str]) -> None:
     code, said = converted
     assert (code, said.splitlines()[0]) == (0, EQUAL)
@@ -60,6 +58,7 @@ def test_what_is_typed_prints_what_is_shown(folder: Path, converted: tuple[int, 
     assert cause in said
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("converted")
 def test_the_notebook_s_lines_run(folder: Path) -> None:
     said = "from my_model import build\nmodel, X_test = build()\n"

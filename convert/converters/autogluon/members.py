@@ -52,8 +52,10 @@ def _lightgbm(graph: Graph, member: Member, table: Table) -> Tensor:
 
 
 def _catboost(graph: Graph, member: Member, table: Table) -> Outputs:
+    """Categories by their texts, whose hashes it knows."""
+    texts = member["texts"]
     tensors = [
-        _by_code(graph, table[name], member["codes"][name]) if name in member["codes"] else column
+        _by_code(graph, table[name], texts[name], "string") if name in texts else column
         for name, column in zip(table.labels, graph.columns(table), strict=True)
     ]
     model = ModelFile(member["json"].tobytes(), member["cbm"].tobytes())
@@ -61,10 +63,10 @@ def _catboost(graph: Graph, member: Member, table: Table) -> Outputs:
     return answer(graph, model, Table(tuple(tensors)))
 
 
-def _by_code(graph: Graph, code: Tensor, values: Sequence[int]) -> Tensor:
-    """The values of codes, int64; the last one is that of a missing code."""
-    *known, missing = map(int, values)
-    return mapped(graph, code, {float(n): value for n, value in enumerate(known)}, missing, "int64")
+def _by_code(graph: Graph, code: Tensor, values: Sequence[Any], dtype: str) -> Tensor:
+    """The values of codes; the last one is that of a missing code."""
+    *known, missing = values
+    return mapped(graph, code, {float(n): value for n, value in enumerate(known)}, missing, dtype)
 
 
 def _xgboost(graph: Graph, member: Member, table: Table) -> Outputs:
@@ -86,7 +88,7 @@ def _one_hot(graph: Graph, hot: Mapping[str, Any], table: Table) -> tuple[Tensor
     for name, at in hot["at"].items():
         known = sorted({index for index in at.tolist() if index >= 0})
         if known:
-            index = _by_code(graph, table[name], at)
+            index = _by_code(graph, table[name], at.tolist(), "int64")
             made.append(index.equals(graph.constant([known], "int64")).cast(graph.precision))
             order += known
     zero = made[0].take([0]) * 0.0

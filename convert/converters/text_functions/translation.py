@@ -74,15 +74,15 @@ def _unbound(node: ast.FunctionDef | ast.Lambda) -> ast.FunctionDef | ast.Lambda
 @cache
 def _compiled(source: str) -> tuple[frozenset[CodeType], ast.Module]:
     whole = compile(source, "<source>", "exec", dont_inherit=True)
-    return frozenset(_every(whole)), ast.parse(source)
+    return frozenset(every_code(whole)), ast.parse(source)
 
 
-def _every(code: CodeType) -> Iterator[CodeType]:
+def every_code(code: CodeType) -> Iterator[CodeType]:
     """Code, and all that is defined within it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _every(constant)
+            yield from every_code(constant)
 
 
 def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.registration import FOREIGN
-from onnxlet.convert.converters.text_functions.translation import without_partial
+from onnxlet.convert.converters.text_functions.translation import every_code, without_partial
 from onnxlet.convert.converters.tracing.base import NotTraceable
 from onnxlet.convert.sources.users_code import is_theirs
 
@@ -94,7 +94,7 @@ def _attributes(function: FunctionType, owner: Any) -> Iterator[Any]:
 
 
 def _constants(function: FunctionType) -> list[Any]:
-    return [one for code in _every(function.__code__) for one in code.co_consts]
+    return [one for code in every_code(function.__code__) for one in code.co_consts]
 
 
 def _functions_in(values: Iterable[Any]) -> Iterator[Any]:
@@ -121,14 +121,7 @@ def _inside(one: Any) -> Any:
 
 def names_of(function: FunctionType) -> set[str]:
     """All names in the code of a function."""
-    return {name for each in _every(function.__code__) for name in each.co_names}
-
-
-def _every(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _every(constant)
+    return {name for each in every_code(function.__code__) for name in each.co_names}
 
 
 def surroundings(function: FunctionType) -> dict[str, Any]:

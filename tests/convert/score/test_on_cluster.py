@@ -62,17 +62,16 @@ def table(models: Path, tmp_path: Path) -> Path:
     return tmp_path / "in.parquet"
 
 
-def kill_after(lines: int, kill: Callable[[], object]) -> Any:
+def kill_after(lines: int, kill: Callable[[], object], address: str) -> Any:
     """The cluster's engine, during whose work something is killed."""
 
-    class Killing(on_cluster.OnCluster):
-        def outcomes(self, tasks: Any, tick: Any) -> Iterator[Any]:
-            for number, outcome in enumerate(super().outcomes(tasks, tick)):
-                yield outcome
-                if number == lines:
-                    kill()
+    def killing(tasks: Any, tick: Any) -> Iterator[Any]:
+        for number, outcome in enumerate(on_cluster.on_cluster(address, tasks, tick)):
+            yield outcome
+            if number == lines:
+                kill()
 
-    return Killing
+    return killing
 
 
 def test_the_same_files_as_here_though_a_worker_is_killed_half_way(
@@ -80,7 +79,7 @@ def test_the_same_files_as_here_though_a_worker_is_killed_half_way(
 ) -> None:
     here = run("in.parquet", "here")
     with cluster(tmp_path / "cluster", workers=2) as started:
-        engine = kill_after(7, started.workers[0].kill)(started.address)
+        engine = kill_after(7, started.workers[0].kill, started.address)
         there = run("in.parquet", "there", engine=engine)
     assert there.parts == here.parts == 40
     assert there.rows == here.rows == 4000
@@ -105,7 +104,7 @@ def test_when_the_scheduler_goes_away_the_same_goes_on_elsewhere(
     table: Path, tmp_path: Path, run: Run
 ) -> None:
     with cluster(tmp_path / "cluster", workers=2) as started:
-        engine = kill_after(4, started.scheduler.kill)(started.address)
+        engine = kill_after(4, started.scheduler.kill, started.address)
         with pytest.raises(SchedulerGone, match="has gone away"):
             run("in.parquet", "there", engine=engine)
     done = len([line for line in journal(tmp_path / "there") if "part" in line])
@@ -131,13 +130,12 @@ def task_of(table: Path, tmp_path: Path, run: Run) -> Any:
     """A part as the cluster's engine is given it."""
     given: list[Any] = []
 
-    class Listening:
-        def outcomes(self, tasks: Any, tick: Any) -> Iterator[Any]:
-            given.extend(tasks)
-            raise KeyboardInterrupt
+    def listening(tasks: Any, tick: Any) -> Iterator[Any]:
+        given.extend(tasks)
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run("in.parquet", "out", engine=Listening())
+        run("in.parquet", "out", engine=listening)
     return given[0]
 
 

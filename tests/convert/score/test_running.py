@@ -17,7 +17,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from onnxlet.convert.score import running
-from onnxlet.convert.score.engines import Here
+from onnxlet.convert.score.engines import here
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.running import Scored
@@ -66,8 +66,8 @@ class Ends:
         self.after, self.error = after, error
         self.did: list[str] = []
 
-    def outcomes(self, tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
-        for number, outcome in enumerate(Here().outcomes(tasks, tick)):
+    def __call__(self, tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
+        for number, outcome in enumerate(here(tasks, tick)):
             self.did.append(tasks[number].name)
             if number == self.after:
                 raise self.error
@@ -371,15 +371,14 @@ def test_a_table_that_changes_while_it_is_read(models: Path, tmp_path: Path, run
     table = golden_table(models, PRICES, 900)
     path = Path(write(table, tmp_path / "in.parquet", group=300))
 
-    class Rewrites:
-        def outcomes(self, tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
-            def rewrite(rows: int) -> None:
-                os.utime(path, ns=(1, 1))
+    def rewriting(tasks: Sequence[ScoreTask], tick: Any) -> Iterator[Any]:
+        def rewrite(rows: int) -> None:
+            os.utime(path, ns=(1, 1))
 
-            yield from Here().outcomes(tasks, rewrite)
+        yield from here(tasks, rewrite)
 
     with pytest.raises(Unfinished) as unfinished:
-        run("in.parquet", "out", engine=Rewrites())
+        run("in.parquet", "out", engine=rewriting)
     gc.collect()  # what was begun is not ended into a file that is closed
     assert unfinished.value.message.count("'in.parquet' has changed since it was looked at") == 3
     assert content(tmp_path / "out") == {}

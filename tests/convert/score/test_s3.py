@@ -123,9 +123,9 @@ def test_what_may_not_be_written_is_reported(models: Path, s3: S3, whole: dict[s
     del s3.objects["bucket/out/_journal"]
 
     class Refused(Ends):
-        def outcomes(self, tasks: Any, tick: Any) -> Iterator[Any]:
+        def __call__(self, tasks: Any, tick: Any) -> Iterator[Any]:
             s3.refused = 1000
-            yield from super().outcomes(tasks, tick)
+            yield from super().__call__(tasks, tick)
 
     with pytest.raises(Unfinished, match=r"can't write 's3://bucket/out/a-00000.parquet'"):
         score(models, "s3://bucket/in", "s3://bucket/out", engine=Refused(9, ValueError()))

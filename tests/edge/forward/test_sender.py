@@ -19,7 +19,7 @@ from onnxlet.edge.forward import https, sender
 from onnxlet.edge.forward.forwarder import open_queue, start
 from onnxlet.edge.forward.https import status_outcome
 from onnxlet.edge.forward.monitor import inspect
-from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.queue import Batch, retry
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import DeliveryResult, Sender, Transport, pause
 from onnxlet.edge.settings.device import ForwardOptions
@@ -196,7 +196,7 @@ def test_a_refused_record_is_logged_once_and_the_rest_goes_on(
     assert sending.lines == [
         {"event": "forward", "state": "refused", "error": "status 422", "records": 1}
     ]
-    assert sending.queue.retry() == 1
+    assert retry(sending.queue._database) == 1
     wait_until(lambda: sending.queue.totals().sent == 2)
     assert names(endpoint) == ["a", "poison"]
 
