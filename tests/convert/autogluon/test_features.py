@@ -108,22 +108,27 @@ def test_a_tree_behind_texts_of_two_columns_is_built_served_and_explained(tmp_pa
     np.testing.assert_allclose(np.ravel(told["base_value"])[0] + total, answer["prediction"][0])
 
 
-class Custom:
-    """A generator of somebody's own."""
+def generator(name: str, module: str = "autogluon.features.generators", **kept: Any) -> Any:
+    """What passes for a fitted generator of a class by its name."""
+    usual = {
+        "features_in": ["a"], "features_out": ["a"], "passthrough": False,
+        "_pre_astype_generator": None, "_post_generators": [],
+    }  # fmt: skip
+    return type(name, (), {"__module__": module, **usual, **kept})()
 
-    features_in = features_out = ("a",)
 
-
-def test_what_is_not_known_is_named() -> None:
-    with pytest.raises(NotDescribed, match="the feature generator Custom is not known"):
-        features_of(Custom())
-    Custom.__module__ = "autogluon.features.generators.custom"
-    Custom.__name__ = "IdentityFeatureGenerator"
-    for name, value in {
-        "passthrough": False,
-        "_pre_astype_generator": None,
-        "_post_generators": [],
-    }.items():
-        setattr(Custom, name, value)
-    with pytest.raises(NotDescribed, match="column 'a' reaches the models as it comes in"):
-        features_of(Custom())
+@pytest.mark.parametrize(
+    ("fitted", "why"),
+    [
+        (generator("Custom"), "the feature generator Custom is not known"),
+        (generator("IdentityFeatureGenerator", "mine"), "IdentityFeatureGenerator is not known"),
+        (generator("IdentityFeatureGenerator"), "column 'a' reaches the models as it comes in"),
+        (generator("IdentityFeatureGenerator", passthrough=True), "passes columns through"),
+        (generator("FillNaFeatureGenerator", _fillna_feature_map={"a": 3}), "filled by 3"),
+        (generator("CategoryFeatureGenerator", category_map={"a": []}), "minimize_memory=False"),
+        (generator("BinnedFeatureGenerator", _bin_map={"a": [1]}), "column 'a' is put into bins"),
+    ],
+)
+def test_what_is_not_known_is_named(fitted: Any, why: str) -> None:
+    with pytest.raises(NotDescribed, match=why):
+        features_of(fitted)

@@ -33,7 +33,7 @@ def main(names: list[str]) -> int:
     results: list[dict[str, Any]] = []
     for one, there in zip(judged_apart([FOLDER / name for name in tried]), times, strict=True):
         fitted = json.loads((FOLDER / f"{one['model']}.json").read_text())
-        results.append({**one, **fitted, "there": there})
+        results.append({**fitted, **one, "there": there})
         print(f"{one['model']}: {one['result']} {one['why']}", flush=True)
     if not names:
         FILE.write_text(document(results, VERSION))
