@@ -109,7 +109,8 @@ class Predictor:
         chosen = [each for each in models if each["name"] == name]
         about = {
             "label": predictor.label,
-            "problem": predictor.problem_type,
+            # With two labels left of several, models are of two classes.
+            "problem": trainer.problem_type,
             "metric": predictor.eval_metric.name,
             "models": models,
             "model": name,
@@ -123,16 +124,17 @@ class Predictor:
 
 
 def _labels(predictor: Any) -> dict[str, Any]:
-    cleaner, problem = predictor._learner.label_cleaner, predictor.problem_type
-    if problem not in ("binary", "multiclass"):
+    cleaner = predictor._learner.label_cleaner
+    if predictor.problem_type not in ("binary", "multiclass"):
         return {}
     kept = getattr(cleaner, "label_index_to_keep", None)
     classes = list(predictor.class_labels)
+    threshold = predictor.decision_threshold
     one_type = len({type(label) for label in classes}) == 1
     return {
         "classes": np.array(classes, dtype=None if one_type else object),
         "kept": list(range(len(classes))) if kept is None else list(kept),
-        "threshold": predictor.decision_threshold,
+        "threshold": 0.5 if threshold is None else float(threshold),
     }
 
 

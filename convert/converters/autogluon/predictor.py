@@ -28,10 +28,10 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     shares = _last(graph, about, table)
     wide = shares.cast(graph.precision)
     if about["problem"] == "binary":
-        above = shares > about["threshold"]
-        return {"class_index": above.cast("int64"), "predict_proba": two_sided(wide)}
+        wide, index = two_sided(wide), (shares > about["threshold"]).cast("int64")
+    else:
+        index = shares.argmax()
     kept, count = about["kept"], len(about["classes"])
-    index = shares.argmax()
     if len(kept) < count:
         index = index.look_up(kept, "int64")
         nothing = wide.take([0]) * 0.0

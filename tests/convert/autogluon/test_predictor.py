@@ -78,7 +78,7 @@ class Mirror:
     def predict_proba(self, X: pd.DataFrame) -> Array:
         made = self._answers(X)
         if self._about["problem"] == "binary":
-            return np.column_stack([1 - made, made])
+            made = np.column_stack([1 - made, made])
         wide = np.zeros((len(X), len(self._about["classes"])))
         wide[:, self._about["kept"]] = made
         return wide
@@ -86,15 +86,17 @@ class Mirror:
     def predict(self, X: pd.DataFrame) -> Array:
         made, about = self._answers(X), self._about
         if about["problem"] == "binary":
-            return np.asarray(about["classes"][(made > about["threshold"]).astype(int)])
-        if about["problem"] == "multiclass":
-            return np.asarray(about["classes"][np.array(about["kept"])[made.argmax(axis=1)]])
-        return made
+            index = (made > about["threshold"]).astype(int)
+        elif about["problem"] == "multiclass":
+            index = made.argmax(axis=1)
+        else:
+            return made
+        return np.asarray(about["classes"][np.array(about["kept"])[index]])
 
     def _answers(self, X: pd.DataFrame) -> Array:
         made: dict[str, Array] = {}
         for part in self._about["parts"]:
-            frame = codes(X)
+            frame = codes(X[["a", "b", "city"]])  # all have to be there, as in AutoGluon
             for name, columns in part["stacked"]:
                 for number, column in enumerate(columns):
                     frame[column] = made[name].reshape(len(X), -1)[:, number]
@@ -204,6 +206,13 @@ def several_classes() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def two_left() -> dict[str, Any]:
+    """Of three labels one was too rare: models are of two classes."""
+    made = two_classes()
+    last = {"classes": np.array([3, 5, 7]), "kept": [0, 2], "threshold": 0.5}
+    return {**made, **last, "model": "bag", "parts": made["parts"][:1]}
+
+
 def quantiles() -> dict[str, Any]:
     """Two quantiles, each moved by what calibration has found."""
     frame = codes(table())
@@ -219,7 +228,7 @@ def quantiles() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("made", [two_classes, several_classes, quantiles])
+@pytest.mark.parametrize("made", [two_classes, several_classes, two_left, quantiles])
 def test_answers_are_those_of_autogluon(made: Any, tmp_path: Path) -> None:
     description, rows = made(), table(80)
     mirror: Any = Mirror(description)
@@ -230,6 +239,8 @@ def test_answers_are_those_of_autogluon(made: Any, tmp_path: Path) -> None:
     if "classes" not in description:
         np.testing.assert_allclose(answer["prediction"], mirror.predict(rows), rtol=1e-5)
         return
+    if made is two_classes:
+        assert certified.manifest["threshold"] == {"label": "yes", "share": 0.31}
     assert answer["prediction"] == mirror.predict(rows).tolist()
     assert answer["classes"] == description["classes"].tolist()
     np.testing.assert_allclose(answer["probabilities"], mirror.predict_proba(rows), atol=1e-6)
