@@ -12,9 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
-from onnxlet.convert.estimators.date_parts import RENAMED
-from onnxlet.convert.graph.categories import as_categories
-from onnxlet.convert.reference.dates import ODD, forms
+from onnxlet.convert.dates import ODD, forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import expected, read
 
@@ -56,7 +54,7 @@ class AutoGluonFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         self.entries_: dict[str, Entry] = dict(description["features"])
         self.features_out_ = list(self.entries_)
         self.categories_ = {
-            name: as_categories(entry["categories"])
+            name: np.array(entry["categories"], dtype=object)
             for name, entry in self.entries_.items()
             if entry["is"] == "category"
         }
@@ -245,7 +243,7 @@ def _count(rows: _Rows, entry: Entry) -> Array:
 
 def plain_part(part: str) -> str:
     """A part of dates by the name that pandas has today."""
-    return RENAMED.get(part, part)
+    return {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(part, part)
 
 
 NANOSECONDS = "nanoseconds"  # since 1970, a part of dates
