@@ -38,7 +38,8 @@ def _lightgbm(member: Mapping[str, Any]) -> Iterator[Border]:
 
 
 def _catboost(member: Mapping[str, Any]) -> Iterator[Border]:
-    for feature in json.loads(member["json"].tobytes())["features_info"].get("float_features") or []:
+    features = json.loads(member["json"].tobytes())["features_info"]
+    for feature in features.get("float_features") or []:
         for border in feature["borders"]:
             yield member["columns"][feature["flat_feature_index"]], float(border)
 
