@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -200,7 +200,7 @@ $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (emulation or engines or faults or fresh or frameworks or gate or memory)" $(NOT_OLDEST:%=--ignore tests/convert/%) tests/convert tests/pipelines $(ARGS)
 
-test-old: $(DEV) ## models that older scikit-learns fit, each in its own environment
+test-old: $(DEV) ## models that older scikit-learns and AutoGluon fit, each in its own environment
 	$(PY) -m pytest -m old tests/old $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
@@ -280,6 +280,9 @@ harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of E
 
 old-models: $(DEV) ## fit models by older scikit-learns, build and compare them; docs/reference/old-models.md (slow)
 	$(PY) -m tools.evaluation.old_models
+
+autogluon: $(DEV) ## fit predictors by AutoGluon, build and compare them; docs/reference/autogluon.md (slow)
+	$(PY) -m tools.evaluation.autogluon
 
 $(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
 	sh tools/setup.sh $(HARVEST) requirements/harvest.txt

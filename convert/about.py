@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
+from onnxlet.convert.autogluon.predictor import AutoGluonClassifier
 from onnxlet.convert.describe import read_descriptions
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
@@ -19,7 +20,7 @@ from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.metrics.positive import named as named_label
 from onnxlet.convert.metrics.positive import positive_of
 from onnxlet.convert.problems import listed
-from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.answers import Answers, Task, last_of
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.row_forms import as_pandas, known_keys, no_table
@@ -100,9 +101,13 @@ def positive_member(source: Source, task: Task) -> dict[str, Any]:
 
 def _threshold(estimator: Any, classes: Sequence[Any]) -> dict[str, Any]:
     """The manifest's `threshold`: the label that is answered from another probability than 0.5."""
+    share: Any
+    if isinstance(last := last_of(estimator), AutoGluonClassifier):
+        share = last.description["threshold"]
+        return {} if share in (None, HALF) else {"threshold": {"label": classes[1], "share": share}}
     if not isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return {}
-    share: Any = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
+    share = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
     if isinstance(share, str) or share == HALF or estimator.response_method == "decision_function":
         return {}
     scorer = getattr(estimator, "_curve_scorer", None)

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 @sheet_option
 @decimal_option
 @trust_option
+@click.option(
+    "--model", metavar="NAME",
+    help="The model of an AutoGluon predictor that answers, instead of its best.",
+)  # fmt: skip
 @keep_background_option
 @click.option(
     "--without", multiple=True, metavar="OUTPUT",
@@ -71,6 +75,7 @@ def build(
     sheet: str,
     decimal: str | None,
     trust: tuple[str, ...],
+    model: str | None,
     keep_background: int | None,
     without: tuple[str, ...],
     reported: bool,
@@ -84,8 +89,9 @@ def build(
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
     and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data; or a
-    model folder of MLflow's, with --data or with the input example in it. What another scikit-learn
-    wrote is answered as that one does, in an environment that is made for it once.
+    model folder of MLflow's, with --data or with the input example in it; or the folder of an
+    AutoGluon predictor, with --data. What another scikit-learn or AutoGluon wrote is answered as
+    that one does, in an environment that is made for it once.
     Prefer .skops: the others run code when they are read, so open only your own.
     """
     from onnxlet.convert.about import described
@@ -103,7 +109,8 @@ def build(
     if data is None and is_mlflow(Path(source)):  # the rows are of its own example
         folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
     how = HowRead(sheet, decimal)
-    loaded = with_images_beside(load_source(source, data, target, trust, report, how), folder)
+    loaded = load_source(source, data, target, trust, report, how, model)
+    loaded = with_images_beside(loaded, folder)
     loaded = described(replace(loaded, without=without, positive=positive), describe, unit)
     groups = sensitive if reported or sensitive else None
     with progress() as shown:

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.dates import moments, written
 from onnxlet.convert.directory.reference_statistics import FREQUENT, FREQUENT_AT_LEAST, frequent
-from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

@@ -154,7 +154,7 @@ def read(model: Model, rows: Sequence[Cells]) -> CheckedBatch:
 
 def free_texts(model: Model) -> set[tuple[int, int]]:
     """Block and position of the columns whose texts are read, and are no categories."""
-    free = {feed.at for feed in model.signature.token_feeds}
+    free = {at for feed in model.signature.token_feeds for at in feed.every}
     return free | ({model.signature.id_feed.at} if model.signature.id_feed else set())
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from onnxlet.convert.reference.dates import forms
+from onnxlet.convert.dates import forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import PARTS
 

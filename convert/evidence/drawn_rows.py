@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.dates import moments, written
 from onnxlet.convert.evidence.images import Blends
 from onnxlet.convert.evidence.rows import FLOATS, fits
-from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import every_nth
 from onnxlet.function.arrays import LARGEST_INTEGER, Array

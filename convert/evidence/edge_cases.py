@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.dates import ODD, written
 from onnxlet.convert.evidence.discontinuities import (
     at_discontinuities,
     beside_decisions,
@@ -23,7 +24,6 @@ from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.rows import changed, fits
 from onnxlet.convert.evidence.thresholds import at_pipeline_thresholds, at_tree_thresholds
 from onnxlet.convert.reference.column_groups import breadth, fewer, representative_columns
-from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

@@ -142,16 +142,19 @@ class GraphInputs(NodeWriter, ABC):
             order += members
         return inputs, [order.index(index) for index in range(len(made))]
 
-    def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """Tokens of a column of text, which the function counts, by settings that a manifest has.
+    def count(
+        self, columns: Sequence[str], dtype: str, tokens: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens of columns of text, which the function counts, by settings that a manifest has.
 
-        It returns the indices of the columns that are not zero, and the counts of a dtype, as in
+        Several columns count together, with what `between` has between their texts. The result is
+        the indices of the columns that are not zero, and the counts of a dtype, as in
         `Tensor.compact`.
         """
-        if known := self._known(columns=[column], dtype=dtype, tokens=tokens):
+        if known := self._known(columns=list(columns), dtype=dtype, tokens=tokens):
             return self._counted(known["places"], known["name"], dtype)
         counts, indices = self.unique("input"), self.unique("input")
-        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": indices}
+        entry = {"name": counts, "dtype": dtype, "columns": list(columns), "places": indices}
         self.inputs.append({**entry, "tokens": tokens})
         self._value_infos += [
             helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),

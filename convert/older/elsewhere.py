@@ -1,4 +1,4 @@
-"""An estimator of another scikit-learn: asked in a process of that one's environment."""
+"""An estimator of another scikit-learn, or of AutoGluon: asked in a process of its environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,11 @@ LIMITS = (MOST_MEMORY, int(PATIENCE), 3600)
 ENDED = (EOFError, BrokenPipeError)
 
 
+def of_path() -> list[str]:
+    """The folders of PYTHONPATH, where modules of the user's own are: `-I` looks in none."""
+    return [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+
+
 class RaisedThere(RuntimeError):
     """What was asked raised in the other process."""
 
@@ -54,13 +59,19 @@ class Link:
         folders: Sequence[str],
         trusted: Sequence[str] = (),
         content: bytes | None = None,
+        reader: Path | None = None,
+        **options: Any,
     ) -> None:
-        """`content` is what was judged of a .skops file, whose time and memory are limited."""
+        """`content` is what was judged of a .skops file, whose time and memory are limited.
+
+        `reader` is a module that reads the file there, with its options.
+        """
         self.python = python
         self._limits = [str(0 if content is None else limit) for limit in LIMITS]
         self._loads = {
             "path": str(file.resolve()), "folders": list(folders), "trusted": list(trusted),
             "content": None if content is None else np.frombuffer(content, dtype=np.uint8),
+            "reader": None if reader is None else str(reader), "options": options,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -131,10 +142,13 @@ class Elsewhere:
     """An estimator that answers in another process; its attributes are read of the one here."""
 
     here: Any  # the same estimator, as it was read here
-    version: str  # of the scikit-learn that answers, and that fitted it
+    version: str  # of the library that answers, and that fitted it
     link: Link = field(repr=False)
     steps: int | None = None  # so many steps of a Pipeline; None is all of them
     wide: bool = False  # with all that it has kept in float64
+    library: str = "scikit_learn"  # that answers
+    # Raises for rows that are not sent there, though they would be answered.
+    check: Callable[[Any], None] = field(default=lambda rows: None, repr=False)
 
     def in_float64(self) -> Elsewhere:
         """The same with every float32 number that it has kept held in float64."""
@@ -161,6 +175,7 @@ class Elsewhere:
         return bool(self.link.asked("has", method=method))
 
     def _asked(self, method: str, *given: Any, **options: Any) -> Any:
+        self.check(given[0])
         return self.link.asked(
             "answer", method=method, given=list(given), options=options,
             steps=self.steps, wide=self.wide,

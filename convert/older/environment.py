@@ -1,4 +1,4 @@
-"""Environments of other scikit-learns, each made once by uv, in the user's cache folder."""
+"""Environments of other scikit-learns, or of AutoGluon, made once by uv in the user's cache."""
 
 from __future__ import annotations
 
@@ -53,6 +53,16 @@ TABLE = (
 )
 
 
+class Needed(NamedTuple):
+    """An environment that a file needs."""
+
+    name: str  # in messages, and of its folder
+    packages: tuple[str, ...]  # with their versions; the first one is what it is made for
+    oldest: Version  # Python
+    newest: Version
+    tag: str = ""  # of the folder, where several of a name have other packages
+
+
 class NoEnvironment(SourceFailed):
     """An environment can't be made: what is missing, and the commands that make it."""
 
@@ -79,38 +89,45 @@ def consent(version: str) -> str:
 
 
 def interpreter_of(version: str, report: Report, may_be_made: bool = True) -> Path:
-    """The interpreter of an environment with this scikit-learn, which is made where there is none.
+    """The interpreter of an environment with this scikit-learn; see `python_of`."""
+    belongs = belonging(version)
+    packages = (consent(version), *belongs.packages, *BESIDE)
+    needed = Needed(f"scikit-learn {version}", packages, belongs.oldest, belongs.newest)
+    return python_of(needed, report, may_be_made)
+
+
+def python_of(needed: Needed, report: Report, may_be_made: bool = True) -> Path:
+    """The interpreter of an environment, which is made where there is none.
 
     Making it takes a moment and a network: `report` is called with a line.
 
     Raises NoEnvironment where it can't be made: what is missing, and the commands that make it; or
     where it may not be.
     """
-    belongs = belonging(version)
     try:
         cache().mkdir(parents=True, exist_ok=True)
-        python = _python(version, belongs)
-        folder = cache() / f"scikit-learn-{version}-python{python[0]}.{python[1]}"
+        python = _python(needed)
+        stem = f"{needed.name.replace(' ', '-').lower()}{needed.tag}"
+        folder = cache() / f"{stem}-python{python[0]}.{python[1]}"
         with _locked(folder.parent / f".{folder.name}.lock"):
             if not (folder / "bin" / "python").exists():
                 if not may_be_made:
-                    raise _not_allowed(version, belongs, folder)
-                report(f"making an environment with scikit-learn {version}, once: '{folder}'")
-                _make(version, belongs, python, folder)
+                    raise _not_allowed(needed, folder)
+                report(f"making an environment with {needed.name}, once: '{folder}'")
+                _make(needed, python, folder)
     except OSError as error:
         raise NoEnvironment(
-            f"an environment with scikit-learn {version} can't be kept: {error}",
+            f"an environment with {needed.name} can't be kept: {error}",
             "XDG_CACHE_HOME names another folder for it.",
         ) from error
     return folder / "bin" / "python"
 
 
-def _not_allowed(version: str, belongs: Belonging, folder: Path) -> NoEnvironment:
-    installed = ", ".join((consent(version), *belongs.packages, *BESIDE))
+def _not_allowed(needed: Needed, folder: Path) -> NoEnvironment:
     return NoEnvironment(
-        f"the file says that scikit-learn {version} wrote it, which is installed for no .skops "
-        f"file unasked: {installed} would be, in '{folder}'",
-        f"Add --trust {consent(version)} if they may be.",
+        f"the file says that {needed.name} wrote it, which is installed for no .skops "
+        f"file unasked: {', '.join(needed.packages)} would be, in '{folder}'",
+        f"Add --trust {needed.packages[0]} if they may be.",
     )
 
 
@@ -121,38 +138,37 @@ def cache() -> Path:
     return home / "onnxlet" / "environments"
 
 
-def _python(version: str, belongs: Belonging) -> Version:
+def _python(needed: Needed) -> Version:
     """The running Python where there are wheels for it, else the newest older one that is here."""
-    if belongs.oldest <= RUNNING <= belongs.newest:
+    if needed.oldest <= RUNNING <= needed.newest:
         return RUNNING
-    for minor in range(belongs.newest[1], belongs.oldest[1] - 1, -1):
+    for minor in range(needed.newest[1], needed.oldest[1] - 1, -1):
         found = _uv("python", "find", "--no-project", "--no-python-downloads", f"3.{minor}")
         if found.returncode == 0:
             return (3, minor)
-    least, most = (".".join(map(str, each)) for each in (belongs.oldest, belongs.newest))
+    least, most = (".".join(map(str, each)) for each in (needed.oldest, needed.newest))
     raise NoEnvironment(
-        f"scikit-learn {version} has wheels for Python {least} to {most}, and none of them is "
+        f"{needed.name} has wheels for Python {least} to {most}, and none of them is "
         f"installed beside {RUNNING[0]}.{RUNNING[1]}",
         f"'uv python install {most}' brings one; then build again.",
     )
 
 
-def _make(version: str, belongs: Belonging, python: Version, folder: Path) -> None:
+def _make(needed: Needed, python: Version, folder: Path) -> None:
     """Make the environment beside its place, and rename it once it is whole."""
     making = Path(mkdtemp(prefix=f".making-{folder.name}-", dir=folder.parent))
     named = f"{python[0]}.{python[1]}" if python != RUNNING else sys.executable
-    packages = (consent(version), *belongs.packages, *BESIDE)
     try:
-        for step in commands(making, named, packages):
+        for step in commands(making, named, needed.packages):
             done = _uv(*step)
             if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, not uv
                 done = _uv(*step, "--system-certs")
             if done.returncode:
                 said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
-                steps = commands(folder, f"{python[0]}.{python[1]}", packages)
+                steps = commands(folder, f"{python[0]}.{python[1]}", needed.packages)
                 shown = " && ".join(shlex.join(["uv", *UV[-1:], *each]) for each in steps)
                 raise NoEnvironment(
-                    f"an environment with scikit-learn {version} can't be made:\n{said}",
+                    f"an environment with {needed.name} can't be made:\n{said}",
                     f"Is the package index reachable? Where it is, this makes it: {shown}",
                 )
         shutil.rmtree(folder, ignore_errors=True)  # one whose Python is gone

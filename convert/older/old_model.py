@@ -50,7 +50,7 @@ def read_elsewhere(
     try:
         here = how.settle(_handed_over(link, rebuilding, how.load))
     except Exception as error:
-        raise _unreadable(path, version, python, error) from error
+        raise unreadable(path, f"scikit-learn {version}", python, error) from error
     for line in rebuilding.absent:
         report(f"note: not read of it here: {line}")
     return Elsewhere(here, version, link)
@@ -68,8 +68,9 @@ def _handed_over(link: Link, rebuilding: Rebuilding, load: Callable[[], Any]) ->
         return load()
 
 
-def _unreadable(path: Path, version: str, python: Path, error: Exception) -> SourceFailed:
-    where = f"by scikit-learn {version}" if isinstance(error, RaisedThere) else "here"
+def unreadable(path: Path, library: str, python: Path, error: Exception) -> SourceFailed:
+    """Why a file can't be read, by the library that wrote it or here, and what to do."""
+    where = f"by {library}" if isinstance(error, RaisedThere) else "here"
     said = str(error) if isinstance(error, RaisedThere) else f"{type(error).__name__}: {error}"
     message = f"'{path.name}' can't be read {where}: {shortened(ValueError(said))}"
     if isinstance(error, RaisedThere) and error.kind == "ModuleNotFoundError":

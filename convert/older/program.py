@@ -1,4 +1,4 @@
-"""A program for another Python: it loads an estimator of its scikit-learn, and answers for it.
+"""A program for another Python: it loads an estimator of its packages, and answers for it.
 
 It is run as `python -I program.py values.py MEMORY SECONDS SECONDS`, with the standard library and
 what belongs to that scikit-learn, and speaks by its standard input and output as `values.py` says.
@@ -76,17 +76,26 @@ def _module(path: str) -> Any:
 
 
 def load(
-    held: dict[str, Any], path: str, content: Any, folders: list[str], trusted: list[str]
-) -> str:
-    """Read the estimator of a file; the result is the version of scikit-learn that is here.
+    held: dict[str, Any], path: str, content: Any, folders: list[str], trusted: list[str],
+    reader: Any, options: dict[str, Any],
+) -> None:  # fmt: skip
+    """Read the estimator of a file.
 
-    `content` are the bytes of a .skops file, as an array: those that were judged.
+    `content` are the bytes of a .skops file, as an array: those that were judged. `reader` is the
+    path of a module that reads what this one does not, by its `load(path, **options)`.
     """
     sys.path += folders
+    if reader is not None:
+        held["estimator"] = _module(reader).load(path, **options)
+        return
     held["estimator"] = _read(path) if content is None else _of_skops(content, trusted)
     for part in _parts(held["estimator"], {}).values():
         if getattr(part, "n_jobs", None) is not None:
             part.n_jobs = 1  # sums in one order
+
+
+def version(held: dict[str, Any]) -> str:
+    """That of the scikit-learn that is here."""
     return str(sklearn.__version__)
 
 
@@ -106,8 +115,9 @@ def _read(path: str) -> Any:
 
 
 def hand_over(held: dict[str, Any]) -> Any:
-    """The estimator itself, to be packed as names, arguments and state."""
-    return held["estimator"]
+    """The estimator, to be packed as names, arguments and state; or what it says of itself."""
+    described = getattr(held["estimator"], "described", None)
+    return held["estimator"] if described is None else described()
 
 
 def has(held: dict[str, Any], method: str) -> bool:
@@ -171,7 +181,9 @@ def _wide(value: Any) -> Any:
     return {key: _wide(held) for key, held in value.items()} if type(value) is dict else value
 
 
-DOES: dict[str, Any] = {"load": load, "hand over": hand_over, "has": has, "answer": answer}
+DOES: dict[str, Any] = {
+    "load": load, "version": version, "hand over": hand_over, "has": has, "answer": answer,
+}  # fmt: skip
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,9 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.example import highest
 
+# That answer in environments of their own, by their keys in a certificate.
+LIBRARIES = {"scikit_learn": "scikit-learn", "autogluon": "AutoGluon"}
+
 
 def certificate(
     attempt: Attempt,
@@ -39,7 +42,7 @@ def certificate(
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
     if reference.answered_by is not None:
-        parity["scikit_learn"] = reference.answered_by.version
+        parity[reference.answered_by.library] = reference.answered_by.version
     probed = representative_columns(reference.inputs, reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
@@ -171,9 +174,9 @@ def parity_lines(parity: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iter
     if "probed_columns" in parity:
         yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
     by_itself = ", each row by itself: more rows would end their steps together"
-    other = f" {parity['scikit_learn']}, which fitted it," if "scikit_learn" in parity else ""
-    shown = f"{other} in {parity['reference']}{by_itself * ('asked' in parity)}"
-    yield f"  reference   scikit-learn{shown}"
+    fitted = [f"{LIBRARIES[k]} {parity[k]}, which fitted it," for k in LIBRARIES if k in parity]
+    shown = f"{(fitted or ['scikit-learn'])[0]} in {parity['reference']}"
+    yield f"  reference   {shown}{by_itself * ('asked' in parity)}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
     if "k" in parity:

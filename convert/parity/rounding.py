@@ -54,7 +54,7 @@ MOST_FORGIVEN = 400  # rows that differ and are looked at one by one; more are n
 SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
-SCATTERS = 8  # times that each of them is moved by another share, within each reach
+SCATTERS, MOVED_SINGLY = 8, 20  # times that all are moved at random; those that are one by one
 REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
 # Where it is asked on which side of a step a row lies: a cosine near one leaves as few digits.
 FAR_REACH = (2**16,)
@@ -219,9 +219,14 @@ def explained_by_rounding(
     that the estimator shows it.
     """
     answers = [expected]
-    if rounds_before_a_step(reference.estimator) if steps is None else steps:
+    may_step = rounds_before_a_step(reference.estimator) if steps is None else steps
+    if may_step:
         answers += to_moved_rows(rows, reference, unit, FAR_REACH)
     fine = _are_among(got, answers)
+    if may_step and (some := np.flatnonzero(~fine)).size:
+        known = [{name: array[some] for name, array in answer.items()} for answer in answers]
+        known += _to_singly_moved([rows[row] for row in some.tolist()], reference, unit)
+        fine[some] = _are_among({name: array[some] for name, array in got.items()}, known)
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
     for start in range(0, len(left), ONE_BY_ONE):
         some = left[start : start + ONE_BY_ONE]
@@ -250,6 +255,16 @@ def to_moved_rows(
     for moved in moves:
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
             yield reference.answers(moved)
+
+
+def _to_singly_moved(rows: Sequence[Cells], reference: Reference, unit: float) -> Iterator[Answers]:
+    """Its answers where one number of a row is moved: another one may lie on a threshold itself."""
+    numbers = [n for n in range(len(rows[0])) if any(type(row[n]) is float for row in rows)]
+    for moved in evenly_spaced(numbers, MOVED_SINGLY):
+        for step in STEPS[-2:]:
+            shares = ((np.arange(len(rows[0])) == moved) * step * unit).tolist()
+            with suppress(ValueError):
+                yield reference.answers([_moved(row, shares) for row in rows])
 
 
 def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:

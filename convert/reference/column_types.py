@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.dates import from_texts, zone_of
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.dates import from_texts, zone_of
 from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, LARGEST_INTEGER, Array
 from onnxlet.function.inputs.columns import Column, ColumnType

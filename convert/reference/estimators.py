@@ -35,13 +35,19 @@ def encoded_columns(fitted: Any) -> set[str]:
         str(name)
         for part in parts_of(fitted)
         if next(_kept_categories(part), None) is not None
-        for name in getattr(part, "feature_names_in_", ())
+        for name in list(_by_name(part)) or getattr(part, "feature_names_in_", [])
     }
+
+
+def _by_name(part: Any) -> dict[str, Any]:
+    """The categories of our own encoder, by the names of those columns that have some."""
+    kept = getattr(part, "categories_", None)
+    return kept if isinstance(kept, dict) else {}
 
 
 def _kept_categories(part: Any) -> Iterator[Any]:
     """What an encoder knows of each column; feature-engine keeps it by the column's name."""
-    yield from getattr(part, "categories_", None) or []
+    yield from _by_name(part).values() or getattr(part, "categories_", None) or []
     for name in ("category_dict_", "encoder_dict_"):
         kept = vars(part).get(name)
         yield from map(list, kept.values()) if isinstance(kept, dict) else ()
@@ -163,7 +169,12 @@ def in_float64(estimator: Any) -> Any:
 
 
 def begins_in_float32(estimator: Any) -> bool:
-    """Gradient boosting rounds rows to float32, and the model that it begins with computes so."""
+    """Gradient boosting rounds rows to float32, and the model that it begins with computes so.
+
+    AutoGluon's models hand their answers on in float32.
+    """
+    if any(getattr(part, "answers_in_float32", False) for part in parts_of(estimator)):
+        return True
     begun = [getattr(part, "init_", None) for part in parts_of(estimator)]
     constant = (DummyClassifier, DummyRegressor)  # they answer without a look at the row
     return any(hasattr(init, "predict") and not isinstance(init, constant) for init in begun)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.dates import held_as, unserved_dates
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.column_types import (
     TYPES,
@@ -22,7 +23,6 @@ from onnxlet.convert.reference.column_types import (
     type_of_values,
     whole_dtype,
 )
-from onnxlet.convert.reference.dates import held_as, unserved_dates
 from onnxlet.convert.reference.image_columns import with_texts
 from onnxlet.convert.reference.row_forms import as_pandas, dictionaries, no_table, types_of_keys
 from onnxlet.function.arrays import Array

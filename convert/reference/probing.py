@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.dates import forms, unseen
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.column_groups import (
@@ -18,7 +19,6 @@ from onnxlet.convert.reference.column_groups import (
     required_columns,
 )
 from onnxlet.convert.reference.column_types import TYPES, UNSEEN_NUMBERS, UNSEEN_TEXT
-from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.reference import Reference, which_are_answered

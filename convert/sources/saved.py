@@ -24,7 +24,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.older.elsewhere import Elsewhere, Link
+from onnxlet.convert.older.elsewhere import Elsewhere, Link, of_path
 from onnxlet.convert.older.environment import consent, interpreter_of
 from onnxlet.convert.older.old_model import HowHere, read_elsewhere
 from onnxlet.convert.progress import Report
@@ -109,8 +109,7 @@ def _judged(
 
 def _of_pickle(path: Path, python: Path, kept_out: Sequence[Path]) -> tuple[Link, HowHere]:
     folders = [os.fspath(f) for f in kept_out if os.fspath(f) in sys.path]
-    folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return Link(python, path, folders), HowHere(_pickled(path))
+    return Link(python, path, [*folders, *of_path()]), HowHere(_pickled(path))
 
 
 def _of_skops(path: Path, python: Path, plain: bytes, types: Sequence[str]) -> tuple[Link, HowHere]:

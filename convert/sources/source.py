@@ -16,6 +16,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from onnxlet.convert.autogluon.folder import is_predictor
+from onnxlet.convert.autogluon.loading import read_predictor
 from onnxlet.convert.describe import Descriptions
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.older.elsewhere import Elsewhere
@@ -79,6 +81,7 @@ def load_source(
     trusted: Sequence[str] = (),
     report: Report = lambda line: None,
     how: HowRead = BY_ITSELF,
+    model: str | None = None,
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
@@ -89,11 +92,16 @@ def load_source(
         trusted: types in a .skops file, beside those of known packages.
         report: called with what the reader should know of a file, and of MLflow's folder.
         how: what is said of how the rows are read.
+        model: of an AutoGluon predictor the one that answers; None is its best.
 
     Raises:
-        WrongUse: there is no such file, function or column, or it returns something else.
+        WrongUse: there is no such file, function, model or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
+    if is_predictor(Path(text)):
+        return _load_autogluon(Path(text), data, target, trusted, report, how, model)
+    if model is not None:
+        raise WrongUse("--model goes with the folder of an AutoGluon predictor")
     if is_mlflow(Path(text)):
         return _load_mlflow(Path(text), data, target, trusted, report, how)
     if Path(text).suffix in FILES:
@@ -101,8 +109,8 @@ def load_source(
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
         raise WrongUse(
-            f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION, a {', '.join(FILES)} file or a "
-            f"folder with MLmodel in it, got '{text}'",
+            f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION, a {', '.join(FILES)} file, a "
+            f"folder with MLmodel in it or one of AutoGluon's, got '{text}'",
             _form_hint(text),
         )
     if data is not None or target is not None:
@@ -161,6 +169,8 @@ def _load_file(
         find_in(Path.cwd())
     else:
         keep_out(kept_out)
+    if not path.is_file():
+        raise _no_file(path)
     rows, y_test = _held_out(path, data, target, report, how)
     estimator, there = load_any(path, trusted, report, rows, kept_out)
     return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
@@ -192,6 +202,27 @@ def _load_mlflow(
         for own in kept_out[:-1]:
             find_in(own)
     estimator, there = load_any(model.file, trusted, report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
+
+
+def _load_autogluon(
+    path: Path,
+    data: Path | None,
+    target: str | None,
+    trusted: Sequence[str],
+    report: Report,
+    how: HowRead,
+    model: str | None,
+) -> Source:
+    """A predictor of AutoGluon's, on rows of `--data`, where its label is the target."""
+    if trusted:
+        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' has pickles, all of it run")
+    frame = _read_rows(path, data, report, how)
+    estimator, there = read_predictor(path, model, report)
+    label = estimator[-1].description["label"]
+    target = label if target is None and label in frame.columns else target
+    rows, y_test = _split(frame, data, target, report)
+    rows = estimator[0].with_dates(rows)
     return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
 
 
@@ -289,8 +320,11 @@ def _free_name(path: Path) -> str:
 def _held_out(
     path: Path, data: Path | None, target: str | None, report: Report, how: HowRead
 ) -> tuple[Any, Any]:
-    if not path.is_file():
-        raise _no_file(path)
+    return _split(_read_rows(path, data, report, how), data, target, report)
+
+
+def _read_rows(path: Path, data: Path | None, report: Report, how: HowRead) -> Any:
+    """The table of `--data`, for what a path holds."""
     if data is None:
         raise WrongUse(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
@@ -301,15 +335,17 @@ def _held_out(
         raise WrongUse(
             f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."
         )
-    y_test = None
+    return frame
+
+
+def _split(frame: Any, data: Path | None, target: str | None, report: Report) -> tuple[Any, Any]:
+    """The columns that are given, and the one that is the answer."""
     if target is None:
         report(f"{NO_ANSWERS} --target COL names them.")
-    else:
-        if target not in list(frame.columns):
-            raise WrongUse(
-                f"--target: no column '{target}' in '{data}'",
-                f"There are {', '.join(map(str, frame.columns[:20]))}.",
-            )
-        y_test = frame[target]
-        frame = frame.drop(columns=target)
-    return frame, y_test
+        return frame, None
+    if target not in list(frame.columns):
+        raise WrongUse(
+            f"--target: no column '{target}' in '{data}'",
+            f"There are {', '.join(map(str, frame.columns[:20]))}.",
+        )
+    return frame.drop(columns=target), frame[target]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.dates import forms
 from onnxlet.convert.metrics.metrics import metric_named
 from onnxlet.convert.metrics.positive import named, positive_of
 from onnxlet.convert.problems import Problem, close_to, counted, found_by, refuse
-from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import HEADER_BELOW, NO_HEADER, no_header
 from onnxlet.convert.tables.units import several_units
 from onnxlet.convert.train.kinds.written import PARSED, as_floats, numbers_in

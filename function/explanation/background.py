@@ -91,6 +91,6 @@ def text_columns(model: Model) -> dict[str, list[Mapping[str, Any]]]:
     """The settings of the vectorisers that each column of text goes into, by its name."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for tensor in model.manifest["graph"]["inputs"]:
-        if "tokens" in tensor:
-            found.setdefault(tensor["columns"][0], []).append(tensor["tokens"])
+        for name in tensor["columns"] if "tokens" in tensor else ():
+            found.setdefault(name, []).append(tensor["tokens"])
     return found

@@ -150,7 +150,7 @@ class Signature:
         }
 
         def fed(member: str) -> list[Any]:
-            """The feeds of the graph inputs that have a member; all but steps are of one column."""
+            """The feeds of the graph inputs that have a member."""
             return [
                 _feed(member, each, *[at[name] for name in each["columns"]])
                 for each in graph_inputs

@@ -37,27 +37,32 @@ TOKEN_COST = 50
 
 
 class TokenFeed:
-    """Counts of the tokens in a column of text: two input tensors of the graph.
+    """Counts of the tokens in a column of text, or in several: two input tensors of the graph.
 
     `name` is of the tensor that has the counts, of shape (rows, k); `positions` of the one that
     says which of `width` columns these are, of shape (k,): there is one for each term, or for each
     remainder of a hash.
     """
 
-    def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
+    def __init__(
+        self, entry: Mapping[str, Any], at: tuple[int, int], *others: tuple[int, int]
+    ) -> None:
         """Read a manifest's graph input.
 
         Args:
             entry: `name`, `places`, `dtype`, and `tokens`: scikit-learn's settings by their
                 names; `vocabulary`, in order of the columns, None for a term that no text has,
                 or `n_features` and `alternate_sign`; `replaced`, pairs of a text, None for a
-                missing one, and what stands for it; `steps` that are taken before, if any.
+                missing one, and what stands for it; `steps` that are taken before, if any;
+                `between`, what stands between the texts of several columns.
             at: the block that has the text, and the column there.
+            others: of further columns, whose texts come behind.
         """
         tokens = entry["tokens"]
         self.name, self.positions = str(entry["name"]), str(entry["places"])
         self._dtype = str(entry["dtype"])
-        self.at = at
+        self.at, self.every = at, (at, *others)
+        self._between = str(tokens.get("between", ""))
         self._cut = analyser(tokens)
         self._binary = bool(tokens["binary"])
         self._replaced = [
@@ -68,8 +73,8 @@ class TokenFeed:
         self._count: Count
         # The share of a text's tokens that no term is may be asked for; of several feeds of one
         # text only of the first that has a vocabulary.
-        self.noted = "vocabulary" in tokens
-        if self.noted:
+        self.noted = "vocabulary" in tokens and not others
+        if "vocabulary" in tokens:
             self.width = len(tokens["vocabulary"])
             terms = {term: position for position, term in enumerate(tokens["vocabulary"])}
             self._count = partial(_count_terms, terms.get)
@@ -83,9 +88,12 @@ class TokenFeed:
         counts.pop(UNKNOWN, None)
         return counts
 
-    def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
+    def _counts(self, columns: list[Sequence[str]], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
-            texts = [instead if cell == text else cell for cell in texts]
+            columns = [[instead if cell == text else cell for cell in cells] for cells in columns]
+        texts = columns[0]
+        if len(columns) > 1:
+            texts = list(map(self._between.join, zip(*columns, strict=True)))
         if self._column is not None:  # functions of the user's own cut them, and may raise anything
             return each_cell(
                 texts, self._column, self._counted, Exception, lambda error: RAISING, first
@@ -105,8 +113,7 @@ class TokenFeed:
 
         Raises InvalidRows where a function of the user's own raises for some texts.
         """
-        block, position = self.at
-        rows = self._counts(blocks[block][:, position].tolist(), first)
+        rows = self._counts([blocks[block][:, at].tolist() for block, at in self.every], first)
         positions = self._known(rows, noted)
         counts = np.zeros((len(rows), len(positions)), self._dtype)
         _fill(counts, rows, {position: column for column, position in enumerate(positions)})
@@ -123,9 +130,8 @@ class TokenFeed:
 
     def cells(self, blocks: Sequence[Cells], noted: Noted | None = None) -> list[Cells]:
         """Both tensors of few rows."""
-        block, position = self.at
-        cells = blocks[block]
-        rows = self._counts(cells.values[position :: cells.shape[1]])
+        given = [blocks[block].values[at :: blocks[block].shape[1]] for block, at in self.every]
+        rows = self._counts(given)
         positions = self._known(rows, noted)
         counts: list[Any] = [row.get(position, 0) for row in rows for position in positions]
         if self._binary:

@@ -7,6 +7,7 @@ Upstream: skl2onnx leaves that to ONNX's Tokenizer, which splits words different
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,21 @@ def _counts(
     tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else precision or graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
-    return *graph.count(str(text.column), dtype, tokens), width
+    return *graph.count([str(text.column)], dtype, tokens), width
+
+
+def joined_counts(
+    graph: Graph, fitted: Any, columns: Sequence[str], between: str
+) -> tuple[Tensor, Tensor]:
+    """CountVectorizer's counts of the texts of columns as they come in, with a text between them.
+
+    A missing text is ''. They are int64, as in `Tensor.compact`.
+    """
+    tokens = _analysis(fitted, True) | _columns(fitted) | {"replaced": [[None, ""]]}
+    if len(columns) > 1:
+        tokens["between"] = between
+    indices, counts = graph.count(columns, "float64", tokens)
+    return indices, counts.cast("int64")
 
 
 def _text(graph: Graph, table: Table) -> Tensor:

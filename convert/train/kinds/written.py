@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.dates import forms
 from onnxlet.convert.estimators.date_parts import days_since
-from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.tables.csv_rows import CODE
 from onnxlet.convert.tables.units import NO_VALUE, SIGN, Units, parted, units_of
 from onnxlet.function.arrays import Array

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
@@ -40,7 +40,7 @@ from onnxlet.convert.parity.rounding import (
 )
 from onnxlet.convert.reference.estimators import begins_in_float32
 from onnxlet.convert.sources.source import Source
-from tests.convert.helpers import Proof, built, prove
+from tests.convert.helpers import Proof, built, prove, reference_of
 
 random = np.random.default_rng(5)
 X = random.normal(size=(150, 4))
@@ -187,6 +187,26 @@ def test_an_answer_between_those_of_both_sides_is_no_answer_of_a_tree() -> None:
         got = {**expected, "prediction": np.array([label] * 3, dtype=object)}
         found = explained_by_rounding(got, expected, rows, proof.reference)
         assert found.tolist() == (expected["prediction"] == label).tolist()
+
+
+class OnPoints(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """It answers otherwise as soon as the first number is another one, or the second is larger."""
+
+    def fit(self, X: Any, y: Any) -> OnPoints:
+        self.n_features_in_ = 2
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return 10.0 * (X[:, 0] != 19.05) + (X[:, 1] > 4632.125)
+
+
+def test_one_number_may_be_moved_while_another_stays_where_it_is() -> None:
+    rows = [[19.05, 4632.125], [19.05, 4630.0]]
+    reference, _ = reference_of(Source(OnPoints().fit(rows, [0, 0]), np.array(rows)))
+    expected = reference.answers(rows)
+    assert expected["prediction"].tolist() == [0, 0]
+    got = {"prediction": np.array([1.0, 1.0])}
+    assert explained_by_rounding(got, expected, rows, reference).tolist() == [True, False]
 
 
 def test_nothing_is_forgiven_where_rows_are_refused(projected: Proof) -> None:

@@ -28,7 +28,7 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph.converter import Graph, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Cells
 from onnxlet.function.inputs import text
 from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
 from onnxlet.function.inputs.murmur import MANY_TOKENS, murmurhash3
@@ -209,6 +209,25 @@ def test_a_text_stands_for_another() -> None:
 
     assert entry["tokens"]["vocabulary"] == ["gap", "good"]
     assert fed[entry["name"]].tolist() == [[0, 1], [2, 0], [2, 0]]
+
+
+def test_texts_of_several_columns_are_counted_together() -> None:
+    vectoriser = CountVectorizer(ngram_range=(1, 2)).fit(
+        ["so good. not bad", "good. no", "good not"]
+    )
+    entry = tokens_of(vectoriser)
+    entry["tokens"] |= {"replaced": [[None, ""]], "between": ". "}
+    cells = np.array([["so good", "not bad"], [MISSING_TEXT, "good"], ["good", "not"]], object)
+    joined = ["so good. not bad", ". good", "good. not"]
+    feed = text.TokenFeed(entry, (1, 0), (1, 1))
+
+    fed = feed.gather([cells[:, :0], cells])
+    few = feed.cells([Cells([], (3, 0), "string"), Cells(cells.ravel().tolist(), (3, 2), "string")])
+
+    wanted = vectoriser.transform(joined).toarray()
+    assert np.array_equal(fed[entry["name"]], wanted[:, fed[entry["places"]]])
+    assert few[0].values == fed[entry["name"]].ravel().tolist()
+    assert wanted.sum() == fed[entry["name"]].sum()
 
 
 @pytest.fixture(scope="module")

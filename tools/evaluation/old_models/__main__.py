@@ -6,15 +6,13 @@ With names of models only those are tried, by all versions, and nothing is writt
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.older.environment import interpreter_of
 from tools.evaluation.old_models.document import FILE, document, summary
+from tools.evaluation.old_models.judging import judged_apart, run
 
 VERSIONS = ("1.1.3", "1.2.2", "1.3.2", "1.4.2", "1.5.2", "1.6.1", "1.7.2")
 FOLDER = Path(__file__).resolve().parents[3] / "build" / "old-models"
@@ -42,7 +40,7 @@ def main(names: list[str]) -> int:
 
 def models(version: str) -> list[str]:
     """The names of all models, which a version's own Python says."""
-    done = _run([interpreter_of(version, print), "-I", FITTING, "--list"])
+    done = run([interpreter_of(version, print), "-I", FITTING, "--list"])
     return done.split()
 
 
@@ -50,17 +48,9 @@ def judged(version: str, names: list[str]) -> list[dict[str, Any]]:
     """What came of models that a version has fitted."""
     folder = FOLDER / version
     folder.mkdir(parents=True, exist_ok=True)
-    _run([interpreter_of(version, print), "-I", FITTING, folder, *names])
-    command = [sys.executable, "-W", "ignore", "-m", "tools.evaluation.old_models.judging"]
-    lines = _run([*command, *(folder / f"{name}.joblib" for name in names)]).splitlines()
-    return [{"version": version, **json.loads(line)} for line in lines]
-
-
-def _run(command: list[Any]) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(  # noqa: S603 - our own programs
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    run([interpreter_of(version, print), "-I", FITTING, folder, *names])
+    found = judged_apart([folder / f"{name}.joblib" for name in names])
+    return [{"version": version, **one} for one in found]
 
 
 if __name__ == "__main__":

@@ -50,8 +50,12 @@ def _lines(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         served = [one["version"] for one in some if one["result"] == "served"]
         others = [one["version"] for one in some if one["result"] != "served"]
         why = next((one["why"] for one in some if one["result"] != "served"), "")
-        shown = " ".join(why.split()).replace("|", "\\|")[:SHOWN]
-        yield f"| {model} | {', '.join(served)} | {', '.join(others)} | {shown} |"
+        yield f"| {model} | {', '.join(served)} | {', '.join(others)} | {shown(why)} |"
+
+
+def shown(why: str) -> str:
+    """A reason, as a cell of a table has it."""
+    return " ".join(why.split()).replace("|", "\\|")[:SHOWN]
 
 
 def summary(results: Sequence[dict[str, Any]]) -> str:

@@ -337,7 +337,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
         joblib.dump(estimator, folder / (name + ".joblib"))
         rows(3, 200, gaps)[columns].to_csv(folder / (name + ".csv"), index=False)
         rows(4, 500, gaps)[columns].to_csv(folder / (name + ".rows.csv"), index=False)
-        asked = pd.read_csv(folder / (name + ".rows.csv"))
+        asked = pd.read_csv(folder / (name + ".rows.csv"), float_precision="round_trip")
         np.savez(folder / (name + ".npz"), **answers(estimator, asked))
 
 

@@ -79,9 +79,10 @@ def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
             graph.constant([[hashed("1")]], "int64"), graph.constant([[hashed("0")]], "int64")
         )
     known = known_values(graph, tensor.name)
-    if known is not None and tensor.dtype != "string":
-        whole = sorted({int(value) for value in known.tolist() if value == value})
-        return mapped(graph, tensor.cast("int64"), {n: hashed(str(n)) for n in whole}, 0, "int64")
+    if known is not None:
+        given = tensor if tensor.dtype == "string" else tensor.cast("int64")
+        values = known.tolist() if given is tensor else [int(v) for v in known.tolist() if v == v]
+        return mapped(graph, given, {v: hashed(str(v)) for v in sorted({*values})}, 0, "int64")
     try:
         if tensor.dtype in ("string", "int64"):
             return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64")

@@ -13,18 +13,14 @@ all columns of numbers, then the values of all one-hot columns, then the borders
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from struct import unpack_from
 from typing import Any
 
-import catboost
 import numpy as np
 
-from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.function.arrays import Array
 
@@ -203,12 +199,6 @@ def _counts(table: FlatTable) -> Counts:
     return Counts(known["hash"], counts[known["index"]], table.number(3, "i"))
 
 
-INSTEAD = {
-    "text": "Give it the columns of a TfidfVectorizer; or the text as a category.",
-    "embedding": "Give it each number of the embedding as a column.",
-}
-
-
 @dataclass(frozen=True)
 class Numbers:
     """The columns of numbers."""
@@ -230,8 +220,9 @@ class ModelFile:
         tables: of counts.
     """
 
-    def __init__(self, fitted: Any) -> None:
-        self._json, binary = _read(fitted)
+    def __init__(self, as_json: str | bytes, binary: bytes) -> None:
+        """Its two files: what `save_model` writes as "json" and as "cbm"."""
+        self._json = json.loads(as_json)
         self.counters, self.tables = read_counters(binary)
         params = self._json["model_info"].get("params", {})
         self.loss = str(params.get("loss_function", {}).get("type", ""))
@@ -290,19 +281,3 @@ def nodes_of(tree: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int
         else:
             ways.append((-1, -1))
     return nodes, ways
-
-
-def _read(fitted: Any) -> tuple[dict[str, Any], bytes]:
-    """The model as JSON, and as a binary file."""
-    with tempfile.TemporaryDirectory() as folder:
-        as_json, binary = Path(folder) / "model.json", Path(folder) / "model.cbm"
-        try:
-            fitted.save_model(str(as_json), format="json")
-        except catboost.CatBoostError as error:
-            for kind, instead in INSTEAD.items():
-                if f"{kind} features" in str(error):
-                    reason = f"it has {kind} features, made by CatBoost's own steps"
-                    raise Unsupported(reason, instead) from error
-            raise Unsupported(f"CatBoost can't write it as JSON: {shortened(error)}") from error
-        fitted.save_model(str(binary))
-        return json.loads(as_json.read_text()), binary.read_bytes()

@@ -1,7 +1,7 @@
-"""XGBoost's classifiers, regressors and rankers over trees.
+"""A fitted XGBoost model over trees, from the JSON that it writes of itself.
 
-A node sends x left where x < threshold, both float32, or where x is none of its categories; a
-missing value goes its own way; leaves are added up in float32. Sources:
+XGBoost need not be installed. A node sends x left where x < threshold, both float32, or where x is
+none of its categories; a missing value goes its own way; leaves are added up in float32. Sources:
 `src/predictor/cpu_predictor.cc`, `src/common/categorical.h` (Decision), `src/objective/*`
 (ProbToMargin, PredTransform), `python-package/xgboost/sklearn.py`. Upstream: onnxmltools knows
 neither categories nor DART, nor a value that stands for missing.
@@ -16,9 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import xgboost
 
-from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import two_sided
@@ -49,40 +47,12 @@ class BoosterFile:
     categorical: Array  # whether each column is one of categories
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The class with a probability above a half, or of several classes the largest."""
-    model = _model(fitted)
-    if model.objective in EXPONENTIAL:
-        raise Unsupported(f"its objective is {model.objective}", "Fit it with a class objective.")
-    raw = _raw(graph, fitted, model, table)
-    if model.objective.startswith("multi:"):
-        shares = raw.softmax()
-        return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
-    share = _converted(model, raw)
-    above = (share > 0.5).cast("int64")
-    if raw.width > 1:
-        return {"predict": above, "predict_proba": share.cast(graph.precision)}
-    return {"class_index": above, "predict_proba": two_sided(share).cast(graph.precision)}
+def read(content: bytes | str) -> BoosterFile:
+    """The model in the JSON that `Booster.save_raw("json")` has made.
 
-
-def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What the objective makes of the raw score."""
-    model = _model(fitted)
-    raw = _raw(graph, fitted, model, table)
-    return {"predict": _converted(model, raw).cast(graph.precision)}
-
-
-def _converted(model: BoosterFile, raw: Tensor) -> Tensor:
-    """The raw score after the objective's function, in float32 as XGBoost computes it."""
-    if model.objective in LOGISTIC:  # ONNX Runtime only approximates Sigmoid in float32
-        return raw.cast("float64").unary("Sigmoid").cast("float32")
-    if model.objective in EXPONENTIAL:
-        return raw.unary("Exp")
-    return (raw > 0.0).cast("float32") if model.objective == STEP else raw
-
-
-def _model(fitted: Any) -> BoosterFile:
-    learner = json.loads(bytes(fitted.get_booster().save_raw("json")))["learner"]
+    Raises Unsupported where it is over no trees, or of an objective that is not known.
+    """
+    learner = json.loads(content)["learner"]
     objective = learner["objective"]["name"]
     if objective not in {*IDENTITY, *LOGISTIC, *EXPONENTIAL, STEP}:
         raise Unsupported(f"its objective is {objective}", "Fit it with another objective.")
@@ -94,7 +64,7 @@ def _model(fitted: Any) -> BoosterFile:
     model = booster["model"]
     # Where training stopped early, there is a best iteration, and none after it counts.
     ends = model["iteration_indptr"]
-    count = ends[int(getattr(fitted, "best_iteration", len(ends) - 2)) + 1]
+    count = ends[int(learner.get("attributes", {}).get("best_iteration", len(ends) - 2)) + 1]
     trees = model["trees"][:count]
     columns = int(learner["learner_model_param"]["num_feature"])
     kinds = learner["feature_types"] or [""] * columns
@@ -109,6 +79,29 @@ def _model(fitted: Any) -> BoosterFile:
     )
 
 
+def classes(graph: Graph, model: BoosterFile, raw: Tensor) -> Outputs:
+    """The class with a probability above a half, or of several classes the largest."""
+    if model.objective in EXPONENTIAL:
+        raise Unsupported(f"its objective is {model.objective}", "Fit it with a class objective.")
+    if model.objective.startswith("multi:"):
+        shares = raw.softmax()
+        return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+    share = converted(model, raw)
+    above = (share > 0.5).cast("int64")
+    if raw.width > 1:
+        return {"predict": above, "predict_proba": share.cast(graph.precision)}
+    return {"class_index": above, "predict_proba": two_sided(share).cast(graph.precision)}
+
+
+def converted(model: BoosterFile, raw: Tensor) -> Tensor:
+    """The raw score after the objective's function, in float32 as XGBoost computes it."""
+    if model.objective in LOGISTIC:  # ONNX Runtime only approximates Sigmoid in float32
+        return raw.cast("float64").unary("Sigmoid").cast("float32")
+    if model.objective in EXPONENTIAL:
+        return raw.unary("Exp")
+    return (raw > 0.0).cast("float32") if model.objective == STEP else raw
+
+
 def _base(objective: str, settings: dict[str, str]) -> Array:
     """The raw score before any tree; XGBoost stores what the objective makes of it."""
     score = np.array(json.loads(settings["base_score"]), dtype=np.float32).reshape(-1)
@@ -121,15 +114,20 @@ def _base(objective: str, settings: dict[str, str]) -> Array:
     return np.broadcast_to(score, targets)
 
 
-def _raw(graph: Graph, fitted: Any, model: BoosterFile, table: Table) -> Tensor:
-    """The sum of the trees for each target, in float32."""
+def raw_scores(
+    graph: Graph, model: BoosterFile, table: Table, missing: float = np.nan, sparse: bool = False
+) -> Tensor:
+    """The sum of the trees for each target, in float32.
+
+    What equals `missing` is missing; of a sparse matrix each zero is.
+    """
     parts = [constant(value, target) for target, value in enumerate(model.base.tolist())]
     for tree, target, weight in zip(model.trees, model.targets, model.weights, strict=True):
         parts += [_tree(one, to, weight) for one, to in _by_target(tree, int(target))]
     x = _encoded(graph, model, table)
-    if not np.isnan(fitted.missing):
-        x = x.equals(np.float32(fitted.missing)).where(np.nan, x)
-    if id(fitted) in graph.given_sparse:  # no zeros, but numbers that float32 rounds to zero
+    if not np.isnan(missing):
+        x = x.equals(np.float32(missing)).where(np.nan, x)
+    if sparse:  # no zeros, but numbers that float32 rounds to zero
         x = graph.matrix(table).equals(0.0).where(np.nan, x)
     numbers = [bool(c and not known) for c, known in _columns(model)]
     if any(numbers):
@@ -216,12 +214,3 @@ def _encoded(graph: Graph, model: BoosterFile, table: Table) -> Tensor:
             raise Unsupported("it does not say which categories it was fitted on", HINT_CATEGORIES)
         return graph.matrix(table, "float32")
     return encoded_columns(graph, table, known, "float32")
-
-
-CONVERTERS: Converters = {
-    xgboost.XGBClassifier: classifier,
-    xgboost.XGBRFClassifier: classifier,
-    xgboost.XGBRFRegressor: regressor,
-    xgboost.XGBRanker: regressor,
-    xgboost.XGBRegressor: regressor,
-}

@@ -1,4 +1,4 @@
-"""LightGBM's classifiers, regressors and rankers.
+"""A fitted LightGBM model, from the text that it writes of itself: LightGBM need not be installed.
 
 A node sends x left where x <= threshold, both float64, or where the whole part of x is one of its
 categories; each node says what counts as missing. Sources: `include/LightGBM/tree.h`
@@ -9,16 +9,14 @@ and sums in float32, and knows no categories of pandas.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 
-from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
-from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import two_sided
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, members, sums
 from onnxlet.function.arrays import Array
 
@@ -39,33 +37,9 @@ class BoosterText:
     trees: list[dict[str, list[str]]]  # of each tree by name the values of its lines
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Probabilities, which the objective makes of the raw scores."""
-    if callable(fitted.objective):
-        raise Unsupported("its objective is a function", "Fit it with one of the named objectives.")
-    if len(fitted.classes_) < 2:
-        raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
-    model = _model(fitted)
-    raw = _raw(graph, fitted, model, table)
-    converted = _converted(model, raw)
-    shares = converted if raw.width > 1 else two_sided(converted)
-    outputs = {"class_index": shares.argmax(), "predict_proba": shares}
-    if hasattr(fitted, "decision_function"):
-        outputs["decision_function"] = raw
-    return outputs
-
-
-def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The raw score of a ranker or of a custom objective, else what the objective makes of it."""
-    model = _model(fitted)
-    return {"predict": _converted(model, _raw(graph, fitted, model, table))}
-
-
-def _model(fitted: Any) -> BoosterText:
-    """The model up to the best iteration, where there is one."""
-    if fitted.get_params().get("pred_early_stop"):
-        raise Unsupported("it stops adding trees early", "Set pred_early_stop to False.")
-    head, *blocks = fitted.booster_.model_to_string().split("\nTree=")
+def read(text: str) -> BoosterText:
+    """The model in a text. Raises Unsupported where its leaves are linear models."""
+    head, *blocks = text.split("\nTree=")
     header = {name: value for name, _, value in (line.partition("=") for line in head.split("\n"))}
     trees = []
     for block in blocks:
@@ -76,15 +50,17 @@ def _model(fitted: Any) -> BoosterText:
     return BoosterText(header, trees)
 
 
-def _raw(graph: Graph, fitted: Any, model: BoosterText, table: Table) -> Tensor:
-    """The sum of the trees for each class."""
+def raw_scores(
+    graph: Graph, model: BoosterText, table: Table, categories: Sequence[Any] = ()
+) -> Tensor:
+    """The sum of the trees for each class; `categories` are those of pandas' columns of such."""
     targets = int(model.header["num_tree_per_iteration"])
     parts = [_tree(tree, index % targets) for index, tree in enumerate(model.trees)]
-    x = _as_trees_see(graph, fitted, model, table, parts)
+    x = _as_trees_see(graph, model, table, parts, categories)
     return sums(graph, x, parts, targets).cast(graph.precision)
 
 
-def _converted(model: BoosterText, raw: Tensor) -> Tensor:
+def converted(model: BoosterText, raw: Tensor) -> Tensor:
     """The raw score after the objective's function (ConvertOutput)."""
     name, *settings = model.header.get("objective", "none").split()
     known = dict(setting.partition(":")[::2] for setting in settings)
@@ -144,13 +120,13 @@ def _members(lines: dict[str, list[str]], sets: Array) -> list[float]:
 
 
 def _as_trees_see(
-    graph: Graph, fitted: Any, model: BoosterText, table: Table, parts: list[Tree]
+    graph: Graph, model: BoosterText, table: Table, parts: list[Tree], categories: Sequence[Any]
 ) -> Tensor:
     """Columns as the nodes compare them, float64.
 
     Categories become codes or, as numbers, whole parts; zeros that count as missing become NaN.
     """
-    x = _encoded(graph, fitted, model, table).cast("float64")
+    x = _encoded(graph, model, table, categories).cast("float64")
     features = np.concatenate([part.feature[part.left >= 0] for part in parts])
     modes = np.concatenate([part.mode[part.left >= 0] for part in parts])
     zeros = np.zeros((1, x.width), dtype=bool)
@@ -180,13 +156,13 @@ def _where_zero_is_missing(model: BoosterText) -> list[int]:
     return [index for index, found in kinds.items() if found == {ZERO_IS_MISSING}]
 
 
-def _encoded(graph: Graph, fitted: Any, model: BoosterText, table: Table) -> Tensor:
+def _encoded(graph: Graph, model: BoosterText, table: Table, categories: Sequence[Any]) -> Tensor:
     """All columns; those of pandas' categories as indices among the categories of training."""
-    known = fitted.booster_.pandas_categorical or []
-    if not known:
+    if not categories:
         return graph.matrix(table)
-    chosen = _columns_of_categories(model, table, len(known))
-    return encoded_columns(graph, table, dict(zip(chosen, known, strict=True)), graph.precision)
+    chosen = _columns_of_categories(model, table, len(categories))
+    known = dict(zip(chosen, categories, strict=True))
+    return encoded_columns(graph, table, known, graph.precision)
 
 
 def _columns_of_categories(model: BoosterText, table: Table, count: int) -> list[int]:
@@ -202,10 +178,3 @@ def _columns_of_categories(model: BoosterText, table: Table, count: int) -> list
         f"{count} columns were categories in training, and it does not say which",
         "Let the categories be text, not numbers.",
     )
-
-
-CONVERTERS: Converters = {
-    lightgbm.LGBMClassifier: classifier,
-    lightgbm.LGBMRanker: regressor,
-    lightgbm.LGBMRegressor: regressor,
-}

@@ -1,0 +1,1 @@
+"""Predictors of AutoGluon: described and asked in its environment, made of plain values here."""

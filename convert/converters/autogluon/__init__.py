@@ -1,0 +1,1 @@
+"""AutoGluon's predictors: feature generators, models, and what is made of their answers."""

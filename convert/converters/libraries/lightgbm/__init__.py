@@ -1,0 +1,1 @@
+"""LightGBM: the text of a model, and the estimators."""

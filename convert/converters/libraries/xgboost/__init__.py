@@ -1,0 +1,1 @@
+"""XGBoost: the file of a model, and the estimators."""

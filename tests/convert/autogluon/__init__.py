@@ -1,0 +1,1 @@
+"""What is made of predictors of AutoGluon, by what was kept of them."""

@@ -1,0 +1,1 @@
+"""`make autogluon`: predictors of AutoGluon, and what is served of them."""
