@@ -101,6 +101,7 @@ def positive_member(source: Source, task: Task) -> dict[str, Any]:
 
 def _threshold(estimator: Any, classes: Sequence[Any]) -> dict[str, Any]:
     """The manifest's `threshold`: the label that is answered from another probability than 0.5."""
+    share: Any
     if isinstance(last := last_of(estimator), AutoGluonClassifier):
         share = last.description["threshold"]
         return {} if share in (None, HALF) else {"threshold": {"label": classes[1], "share": share}}

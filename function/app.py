@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from onnxlet.function import request_log
 from onnxlet.function.errors import LATER, OnnxletError, UnsupportedMedia
 from onnxlet.function.http import sites
-from onnxlet.function.http.body import read_body
+from onnxlet.function.http.body import WSGI, Answer, Environ, read_body
 from onnxlet.function.http.fast_path import NOTES, App, respond
 from onnxlet.function.http.routes import protocol_of, table
-from onnxlet.function.http.wsgi import WSGI, Answer, Environ
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Begin, Repository
 from onnxlet.function.monitoring.request_counts import RequestCounts
@@ -94,15 +93,11 @@ def create_app(
     app = App(service, _refusal, log)
     app.extensions[SERVICE] = service
     for route in service.routes:
-        _add(app, service, route)
+        if route.protocol is not None:
+            app.add_route(route, _predicting(service, route, route.protocol))
+        elif route.answer is not None:
+            app.add_route(route, _answering(service, route, route.answer))
     return app
-
-
-def _add(app: App, service: Service, route: Route) -> None:
-    if route.protocol is not None:
-        app.add_route(route, _predicting(service, route, route.protocol))
-    elif route.answer is not None:
-        app.add_route(route, _answering(service, route, route.answer))
 
 
 def _predicting(service: Service, route: Route, protocol: WireProtocol) -> Answer:

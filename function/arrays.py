@@ -45,10 +45,8 @@ class Cells(NamedTuple):
 
     def written(self) -> Any:
         """The same as lists within lists, or as an array, for JSON."""
-        found: Any = list(self.values) if self.dtype != "float32" else self.flat()
-        if len(self.shape) == 1:
-            return found
-        if not isinstance(found, list):
+        found = self.flat()
+        if not isinstance(found, list | tuple):
             return found.reshape(self.shape)
         for size in reversed(self.shape[1:]):
             found = [found[at : at + size] for at in range(0, len(found), size)]

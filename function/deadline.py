@@ -138,7 +138,12 @@ class Watchdog:
 
     def run(self, ask: Callable[[Ending | None], Item]) -> Item:
         """What a run answers, ended by TookTooLong when this thread's time is out."""
-        ending = self._idle_ending()
+        try:
+            ending = self._idle.pop()
+        except IndexError:
+            from onnxlet.function.runtime.sessions import new_ending  # few processes run anything
+
+            ending = new_ending()
         self._running[ending] = _now.ends
         try:
             answered = ask(ending)
@@ -152,15 +157,6 @@ class Watchdog:
         if time.perf_counter() < _now.ends:
             self._idle.append(ending)
         return answered
-
-    def _idle_ending(self) -> Ending:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
-        from onnxlet.function.runtime.sessions import new_ending  # few processes run anything
-
-        return new_ending()
 
 
 _watchdog: Watchdog | None = None

@@ -212,17 +212,12 @@ class WireProtocol(Protocol):
     """One protocol that clients speak: a folder of `onnxlet.function.protocols`."""
 
     __name__: str
+    OWN: str  # pattern of the paths on which errors are answered in this protocol's form
     # Rules of the POST routes that predict, with the variables `name` and `version`.
     PREDICT: Sequence[str]
     OPTIONS: Sequence[str]  # parameters that the query of a prediction may have
     MODEL_HEADER: str  # names a model where the path does not, as WSGI spells it; or empty
     ROUTES: Sequence[Route]  # its other routes
-
-    def owns(self, path: str) -> bool:
-        """Whether errors on this path are answered in this protocol's form."""
-
-    def route_for(self, body: Mapping[str, Any]) -> str:
-        """The route to send a JSON body to that has come to the native protocol instead; or ""."""
 
     def decode(self, request: Request) -> PredictRequest:
         """Read a request for predictions.

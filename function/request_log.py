@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet.function.errors import OnnxletError, RequestError
 from onnxlet.function.orjson_alone import orjson
@@ -34,22 +34,11 @@ def trace(parent: str) -> dict[str, str]:
     return {"trace_id": found[1]} if found else {}
 
 
-class LogForm(NamedTuple):
-    """How a line says when and how bad."""
-
-    time: str  # the member with the time
-    levels: tuple[str, str, str]  # the words for: nothing wrong, refused, failed
-
-
-def form_of(environ: Mapping[str, str]) -> LogForm:
-    """The form that the log's reader expects where this runs.
-
-    Lambda's own log reads `timestamp` and `level`, in these words:
-    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-    """
-    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
-        return LogForm("timestamp", ("INFO", "WARN", "ERROR"))
-    return LogForm("time", ("info", "warning", "error"))
+# How a line says when and how bad: the member with the time, and the words for nothing wrong,
+# refused and failed. Lambda's own log reads `timestamp` and `level`, in these words:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+LAMBDA, ELSEWHERE = ("timestamp", "INFO", "WARN", "ERROR"), ("time", "info", "warning", "error")
+FORM = LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else ELSEWHERE
 
 
 class Choice:
@@ -62,7 +51,6 @@ class Choice:
         self.every = which == "all" and successes == 1
 
 
-FORM = form_of(os.environ)
 CHOICE = Choice()
 ORIGIN = ""  # a member of every line, with its comma: which of several processes wrote it
 
@@ -101,8 +89,6 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
     `always`: although it is a success, of which only some are written.
     """
     choice = CHOICE
-    if choice.every:
-        return True
     if choice.which == "off" or severity(entry):
         return choice.which != "off"
     if choice.which == "errors" or always or "status" not in entry:
@@ -116,10 +102,9 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
     Where nobody reads the log any more, requests are answered nevertheless.
     """
     if CHOICE.every or is_wanted(entry, always):
-        form = FORM
         # Most lines are of requests that were answered.
-        level = form.levels[0 if entry.get("status", 500) < 400 else severity(entry)]
-        head = f'{{"{form.time}":"{moment(time.time())}","level":"{level}",{ORIGIN}'
+        level = FORM[1 if entry.get("status", 500) < 400 else 1 + severity(entry)]
+        head = f'{{"{FORM[0]}":"{moment(time.time())}","level":"{level}",{ORIGIN}'
         # Put before the rest as text: a new dictionary would take as long as all else here.
         line = head.encode() + orjson.dumps(entry, _listed, orjson.OPT_SERIALIZE_NUMPY)[1:] + b"\n"
         with suppress(OSError):

@@ -21,6 +21,7 @@ from onnxlet.function.errors import WrongUse
 
 READER = Path(__file__).with_name("predictor_there.py")
 SHOWN = 20  # models
+NOT_DESCRIBED = "NotDescribed"  # raised there
 
 
 def read_predictor(folder: Path, model: str | None, report: Report) -> tuple[Pipeline, Elsewhere]:
@@ -48,10 +49,21 @@ def read_predictor(folder: Path, model: str | None, report: Report) -> tuple[Pip
         rebuilding = Rebuilding(tuple(map(int, link.asked("version").split("."))))
         description = link.asked("hand over", rebuilding.make)
     except Exception as error:
-        raise unreadable(folder, f"AutoGluon {version}", python, error) from error
+        raise _failed(folder, f"AutoGluon {version}", python, error) from error
     _check_model(folder, description)
     here = predictor_of(description)
     return here, Elsewhere(here, version, link, library="autogluon", check=here[0].check)
+
+
+def _failed(folder: Path, library: str, python: Path, error: Exception) -> SourceFailed:
+    kind, _, said = str(error).partition(": ")
+    if kind == NOT_DESCRIBED:
+        return SourceFailed(
+            f"'{folder.name}' can't be served: {said}",
+            "--model NAME takes another of its models. Feature generators have to be AutoGluon's "
+            "own.",
+        )
+    return unreadable(folder, library, python, error)
 
 
 def _check_model(folder: Path, description: Mapping[str, Any]) -> None:

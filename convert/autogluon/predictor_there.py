@@ -21,6 +21,10 @@ FORESTS = ("RFModel", "XTModel")
 WEIGHTED = ("GreedyWeightedEnsembleModel", "SimpleWeightedEnsembleModel")
 
 
+class NotDescribed(ValueError):
+    """A model is another than is known here."""
+
+
 def load(folder: str, model: str | None) -> Predictor:
     """The predictor in a folder, by one of its models; None is the one that it would take."""
     from autogluon.tabular import TabularPredictor
@@ -206,7 +210,7 @@ def _calibration(model: Any) -> dict[str, Any]:
 def _member(model: Any, columns: Any) -> dict[str, Any]:
     """One fitted model: its columns, and what its library has kept."""
     if getattr(model, "_model_specific_feature_generators", None) not in (None, "NOTSET"):
-        raise ValueError(f"{model.name} has feature generators of its own")
+        raise NotDescribed(f"{model.name} has feature generators of its own")
     names = model.features
     if not getattr(model, "_is_features_in_same_as_ex", True):
         renamed = getattr(model, "_features_internal_map", None) or {}
@@ -229,7 +233,7 @@ def _lightgbm(model: Any, columns: Any) -> dict[str, Any]:
     )
     known = [list(columns[name].cat.categories) for name in _categorical(columns)]
     if any((booster.pandas_categorical or []) != known for booster in boosters):
-        raise ValueError(f"{model.name} has other categories than the feature generators make")
+        raise NotDescribed(f"{model.name} has other categories than the feature generators make")
     return {"texts": [booster.model_to_string() for booster in boosters]}
 
 
@@ -257,7 +261,7 @@ def _catboost(model: Any, columns: Any) -> dict[str, Any]:
 def _xgboost(model: Any, columns: Any) -> dict[str, Any]:
     encoder = model._ohe_generator
     if not model._ohe:
-        raise ValueError(f"{model.name} is given categories as XGBoost's own")
+        raise NotDescribed(f"{model.name} is given categories as XGBoost's own")
     content = model.model.get_booster().save_raw("json")
     made = {"json": np.frombuffer(content, np.uint8), "numbers": list(encoder.other_cols)}
     return {**made, "hot": _one_hot(columns[encoder.cat_cols], encoder.ohe_encs.transform)}
@@ -278,7 +282,7 @@ def _linear(model: Any, columns: Any) -> dict[str, Any]:
         elif name in ("cont", "bool", "skew"):
             parts.append({"columns": list(names), "fitted": pipeline})
         elif pipeline != "drop":
-            raise ValueError(f"{model.name} has a step '{name}', which nothing here reads")
+            raise NotDescribed(f"{model.name} has a step '{name}', which nothing here reads")
     return {"parts": parts, "fitted": model.model}
 
 
@@ -310,7 +314,7 @@ def _one_hot(columns: Any, encode: Any) -> dict[str, Any]:
         own = np.flatnonzero((sums > 0) & (sums < len(codes)))
         mine = made[:, own].tocoo()
         if (mine.data != 1).any() or (np.bincount(mine.row, minlength=1) > 1).any():
-            raise ValueError(f"the encoder of '{name}' is not one-hot")
+            raise NotDescribed(f"the encoder of '{name}' is not one-hot")
         at[name] = np.full(len(codes), -1)
         at[name][mine.row] = own[mine.col]
     return {"at": at, "width": width}

@@ -20,7 +20,7 @@ from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
-from onnxlet.function.models.aliases import file_of, read, serves, serves_in
+from onnxlet.function.models.aliases import file_of, of_model, read, serves
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import MANIFEST, NO_VERSION, REPORT
 from onnxlet.function.models.repository import NAME, versions_in
@@ -202,7 +202,7 @@ def _compare(
 ) -> None:
     """Compare a manifest with that of the version that is served from this folder."""
     try:
-        number = serves_in(home, versions)
+        number = serves(home.name, versions, of_model([home.parent], home.name, versions))
         served = json_text.loads(read_file(home / str(number), MANIFEST))
         found = differences(served, json_text.loads(files[MANIFEST]))
     except (OnnxletError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -15,7 +15,7 @@ from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.column_groups import representative_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
-from onnxlet.function.models.coverage import highest
+from onnxlet.function.models.example import highest
 
 # That answer in environments of their own, by their keys in a certificate.
 LIBRARIES = {"scikit_learn": "scikit-learn", "autogluon": "AutoGluon"}

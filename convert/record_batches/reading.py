@@ -188,7 +188,7 @@ def _absent(block: Block, rows: int) -> tuple[Array, Array]:
 
 def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Array:
     """Which numbers are not surely answered, besides those that are odd already."""
-    low, high = block.low[position], block.high[position]
+    low, high, _ = block.bounds[position]
     column = block.columns[position]
     if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
         odd = odd | outside(found, low, high, column.nullable and block.dtype == "float64")

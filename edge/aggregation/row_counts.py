@@ -22,12 +22,22 @@ from onnxlet.function.monitoring.watch import (
     BinCounts,
     Figures,
     Half,
-    Piece,
     Watch,
+    is_block,
 )
 from onnxlet.function.numpy_later import np
 
 LASTING = 4  # pieces of workers that have ended; older ones are in no window any more
+
+
+class Piece(NamedTuple):
+    """Rows of some time."""
+
+    since: float  # of their first block, in seconds since 1970
+    until: float  # of their last one
+    seen: BinCounts  # of a window at most two pieces; or those of a block that is not full
+    # Rows of such a block by the key that asked; empty where that does not matter.
+    asked: Mapping[str, int] = {}
 
 
 class RowCounts(NamedTuple):
@@ -40,7 +50,8 @@ class RowCounts(NamedTuple):
 
 def read_watch(watch: Watch) -> RowCounts:
     """What a watch has counted at this moment."""
-    figures, (*halves, block) = watch.pieces()
+    figures, found = watch.pieces()
+    *halves, block = [Piece(*each) for each in found]
     return RowCounts(figures, [each for each in halves if each.seen.rows], block)
 
 
@@ -85,7 +96,7 @@ def absorbed(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
     """
     found = add_up(parts)
     pieces = sorted(found.pieces, key=attrgetter("until"))
-    if (block := found.block).is_whole(keys):
+    if is_block((block := found.block).seen.rows, block.asked, keys):
         pieces.append(block)
         figures = found.figures._replace(total=found.figures.total + block.seen)
         nothing = BinCounts(0, np.zeros_like(block.seen.counts))

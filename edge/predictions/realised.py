@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from onnxlet.function.models.coverage import table_of
+from onnxlet.function.models.example import table_of
 from onnxlet.function.monitoring.sentences import number, percent
 from onnxlet.function.monitoring.two_samples import CHANCE, share_threshold
 

@@ -35,17 +35,16 @@ OF_THE_BODY = ("content-type", "content-length", "content-encoding", "vary")
 
 def is_http(event: Any) -> bool:
     """A request from API Gateway (REST or HTTP), a function URL or a load balancer."""
-    return isinstance(event, dict) and (_is_version_2(event) or _is_version_1(event))
+    texts = ("httpMethod", "path")
+    return isinstance(event, dict) and (
+        _is_version_2(event) or all(isinstance(event.get(each), str) for each in texts)
+    )
 
 
 def _is_version_2(event: Event) -> bool:
     context = event.get("requestContext")
     method = isinstance(context, dict) and isinstance(context.get("http"), dict)
     return event.get("version") == "2.0" and isinstance(event.get("rawPath"), str) and method
-
-
-def _is_version_1(event: Event) -> bool:
-    return isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
 
 
 def repaired(event: Event) -> Event:

@@ -59,7 +59,10 @@ def columns_of(
     parts: dict[str, NamedOutput] = {}
     if "probabilities" in outputs and model.classes:
         several = isinstance(model.classes[0], list)
-        groups = [_names(each) for each in (model.classes if several else [model.classes])]
+        groups = [
+            [str(label).lower() if isinstance(label, bool) else str(label) for label in each]
+            for each in (model.classes if several else [model.classes])
+        ]
         if all(len(set(group)) == len(group) for group in groups):
             parts["probabilities"] = NamedOutput(groups, several)
     if with_coverage:
@@ -71,10 +74,6 @@ def columns_of(
         parts["interval"] = NamedOutput(ends, several, spread=not several)
     outputs += [forms.UNUSUAL] * with_unusual
     return Columns(keep, outputs, parts)
-
-
-def _names(classes: Sequence[Any]) -> list[str]:
-    return [str(each).lower() if isinstance(each, bool) else str(each) for each in classes]
 
 
 def _form(names: Sequence[str]) -> bytes:

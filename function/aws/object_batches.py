@@ -204,10 +204,7 @@ def _csv_batch(
 
 
 def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> list[int] | None:
-    """The positions of the columns that the model knows; None where these are all there are.
-
-    Raises InvalidRows for every column that is missing, or to be kept and is not there.
-    """
+    """The positions of the columns that the model knows; None where these are all there are."""
     names = signature.as_known(names)
     csv_text.check_header(names, signature)
     if list(names) == [signature.whole]:

@@ -147,11 +147,7 @@ class Job:
                 self._check_pace(content.come / max(1, about.size))
 
     def _predict(self, batch: ObjectBatch, about: About, model: Model) -> Prediction:
-        """Answer a batch as a request is answered: counted, logged, watched.
-
-        Raises Refused where no try will answer it, TookTooLong where there is no time left, NotNow
-        where it failed.
-        """
+        """Answer a batch as a request is answered: counted, logged, watched."""
         asked = {
             name: about.metadata[name] for name in request_options.NAMES if name in about.metadata
         }
@@ -178,10 +174,7 @@ class Job:
         raise RefusedBatch(answer._replace(detail=detail, problems=moved))
 
     def _check_pace(self, share: float) -> None:
-        """Go on only where the time may be enough; `share` of the object was read.
-
-        Raises TookTooLong where it won't be, by far.
-        """
+        """Go on only where the time may be enough; `share` of the object was read."""
         took = time.perf_counter() - self.start
         if took > FIRST_SHARE * self.seconds and took > MARGIN * share * self.seconds:
             raise TookTooLong(f"the whole would take {took / share:.0f} seconds")

@@ -10,7 +10,6 @@ import base64
 import io
 import os
 import sys
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -94,23 +93,31 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         or len(known) < len(event["headers"])  # a name twice, in other letters
         or "cookie" in known
         or type(event.get("body") or "") is not str
-        or not all(type(each) is str and _is_plain(each) for each in texts.values())
+        # The same in every encoding, and without an end of a line.
+        or not all(type(t) is str and t.isascii() and t.isprintable() for t in texts.values())
         or "?" in texts["path"]
         or (not second and any(event.get(member) for member in QUERIES))
     ):
         return None
     text = event.get("body") or ""
     body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    path = texts["path"]
+    if "%" in path:
+        from urllib.parse import unquote  # most paths are plain
+
+        path = unquote(path)
+    host, strips = known.get("host", "lambda"), os.environ.get("STRIP_STAGE_PATH", "")
+    is_below_stage = "amazonaws.com" in host and strips.lower().strip() not in TRUE
     environ = {
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": known.get("content-type", ""),
-        "PATH_INFO": _unquoted(texts["path"]).encode().decode("latin-1"),
+        "PATH_INFO": path.encode().decode("latin-1"),
         "QUERY_STRING": texts["query"],
         "REMOTE_ADDR": texts["address"],
         "REMOTE_USER": texts["user"],
         "REQUEST_METHOD": method,
-        "SCRIPT_NAME": _script_name(known, texts["stage"]),
-        "SERVER_NAME": known.get("host", "lambda"),
+        "SCRIPT_NAME": f"/{texts['stage']}" if is_below_stage else "",
+        "SERVER_NAME": host,
         "SERVER_PORT": known.get("x-forwarded-port", "443"),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.errors": sys.stderr,
@@ -131,21 +138,3 @@ def environ_of(event: Event, context: Any) -> dict[str, Any] | None:
         if key not in OF_THE_BODY:
             environ[key] = value
     return environ
-
-
-def _unquoted(path: str) -> str:
-    if "%" not in path:
-        return path
-    from urllib.parse import unquote  # most paths are plain
-
-    return unquote(path)
-
-
-def _is_plain(text: str) -> bool:
-    """It is the same in every encoding, and has no end of a line."""
-    return text.isascii() and text.isprintable()
-
-
-def _script_name(headers: Mapping[str, str], stage: str) -> str:
-    strips = os.environ.get("STRIP_STAGE_PATH", "").lower().strip() in TRUE
-    return f"/{stage}" if "amazonaws.com" in headers.get("host", "") and not strips else ""

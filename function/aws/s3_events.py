@@ -81,11 +81,7 @@ def _log(job: Job, status: int, error: str) -> None:
 
 
 def _answer(job: Job, about: About) -> ObjectResult:
-    """Answer this version of the object, or refuse it.
-
-    Raises Changed where there is another one meanwhile, NotNow where it may be answered at another
-    time.
-    """
+    """Answer this version of the object, or refuse it."""
     mark = _mark(job, about)
     try:
         model = _model(job, about)

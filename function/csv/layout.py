@@ -176,21 +176,18 @@ def _with_header(layout: Layout, records: Sequence[Record]) -> Layout:
         return layout
     at = _header_at(records)
     names, rows = tuple(map(normalized, records[at])), _below(records, at)
+    within = sum(len(re.findall("\r\n?|\n", field)) for field in records[at])  # the header
     longer = bool(rows) and all(len(row) == len(names) + 1 for row in rows)
     trailing = longer and not any(row[-1].strip() for row in rows)
     return replace(
         layout,
-        skip=layout.skip + _lines_above(records[at]) * bool(at or layout.skip),
+        skip=layout.skip + (records[at].lines - 1 - within) * bool(at or layout.skip),
         names=names,
         as_named=names == tuple(records[at]),
         rows=rows,
         trailing=trailing,
         first_unnamed=longer and not trailing,
     )
-
-
-def _lines_above(header: Record) -> int:
-    return header.lines - 1 - sum(len(re.findall("\r\n?|\n", field)) for field in header)
 
 
 def _header_at(records: Sequence[Record]) -> int:

@@ -87,17 +87,13 @@ def _answer(service: Service, request: Request, name: str | None, version: str |
         formed = additive.form(model, table, options)
     else:
         check_explained(model, options.output)
-        rows = _background(model)
+        # Where images are, there are tiles to explain without one.
+        tiled = bool(model.signature.image_feeds) and not has_background(model)
+        rows = None if tiled else background(model)
         table = read(model, decoded)
         formed = form(model, rows, explain(model, rows, table, options, budget))
     notes["rows"] = table.rows
     return json_reply(formed)._replace(notes=notes)
-
-
-def _background(model: Model) -> Background | None:
-    """Where images are, there are tiles to explain without one; else raises NoBackground."""
-    tiled = bool(model.signature.image_feeds) and not has_background(model)
-    return None if tiled else background(model)
 
 
 def decode(request: Request) -> PredictRequest:

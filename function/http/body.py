@@ -1,13 +1,21 @@
-"""A request's body, read and unpacked within limits; and an answer's, compressed for its client."""
+"""A request's body, read and unpacked within limits; and an answer's, compressed for its client.
+
+And what WSGI apps take and give (PEP 3333).
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge, UnsupportedMedia
+from onnxlet.function.messages import Reply
 
 Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGI = Callable[[Environ, StartResponse], Iterable[bytes]]
+Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
 SMALLER = "Send fewer rows at once, or numbers as binary tensors of /v2, eight bytes each."
 MOST_ENCODINGS = 3  # one on another; each could unpack to as much as is taken
 GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
@@ -78,6 +86,9 @@ def _has_zlib_header(body: bytes) -> bool:
     return body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
+# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
+# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
+LARGE_ANSWER = 14_600
 SAMPLE = 16_384  # bytes of the answer that are tried first
 WORTHWHILE = 0.8  # of the size; numbers in binary hardly shrink
 LEVEL = 1  # the fastest: higher ones take twice the time for a tenth of the size

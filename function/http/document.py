@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 from onnxlet.function import json_text
@@ -17,8 +16,11 @@ from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation
+from onnxlet.function.protocols.invocations import openapi as invocations
+from onnxlet.function.protocols.native import PREDICT
 from onnxlet.function.protocols.native import openapi as native
-from onnxlet.function.protocols.registry import OTHERS
+from onnxlet.function.protocols.v1 import openapi as v1
+from onnxlet.function.protocols.v2 import openapi as v2
 from onnxlet.function.serving.service import Service
 
 Describe = Callable[[Endpoint], Operation | None]
@@ -55,9 +57,7 @@ def _metrics(endpoint: Endpoint) -> Operation:
 NATIVE = native.PART._replace(
     operations={
         **native.PART.operations,
-        "POST /explain": explanation.operation,
-        "POST /models/<name>/explain": explanation.operation,
-        "POST /models/<name>/versions/<version>/explain": explanation.operation,
+        **{f"POST {rule.replace('predict', 'explain')}": explanation.operation for rule in PREDICT},
         "GET /models/<name>/report": _report,
         "GET /models/<name>/drift": drift.operation,
     },
@@ -78,9 +78,7 @@ ABOUT = DocumentPart(
     forms.ref("problem"),
     "application/problem+json",
 )
-# Each other protocol's folder has a module of this name, which no prediction imports.
-_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in OTHERS)
-PARTS: tuple[DocumentPart, ...] = (NATIVE, *_OTHERS, ABOUT)
+PARTS: tuple[DocumentPart, ...] = (NATIVE, v2.PART, v1.PART, invocations.PART, ABOUT)
 
 
 def document(service: Service) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function import deadline, request_log
 from onnxlet.function.errors import CAME, LATER, SAME_HEAD, SHED, Overloaded, RequestError
 from onnxlet.function.http import sites
+from onnxlet.function.http.body import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.http.keys import Keys
 from onnxlet.function.http.sites import Headers
-from onnxlet.function.http.wsgi import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 from onnxlet.function.serving.service import Service
 
@@ -203,10 +203,7 @@ class App:
         return reply
 
     def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> Found | WSGI:
-        """What answers a prediction; or the app that answers the rest.
-
-        Raises RequestError where the request is not let in.
-        """
+        """What answers a prediction; or the app that answers the rest."""
         if "HTTP_TRACEPARENT" in environ:
             notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
         if self._origins and sites.is_preflight(environ):

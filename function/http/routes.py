@@ -5,23 +5,24 @@ A row says what answers, whether an API key is needed, and whether it is shed un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
 from onnxlet.function.http import keys, pages
 from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
-from onnxlet.function.protocols import native
-from onnxlet.function.protocols.registry import OTHERS
+from onnxlet.function.protocols import invocations, native, v1, v2
 from onnxlet.function.serving.service import Service
 
 METRICS = "/metrics"
-PROTOCOLS: tuple[WireProtocol, ...] = (*OTHERS, native)
+# The first one that owns a path answers there.
+PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)
 
 
 def protocol_of(path: str) -> WireProtocol:
     """The protocol in whose form this path's errors are answered."""
-    return next(protocol for protocol in PROTOCOLS if protocol.owns(path))
+    return next(protocol for protocol in PROTOCOLS if re.fullmatch(protocol.OWN, path))
 
 
 def _explain(

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from onnxlet.function.http.body import compressed
+from onnxlet.function.http.body import (
+    LARGE_ANSWER,
+    WSGI,
+    Answer,
+    Environ,
+    StartResponse,
+    compressed,
+)
 from onnxlet.function.http.stand_ins import stand_ins
-from onnxlet.function.http.wsgi import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 
 with stand_ins():

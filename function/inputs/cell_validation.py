@@ -9,7 +9,7 @@ from itertools import chain
 from math import nan
 from typing import Any, cast
 
-from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
+from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays, as_array
 from onnxlet.function.errors import DATES_BY_PANDAS, SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column, Encoded, Refused
@@ -32,8 +32,7 @@ def validate_cells(
     """
     problems: list[Problem] = []
     by_column = _align(rows, signature, faults, problems)
-    arrays = []
-    late = []
+    found: list[Any] = []
     for block in signature.blocks:
         values = [
             [
@@ -42,19 +41,18 @@ def validate_cells(
             ]
             for column in block.columns
         ]
-        if not problems and signature.nested:
-            array = nested.packed(values[0]) if block.nested else _cells(block, values).array()
-            arrays.append(array.reshape(len(rows), -1))
-        elif not problems:
-            late.append(_cells(block, values))
+        if not problems:
+            whole = nested.packed(values[0]).reshape(-1, 1) if block.nested else None
+            found.append(_cells(block, values) if whole is None else whole)
     if not problems and signature.nested:
-        problems += [Problem(*found) for found in nested.disagreements(arrays, signature.nested)]
+        found = list(map(as_array, found))
+        problems += [Problem(*each) for each in nested.disagreements(found, signature.nested)]
     if problems:
         position = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))
         flat = len(position) > 1 and not any(isinstance(row, dict | list) for row in rows)
         raise InvalidRows(problems, hint=ONE_ROW if flat else "")
-    return arrays or LateArrays(late)
+    return found if signature.nested else LateArrays(found)
 
 
 def _align(
@@ -120,7 +118,11 @@ def _is_bare(row: Any, column: Column) -> bool:
     """
     if row is None or isinstance(row, str | int | float):
         return True
-    return bool(column.cell) and nested.is_bare(row, column)
+    depth = 0
+    while type(row) is list and row:
+        row = row[0]
+        depth += 1
+    return depth == len(column.cell) > 0
 
 
 class Guesses(dict[str, str]):
@@ -273,10 +275,10 @@ def _check_value(column: Column, value: Any) -> None:
 
 
 def _check_image(cell: Any) -> None:
-    """Refuse what is surely no image, so that it is reported with what else is wrong."""
-    from onnxlet.function.inputs.images import check_cell  # most models have none
+    """Refuse what by its beginning is no image, so that it is reported with what else is wrong."""
+    from onnxlet.function.inputs import images  # most models have none
 
-    check_cell(cell)
+    images.plugin_of(images.decoded_bytes(cell))
 
 
 HELD: Mapping[str, Callable[[Any], Any]] = {  # what a value is in a block, by its dtype

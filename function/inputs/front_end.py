@@ -61,7 +61,11 @@ class StepFeed:
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """The tensor."""
-        parts = [self._changed(blocks[block][:, position]) for block, position in self._at]
+        dtype, parts = object if self._dtype == "string" else self._dtype, list[Array]()
+        for block, position in self._at:
+            column = deadline.checked(blocks[block][:, position].tolist(), BETWEEN_CHECKS)
+            changed = [self._change(cell) for cell in column]
+            parts.append(np.array(changed, dtype).reshape(len(changed), self._width))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def cells(self, blocks: Sequence[Cells], rows: int) -> Cells:
@@ -76,11 +80,6 @@ class StepFeed:
         if self._dtype == "int64":
             found = list(map(int, found))
         return Cells(found, (rows, len(parts) * self._width), self._dtype)
-
-    def _changed(self, column: Array) -> Array:
-        changed = [self._change(cell) for cell in deadline.checked(column.tolist(), BETWEEN_CHECKS)]
-        dtype = object if self._dtype == "string" else self._dtype
-        return np.array(changed, dtype).reshape(len(changed), self._width)
 
 
 def composed(steps: Sequence[Mapping[str, Any]]) -> Step:

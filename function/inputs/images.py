@@ -305,8 +305,3 @@ def _over_white(image: Image, mode: str) -> Image:
     ground = Image.new("RGB" if layered.mode == "RGBA" else "L", image.size, "white")
     ground.paste(layered, mask=layered.getchannel("A"))
     return ground if ground.mode == mode else ground.convert(mode)
-
-
-def check_cell(cell: str | bytes) -> None:
-    """Raise Unreadable for what is surely no image: by its base64, and by how the file begins."""
-    plugin_of(decoded_bytes(cell))

@@ -19,14 +19,6 @@ DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float
 EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}
 
 
-def of_cells(cells: Sequence[Any], column: Column) -> Array | None:
-    """Cells as an object array of arrays, shape (rows,); None where anything is odd."""
-    try:
-        return packed([parsed(column, cell, None) for cell in cells])
-    except Refused:
-        return None
-
-
 def of_tensor(rows: Array, column: Column) -> Array | None:
     """Each row's array, shape (rows, 1), of a tensor; None where anything is odd."""
     kinds = {"int64": "iu", "bool": "b"}.get(column.type, "fiu")
@@ -174,12 +166,3 @@ def disagreements(
                 if got != wanted:
                     why = f"expected {wanted} entries as '{other}' has ({size}), got {got}"
                     yield row, each.name, why
-
-
-def is_bare(row: Any, column: Column) -> bool:
-    """Whether a row is the only column's cell itself, not a list with that cell in it."""
-    depth = 0
-    while type(row) is list and row:
-        row = row[0]
-        depth += 1
-    return depth == len(column.cell)

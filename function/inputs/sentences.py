@@ -21,6 +21,7 @@ IDEOGRAPHIC = "\u3002\uff01\uff1f\uff1b\uff61"  # full stop, ! ? ; and the half-
 CLOSING = "\"'\u201d\u2019\u300d\u300f\uff09)\\]\u300b\u3009\u3011\u00bb"
 END = re.compile(rf"[.!?\u2026{IDEOGRAPHIC}]+[{CLOSING}]*")
 WORD_BEFORE = re.compile(r"[^\s(\[{\"'\u201c\u2018]*\Z")
+ENDING = (".", "!", "?", "\u2026", *IDEOGRAPHIC)
 SPOKEN_ON = "\uff0c\u3001\u3002\uff01\uff1f\uff1b\uff1a"  # marks that go on after a quotation
 LONGEST_WORD = 24  # characters before a full stop that are looked at
 # What a full stop belongs to; a sentence goes on behind these whatever follows.
@@ -74,7 +75,8 @@ def _blocks(document: str) -> Iterator[str]:
     open_lines: list[str] = []
     for line in document.splitlines():
         stripped = line.strip()
-        goes_on = bool(open_lines) and stripped[:1].islower() and not _is_ended(open_lines[-1])
+        before = open_lines[-1].rstrip("\"'\u201d\u2019)") if open_lines else "."
+        goes_on = stripped[:1].islower() and before[-1:] not in ENDING
         if not goes_on and open_lines:
             yield " ".join(open_lines)
             open_lines = []
@@ -82,10 +84,6 @@ def _blocks(document: str) -> Iterator[str]:
             open_lines.append(stripped)
     if open_lines:
         yield " ".join(open_lines)
-
-
-def _is_ended(line: str) -> bool:
-    return line.rstrip("\"'\u201d\u2019)")[-1:] in (".", "!", "?", "\u2026", *IDEOGRAPHIC)
 
 
 def _of_block(block: str) -> Iterator[str]:

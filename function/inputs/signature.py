@@ -6,7 +6,6 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from functools import cached_property, partial
 from importlib import import_module
 from itertools import groupby
@@ -52,7 +51,7 @@ class CellsOf:
     """
 
     def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
-        self.keys = tuple(keys)
+        self.keys = keys
         self.of: Callable[[Sequence[Any]], Iterable[Sequence[Any]]]
         if every:
             self.of = iter
@@ -87,8 +86,6 @@ class Block:
         largest = sys.float_info.max
         # Every finite number is surely answered.
         self.unbounded = self.lowest <= -largest and self.highest >= largest
-        # Some column has bounds of its own.
-        self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)  # characters, in every column
         self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
         self.closed = [
@@ -98,19 +95,9 @@ class Block:
         ]
 
     @cached_property
-    def low(self) -> Array:
-        """For each column, the least number that is surely answered."""
-        return np.array([low for low, _, _ in self.bounds])
-
-    @cached_property
-    def high(self) -> Array:
-        """For each column, the greatest one."""
-        return np.array([high for _, high, _ in self.bounds])
-
-    @cached_property
-    def nullable(self) -> Array:
-        """For each column, whether a missing value is answered."""
-        return np.array([nullable for _, _, nullable in self.bounds])
+    def limits(self) -> tuple[Array, ...]:
+        """The bounds as arrays, each for all columns: least and greatest number, missing or not."""
+        return tuple(map(np.array, zip(*self.bounds, strict=True)))
 
 
 class Signature:
@@ -216,12 +203,6 @@ class Signature:
         found = [n if n in self.names else known.get(normalized(n)) or n for n in names]
         counts = Counter(found)
         return [new if counts[new] == 1 else old for old, new in zip(names, found, strict=True)]
-
-    def with_outputs(self, outputs: Sequence[Output]) -> Signature:
-        """The same, with outputs of other shapes."""
-        signature = copy(self)
-        signature.outputs = tuple(outputs)
-        return signature
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:

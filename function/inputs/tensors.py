@@ -13,7 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from onnxlet.function.arrays import Array, Cells, LateArrays
+from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import INTEGERS, Guesses, declared, validate_cells
@@ -22,9 +22,9 @@ from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
     CheckedBatch,
-    few_cells,
+    exact,
+    few_blocks,
     is_plain,
-    texts,
     whole_numbers,
 )
 from onnxlet.function.messages import Tensor
@@ -205,31 +205,25 @@ def _with_images_as_text(
 # the quick readings
 
 
-def _read_few(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> LateArrays | None:
+def _read_few(
+    tensors: Mapping[str, Tensor], signature: Signature, rows: int
+) -> Sequence[Array] | None:
     """The blocks of few values that came as text, or None where anything is odd."""
-    found = []
-    for block, sources in zip(signature.blocks, signature.sources, strict=True):
+    flat = []
+    for sources in signature.sources:
         columns = list[Sequence[Any]]()
         for name, positions in sources:
             cells = tensors[name].array
-            if not isinstance(cells, Cells) or block.nested:
+            if not isinstance(cells, Cells) or signature.nested:
                 return None
             width = len(cells.values) // rows
-            every = [cells.values[at::width] for at in range(width)]
-            columns += (
-                every[positions]
-                if isinstance(positions, slice)
-                else [every[at] for at in positions]
-            )
-        flat = list(chain.from_iterable(zip(*columns, strict=True)))
-        try:
-            made = few_cells(block, flat, rows)
-        except OverflowError:
-            return None
-        if made is None:
-            return None
-        found.append(made)
-    return LateArrays(found)
+            taken = range(width)[positions] if isinstance(positions, slice) else positions
+            columns += [cells.values[at::width] for at in taken]
+        flat.append(list(chain.from_iterable(zip(*columns, strict=True))))
+    try:
+        return few_blocks(signature, flat, rows)
+    except OverflowError:
+        return None
 
 
 def _read_quickly(
@@ -297,10 +291,7 @@ def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind != "O" or datatype not in ("BYTES", RAW):
         return None
     flat = cells.ravel().tolist()
-    types = set(map(type, flat))
-    if not types <= {str, type(None)}:
-        return None
-    found = texts(flat, type(None) in types, block.longest)
+    found = exact(block, flat, set(map(type, flat)))
     return None if found is None else np.array(found, dtype=object).reshape(cells.shape)
 
 

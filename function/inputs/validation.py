@@ -9,7 +9,7 @@ validation would not, with the same arrays; a property test compares the two.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import chain, cycle, starmap
 from math import isfinite, nan
@@ -20,7 +20,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array, Cells, LateArrays
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 from onnxlet.function.numpy_later import np
 
@@ -136,54 +136,62 @@ def _read_quickly(rows: Sequence[Any], signature: Signature, few: bool) -> Seque
     """The blocks, of few rows as cells; None where anything is odd."""
     if (by_name := _are_by_name(rows, signature)) is None:
         return None
-    found: list[Any] = []
-    made: Any
-    for block in signature.blocks:
-        cells = block.by_name if by_name else block.by_position
-        try:
-            if few:
-                made = few_cells(block, list(chain.from_iterable(cells.of(rows))), len(rows))
-            else:
-                made = _array(block, rows, cells)
-        except (KeyError, OverflowError, TypeError):
-            return None
-        if made is None or not (few or is_plain(block, made := made.reshape(len(rows), -1))):
-            return None
-        found.append(made)
-    if few:
-        return LateArrays(found)
+    found: list[Array] = []
+    try:
+        if few:
+            flat = (
+                list(chain.from_iterable((each.by_name if by_name else each.by_position).of(rows)))
+                for each in signature.blocks
+            )
+            return few_blocks(signature, flat, len(rows))
+        for block in signature.blocks:
+            array = _array(block, rows, block.by_name if by_name else block.by_position)
+            if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
+                return None
+            found.append(array)
+    except (KeyError, OverflowError, Refused, TypeError):
+        return None
     return found if nested.agree(found, signature.nested) else None
 
 
-def few_cells(block: Block, flat: list[Any], rows: int) -> Cells | None:
-    """A block of cells that came row by row; None where one is not exactly of its type, or odd.
+def few_blocks(
+    signature: Signature, cells: Iterable[list[Any]], rows: int
+) -> Sequence[Array] | None:
+    """The blocks of few rows, whose cells came row by row; None where any is odd.
 
     Raises OverflowError for a whole number that is no float64.
     """
-    types = set(map(type, flat))
+    found = []
+    for block, flat in zip(signature.blocks, cells, strict=True):
+        types = set(map(type, flat))
+        values = exact(block, flat, types)
+        if values is not None and block.dtype == "float64" and types != {float}:
+            values = [nan if cell is None else float(cell) for cell in values]
+        if values is None or not _are_plain(block, values):
+            return None
+        found.append(Cells(values, (rows, len(block.columns)), block.dtype))
+    return LateArrays(found)
+
+
+def exact(block: Block, cells: list[Any], types: Set[type]) -> list[Any] | None:
+    """Cells of so many types, texts as a block holds them; None where one is not of its type."""
     if not types <= EXACT_TYPES[block.type]:
         return None
-    values: list[Any] | None = flat
     if block.dtype == "string":
-        values = texts(flat, type(None) in types, block.longest)
-    elif block.dtype == "float64":
-        if types != {float}:
-            values = [nan if cell is None else float(cell) for cell in flat]
-    elif type(None) in types:
-        return None
-    if values is None or not _are_plain(block, values):
-        return None
-    return Cells(values, (rows, len(block.columns)), block.dtype)
+        return texts(cells, type(None) in types, block.longest)
+    return None if type(None) in types and block.dtype != "float64" else cells
 
 
 def _are_plain(block: Block, values: list[Any]) -> bool:
     """The same as `is_plain`, of cells that came row by row."""
     width = len(block.columns)
-    if not all(known.issuperset(values[at::width]) for at, known in block.closed):
-        return False
-    if block.dtype == "string":
-        if not all(_are_dates(values[at::width], column) for at, column in block.dated):
+    for at, known in block.closed:
+        if not known.issuperset(values[at::width]):
             return False
+    if block.dtype == "string":
+        for at, column in block.dated:
+            if not all(map(column.takes, set(values[at::width]) - {MISSING_TEXT})):
+                return False
         return MISSING_TEXT not in values or all(
             nullable or MISSING_TEXT not in values[at::width]
             for at, (_, _, nullable) in enumerate(block.bounds)
@@ -216,7 +224,7 @@ def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> 
 def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     """The block's cells, flat; None where one is not exactly of its type.
 
-    KeyError, OverflowError and TypeError are raised where that shows only on the way.
+    KeyError, OverflowError, Refused and TypeError are raised where that shows only on the way.
     """
     if block.pack is not None:
         try:
@@ -227,14 +235,10 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
             return None if hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
-        return nested.of_cells(flat, block.columns[0])
-    types = set(map(type, flat))
-    if not types <= EXACT_TYPES[block.type]:
-        return None
-    if block.dtype == "string":
-        found = texts(flat, type(None) in types, block.longest)
-        return None if found is None else np.array(found, dtype=object)
-    return np.array(flat, dtype=block.dtype)
+        return nested.packed([nested.parsed(block.columns[0], cell, None) for cell in flat])
+    values = exact(block, flat, set(map(type, flat)))
+    dtype = object if block.dtype == "string" else block.dtype
+    return None if values is None else np.array(values, dtype)
 
 
 def hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
@@ -270,16 +274,10 @@ def is_plain(block: Block, array: Array) -> bool:
         categories.issuperset(array[:, position]) for position, categories in block.closed
     ):
         return False
-    if block.dtype == "int64" and block.bounded:
-        return bool(((array >= block.low) & (array <= block.high)).all())
-    if block.dtype != "float64":
+    if block.dtype == "bool":
         return True
     # Between all bounds, most often; a missing number makes either comparison false. As Python's: a
     # float32's comparison would round the bound.
-    if array.size and (float(array.min()) >= block.lowest and float(array.max()) <= block.highest):
+    if array.size and array.min().item() >= block.lowest and array.max().item() <= block.highest:
         return True
-    return not outside(array, block.low, block.high, block.nullable).any()
-
-
-def _are_dates(cells: list[str], column: Column) -> bool:
-    return all(map(column.takes, set(cells) - {MISSING_TEXT}))
+    return not outside(array, *block.limits).any()

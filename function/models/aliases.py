@@ -118,14 +118,6 @@ def serves(
     return number
 
 
-def serves_in(home: Path, versions: Sequence[int]) -> int:
-    """The version of a model in one folder that is served where a request names none.
-
-    Those that are there are lowest first. Raises ModelError where its aliases can't be used.
-    """
-    return serves(home.name, versions, read(file_of([home.parent], home.name), versions))
-
-
 def listed(versions: Sequence[int], aliases: Aliases) -> str:
     """The versions and aliases that there are, in words."""
     some = "are versions" if len(versions) > 1 else "is version"

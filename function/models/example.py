@@ -1,4 +1,7 @@
-"""Example requests made from a manifest: medians and frequent categories, nobody's own row."""
+"""What a manifest says for requests: examples, of medians and frequent categories, and coverages.
+
+An example is nobody's own row. Intervals and sets have the coverages that their table supports.
+"""
 
 from __future__ import annotations
 
@@ -122,3 +125,14 @@ def _date(column: Column) -> str:
     if column.format is not None:
         return DATE.strftime(column.format.replace("%z", "+0000"))
     return DATE.isoformat() + "Z" * (column.zone is not None)
+
+
+def table_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The table that intervals and sets are made of; None where the build has made none."""
+    table = manifest.get("conformal")
+    return table if isinstance(table, Mapping) and table.get("ranks") else None
+
+
+def highest(table: Mapping[str, Any]) -> float:
+    """The highest coverage that a table supports, to six digits and rounded down."""
+    return int(table["ranks"][-1] * 10**6 // (table["rows"] + 1)) / 10**6

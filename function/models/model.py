@@ -96,9 +96,8 @@ class Model:
         model = copy(self)
         model.__dict__.pop("_few", None)
         model._given = {"k": np.array([k], np.int64)}
-        model.signature = self.signature.with_outputs(
-            [output._replace(shape=(-1, k)) for output in self.signature.outputs]
-        )
+        model.signature = copy(self.signature)
+        model.signature.outputs = tuple(o._replace(shape=(-1, k)) for o in model.signature.outputs)
         return model
 
     def content(self, file: str) -> bytes:

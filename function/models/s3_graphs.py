@@ -76,10 +76,7 @@ def fetch(
 
 
 def _own_folder() -> Path:
-    """A folder that only this user writes to: else a graph could change after it was checked.
-
-    Raises ModelError where somebody else has made it, or may write to it.
-    """
+    """A folder that only this user writes to: else a graph could change after it was checked."""
     folder = Path(tempfile.gettempdir()) / CACHE
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

@@ -89,7 +89,8 @@ def _labels(layout: Layout, seen: BinCounts) -> dict[str, int]:
     """How many rows got each frequent label; empty where no answer is one."""
     for feature in layout.features:
         if feature.entry["measure"] == "label" and "categories" in feature.entry:
-            names = [_text(label) for label in feature.entry["categories"]][:MOST_LABELS]
+            known = feature.entry["categories"][:MOST_LABELS]
+            names = [label if isinstance(label, str) else json.dumps(label) for label in known]
             counts = seen.counts[feature.bins].tolist()
             return _summed(zip(names, counts, strict=False))
     return {}
@@ -101,7 +102,3 @@ def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     for name, rows in pairs:
         found[name] = found.get(name, 0) + rows
     return found
-
-
-def _text(label: Any) -> str:
-    return label if isinstance(label, str) else json.dumps(label)

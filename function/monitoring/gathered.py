@@ -96,8 +96,5 @@ def _of_objects(found: Sequence[Any]) -> int:
     try:
         return TEXT_BYTES * len(found) + len("".join(found))
     except TypeError:  # the bytes of images, arrays of nested cells, or a missing text
-        return sum(TEXT_BYTES + _size(each) for each in found)
-
-
-def _size(value: Any) -> int:
-    return len(value) if isinstance(value, str | bytes) else int(getattr(value, "nbytes", 0))
+        sizes = (len(v) if isinstance(v, str | bytes) else getattr(v, "nbytes", 0) for v in found)
+        return TEXT_BYTES * len(found) + int(sum(sizes))

@@ -92,14 +92,19 @@ class Steps(NamedTuple):
 
 
 class Layout:
-    """All bins of a model, by its manifest, which has a `reference`."""
+    """All bins of a model, by its manifest, which has a `reference`.
+
+    Raises ValueError where a feature of it has more or fewer counts than bins.
+    """
 
     def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
         reference = manifest["reference"]
         self.about = {key: reference[key] for key in ABOUT}  # the reference, without its features
         self._entries: Sequence[Mapping[str, Any]] = reference["features"]
         for entry in self._entries:
-            _check(entry)
+            bins = len(entry["categories"] if "categories" in entry else entry["edges"]) + 1
+            if len(entry["counts"]) != bins or not isinstance(entry["missing"], int):
+                raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")
         self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)  # bins in all
         # The bins that performance is expected by: of a classifier for each counted class the steps
         # of rows answered as another class, and those of rows answered as this one; of a regressor
@@ -274,10 +279,3 @@ def _blocks(
         found.append((widths.index(key), *at))
         start = end
     return found
-
-
-def _check(entry: Mapping[str, Any]) -> None:
-    """Raise ValueError for a feature that has more or fewer counts than bins."""
-    bins = len(entry["categories"] if "categories" in entry else entry["edges"]) + 1
-    if len(entry["counts"]) != bins or not isinstance(entry["missing"], int):
-        raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")

@@ -109,18 +109,9 @@ class Figures(NamedTuple):
     waiting: int = 0  # rows that are in no block yet
 
 
-class Piece(NamedTuple):
-    """Rows of some time."""
-
-    since: float  # of their first block, in seconds since 1970
-    until: float  # of their last one
-    seen: BinCounts  # of a window at most two pieces; or those of a block that is not full
-    # Rows of such a block by the key that asked; empty where that does not matter.
-    asked: Mapping[str, int] = {}
-
-    def is_whole(self, keys: int) -> bool:
-        """Whether this block may be shown, to all where its rows are of so many keys."""
-        return is_block(self.seen.rows, self.asked, keys)
+# Rows of some time: when their first block and their last one came, in seconds since 1970; what was
+# counted of them; and, where that matters, how many came of each key.
+Piece = tuple[float, float, BinCounts, Mapping[str, int]]
 
 
 def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
@@ -197,8 +188,14 @@ class Watch:
                 self._comparing[key] += rows
             looked_at = rows if chosen is None else len(chosen)
             self._beyond += rows - looked_at
-            if looked_at < AT_ONCE:
-                self._gather(prediction, chosen, looked_at, key)
+            if not looked_at:
+                return
+            if looked_at < AT_ONCE:  # they are kept, and counted with others
+                self._ask(key, looked_at)
+                self._gathered.add(prediction, chosen)
+                enough = self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE
+                if enough or (self._logged and self.waiting >= BLOCK_ROWS):
+                    self._count_gathered()
                 return
         many = Gathered()
         many.add(prediction, chosen)
@@ -211,18 +208,6 @@ class Watch:
     def _ask(self, key: str, rows: int) -> None:
         if self._keys:
             self._asked[key] += rows
-
-    def _gather(
-        self, prediction: Prediction, chosen: Sequence[int] | None, rows: int, key: str
-    ) -> None:
-        """Keep a few rows, which are counted with others."""
-        if not rows:
-            return
-        self._ask(key, rows)
-        self._gathered.add(prediction, chosen)
-        is_block = self._logged and self.waiting >= BLOCK_ROWS
-        if is_block or self._gathered.bytes >= GATHERED_BYTES or self._gathered.rows >= AT_ONCE:
-            self._count_gathered()
 
     @property
     def waiting(self) -> int:
@@ -306,9 +291,8 @@ class Watch:
             self._count_gathered()
             counted, now = self._counted, time.time()
             halves = zip(self._spans, (counted.older, counted.newer), strict=True)
-            pieces = [Piece(*span, half) for span, half in halves]
-            pieces.append(Piece(now, now, counted.block, dict(self._asked)))
-            return self._figures(), pieces
+            pieces: list[Piece] = [(*span, half, {}) for span, half in halves]
+            return self._figures(), [*pieces, (now, now, counted.block, dict(self._asked))]
 
     def to_log(self) -> tuple[BinCounts, Mapping[str, int]] | None:
         """What was counted, and refused, since this was asked last; None where no row was counted.

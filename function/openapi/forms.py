@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import JSON
-from onnxlet.function.models.coverage import highest, table_of
-from onnxlet.function.models.example import example_instance
+from onnxlet.function.models.example import example_instance, highest, table_of
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:

@@ -78,10 +78,7 @@ def items(model: ModelFacts) -> Step:
 
 
 def _labels(model: ModelFacts) -> Array:
-    """The labels by position: int64, or text in an object array.
-
-    Raises ModelError where the file is missing, was altered since the build, or has none in it.
-    """
+    """The labels by position: int64, or text in an object array."""
     try:
         labels = json_text.loads(model.content(ITEMS))["items"]
         if not isinstance(labels, list) or not labels:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -140,9 +140,7 @@ class Library:
 
     def number(self, name: str, *arguments: Any) -> int:
         """The same of a function that writes a size, a count or a code; 0 is one."""
-        found = c_int64()
-        self.call[name](*arguments, ctypes.byref(found))
-        return found.value
+        return int(self.made(name, *arguments) or 0)
 
 
 def find() -> Path:

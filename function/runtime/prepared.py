@@ -6,11 +6,9 @@ at last with room for what the model answers, whose shape earlier runs have show
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from ctypes import addressof, c_char, c_void_p
 from functools import cached_property
-from math import prod
 from typing import Any, TypeVar
 
 from onnxlet.function.arrays import Array, Cells
@@ -24,6 +22,7 @@ from onnxlet.function.runtime.tensors import (
     cells_of,
     fill,
     over,
+    packing,
     raw_of,
     read_all,
     release_all,
@@ -46,7 +45,7 @@ class Slot:
         if code == STRING:
             self.address = texts_of_shape(library, shape)
             return
-        self._values = struct.Struct(f"{prod(shape)}{TYPES[code].characters[0]}")
+        self._values = packing(code, shape)
         self._memory: Any = (c_char * self._values.size)()
         at = addressof(self._memory)
         self.address = over(library, at, self._values.size, shape, code)
@@ -71,20 +70,18 @@ class Slot:
         """A copy of what it holds."""
         if self.code == STRING:
             return raw_of(self._library, self.address, self.code, self.shape)
-        return bytes(self._memory.raw)
+        content: bytes = self._memory.raw
+        return content
 
     def cells(self) -> Cells:
         """The same as Python's values."""
-        name = TYPES[self.code].name
         if self.code == STRING:
-            return Cells(self.raw(), self.shape, name)
-        return Cells(self._values.unpack_from(self._memory), self.shape, name)
+            return cells_of(self.raw(), self.code, self.shape)
+        return Cells(self._values.unpack_from(self._memory), self.shape, TYPES[self.code].name)
 
     def array(self) -> Array:
         """The same as an array of its own."""
-        if self.code == STRING:
-            return self.cells().array()
-        return self._array.copy()
+        return self.cells().array() if self.code == STRING else self._array.copy()
 
     def __del__(self) -> None:
         if address := self.__dict__.get("address"):
@@ -95,23 +92,12 @@ class Prepared:
     """Tensors for runs of one shape; of one thread at a time."""
 
     def __init__(self, library: Library, given: Iterable[Form]) -> None:
-        self._library = library
-        self._given = [Slot(library, *form) for form in given]
-        self.tensors = _addresses(self._given)
+        self.given = [Slot(library, *form) for form in given]
+        self.tensors = _addresses(self.given)
         self.is_known = False  # a run has shown what is answered
         self.may_keep = True  # it has always the same shape, as far as was seen
         self.answers: list[Slot] = []  # with room for it; empty where there is none
         self.results: Any = None
-
-    def write(self, values: Iterable[Array | Cells]) -> None:
-        """What the next run is fed with."""
-        for slot, each in zip(self._given, values, strict=True):
-            slot.write(each)
-
-    def make_room(self, wanted: Iterable[Form]) -> None:
-        """Have the next run write its answers into tensors that are there."""
-        self.answers = [Slot(self._library, *form) for form in wanted]
-        self.results = _addresses(self.answers)
 
 
 def _addresses(slots: Sequence[Slot]) -> Any:
@@ -160,7 +146,8 @@ class Runs:
         except IndexError:  # in use by other threads
             prepared = Prepared(self._library, self._forms)
         try:
-            prepared.write(values)
+            for slot, each in zip(prepared.given, values, strict=True):
+                slot.write(each)
             if prepared.answers:
                 status = self._run(prepared, prepared.results, ending)
                 if not status:
@@ -196,7 +183,8 @@ class Runs:
         if prepared.answers:  # whose shape is not always the same
             prepared.answers, prepared.may_keep = [], False
         elif prepared.is_known and prepared.may_keep:
-            prepared.make_room([(code, shape) for _, code, shape in found])
+            prepared.answers = [Slot(self._library, code, shape) for _, code, shape in found]
+            prepared.results = _addresses(prepared.answers)
             if status := self._run(prepared, prepared.results, None):
                 self._library.fault(status)
             pairs = zip(prepared.answers, found, strict=True)

@@ -24,12 +24,9 @@ if TYPE_CHECKING:
 def new_session(
     onnx: bytes | str, threads: int = 1, arrays: Mapping[str, mmap] | None = None
 ) -> Session:
-    """An ONNX Runtime session on this machine's processor, of a serialised model or its file.
+    """A session of a serialised model, or its file; as `session.Session`, whose errors it raises.
 
-    Threads are within one operator; 1 gives the same digits on every machine. The arrays are files
-    that the model refers to, in memory by their names; read where they are, as long as the session
-    is there. Raises RuntimeMissing where there is no ONNX Runtime, RuntimeFault where it does not
-    load the model.
+    One thread gives the same digits on every machine.
     """
     opened: Session = _binding().Session(onnx, threads, arrays)
     return opened

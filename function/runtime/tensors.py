@@ -162,24 +162,27 @@ def _fill_anew(library: Library, tensor: int, texts: Sequence[bytes]) -> None:
         ctypes.memmove(room.value or 0, text, len(text))
 
 
+@lru_cache(SHAPES)
+def packing(code: int, shape: tuple[int, ...]) -> struct.Struct:
+    """How the numbers of such a tensor are in memory."""
+    return struct.Struct(f"{prod(shape)}{TYPES[code].characters[0]}")
+
+
 def raw_of(library: Library, tensor: int, code: int, shape: tuple[int, ...]) -> Raw:
     """What a tensor of this type and shape holds."""
-    count = prod(shape)
     if code == STRING:
-        return _texts(library, tensor, count)
+        return _texts(library, tensor, prod(shape))
     found = c_void_p()
     if status := library.get_data(tensor, byref(found)):
         raise library.fault(status)
-    size = count * struct.calcsize(TYPES[code].characters[0])
+    size = packing(code, shape).size
     return string_at(found.value or 0, size) if size else b""
 
 
 def cells_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Cells:
     """The same as Python's values."""
-    name, characters = TYPES[code]
-    if isinstance(raw, list):
-        return Cells(raw, shape, name)
-    return Cells(struct.unpack(f"{prod(shape)}{characters[0]}", raw), shape, name)
+    values = raw if isinstance(raw, list) else packing(code, shape).unpack(raw)
+    return Cells(values, shape, TYPES[code].name)
 
 
 def array_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Array:
@@ -188,7 +191,7 @@ def array_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Array:
         texts = np.empty(shape, object)
         texts.ravel()[:] = raw  # a view: it is contiguous
         return texts
-    return np.frombuffer(bytearray(raw), TYPES[code].name).reshape(shape)
+    return np.ndarray(shape, TYPES[code].name, bytearray(raw))
 
 
 def shape_in(library: Library, tensor: int, code: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NoNeighbours, NotCalibrated
 from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.messages import Prediction
-from onnxlet.function.models.coverage import highest, table_of
+from onnxlet.function.models.example import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
 
 # The graph's probabilities lie so near to those that the table was made of, which is what parity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from onnxlet.function import request_log
 from onnxlet.function.arrays import Noted
 from onnxlet.function.errors import MalformedRequest, OnnxletError, RequestTooLarge
-from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Reply, Route, failure_of
 from onnxlet.function.models.model import Model
@@ -112,8 +111,10 @@ class Service(NamedTuple):
                 self.observe(prediction._replace(key=key) if key else prediction)
             entry["rows"] = prediction.rows
         except Exception as error:  # of every class: a request's failure is only its own
-            if "model" in entry:
-                self._count_refused(entry, error)
+            if "model" in entry and self.watches.on:
+                with suppress(OnnxletError):  # it is not served any more
+                    model = self.repository.choose(entry["model"], str(entry["version"]))
+                    self.watches.refuse(model, error, entry["request_id"])
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
         finally:
@@ -130,13 +131,6 @@ class Service(NamedTuple):
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
             deltas.note(entry, prediction.model, *counted)
-
-    def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
-        if not self.watches.on:
-            return
-        with suppress(OnnxletError):  # it is not served any more
-            model = self.repository.choose(entry["model"], str(entry["version"]))
-            self.watches.refuse(model, error, entry["request_id"])
 
     def may_read(self, key: str) -> bool:
         """Whether a key, or whoever has none, may read figures on rows."""
@@ -180,7 +174,13 @@ class Service(NamedTuple):
         Raises RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours or TookTooLong: the
         client's mistakes.
         """
-        _check_size(request, model.signature, self.settings.max_rows)
+        rows, tensors = len(request.rows), request.tensors
+        if tensors is not None:
+            rows = count_rows(tensors, model.signature)
+        if rows > (most := self.settings.max_rows):
+            raise RequestTooLarge(
+                f"expected at most {most} rows, got {rows}", "Send them in several requests."
+            )
         if request.coverage is not None and self.performance and not self.watches.keys:
             wider = self.performance.wider(model, request.coverage)
             request = request._replace(wider=wider)
@@ -193,11 +193,3 @@ class Service(NamedTuple):
         if request.refusing is not None:  # those that are left are ordinary
             found = found._replace(unusual=[None] * found.table.rows)
         return found
-
-
-def _check_size(request: PredictRequest, signature: Signature, most: int) -> None:
-    rows = len(request.rows) if request.tensors is None else count_rows(request.tensors, signature)
-    if rows > most:
-        raise RequestTooLarge(
-            f"expected at most {most} rows, got {rows}", "Send them in several requests."
-        )

@@ -116,6 +116,5 @@ def described(column: Mapping[str, Any]) -> str:
     known = ", ".join(map(str, usual))
     if why == UNSEEN:
         return "a category of no training row" + f": frequent are {known}" * bool(usual)
-    return f"{why} all training rows" + f": nine of ten have {' to '.join(map(str, usual))}" * bool(
-        usual
-    )
+    ranged = f": nine of ten have {' to '.join(map(str, usual))}" if usual else ""
+    return f"{why} all training rows{ranged}"

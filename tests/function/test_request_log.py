@@ -14,7 +14,7 @@ import pytest
 from onnxlet.function import request_log
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.request_log import form_of, moment, severity, trace
+from onnxlet.function.request_log import moment, severity, trace
 from onnxlet.function.settings import Settings
 from tests.conftest import app_of
 from tests.events import CONTEXT, make_v2_event
@@ -309,7 +309,7 @@ def test_no_line_has_more_frames_than_one_reads(capfd: pytest.CaptureFixture[str
 def test_the_names_that_lambda_reads(
     models: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_log, "FORM", form_of({"AWS_LAMBDA_FUNCTION_NAME": "f"}))
+    monkeypatch.setattr(request_log, "FORM", request_log.LAMBDA)
     client = app_of(models).test_client()
     post(client, "/models/shop/predict", {"instances": [SHOP]})
     post(client, "/models/shop/predict", {"instances": [{}]})

@@ -28,8 +28,7 @@ SHOWN = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT,
 def test_the_line_that_it_shows(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    form = request_log.form_of({"AWS_LAMBDA_FUNCTION_NAME": "predict"})
-    monkeypatch.setattr(request_log, "FORM", form)
+    monkeypatch.setattr(request_log, "FORM", request_log.LAMBDA)
     shown, _ = SHOWN
     added = {"timestamp", "level", "cold", "init_ms", "errors", "cold_starts", "_aws"}
     log = LambdaLog(shown["_aws"]["CloudWatchMetrics"][0]["Namespace"])

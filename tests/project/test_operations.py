@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import RequestMeter, make_app
 from onnxlet.function.app import create_app
-from onnxlet.function.http.wsgi import LARGE_ANSWER
+from onnxlet.function.http.body import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of

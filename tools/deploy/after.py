@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from onnxlet.convert.progress import Report
-from onnxlet.function.models.aliases import serves_in
+from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.repository import versions_in
 from tools.deploy import drift
 from tools.deploy.cloud import Cloud, run_osls
@@ -122,7 +122,7 @@ def _golden_row(plan: Plan, model: str) -> dict[str, Any]:
     if not there or (model and model not in there):
         raise WrongOptions([f"MODEL: expected one of {', '.join(there) or 'none'}, got '{model}'"])
     name = model or there[0]
-    home = plan.models / name
-    version = serves_in(home, versions_in(home))
+    versions = versions_in(plan.models / name)
+    version = serves(name, versions, of_model([plan.models], name, versions))
     golden = json.loads((plan.models / name / str(version) / "golden.json").read_text())
     return {"model": name, "instances": golden["instances"][:1]}

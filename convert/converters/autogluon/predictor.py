@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.autogluon.predictor import AutoGluonClassifier, AutoGluonRegressor
+from onnxlet.convert.converters.autogluon.borders import borders
 from onnxlet.convert.converters.autogluon.members import answered
-from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.converters.registration import Converters, Registration
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import total, two_sided
 
@@ -86,4 +87,7 @@ def _normalised(shares: Tensor, problem: str) -> Tensor:
     return (shares > most).where(above, (shares < least).where(below, shares))
 
 
-CONVERTERS: Converters = {AutoGluonClassifier: classifier, AutoGluonRegressor: regressor}
+CONVERTERS: Converters = {
+    AutoGluonClassifier: Registration(classifier, borders=borders),
+    AutoGluonRegressor: Registration(regressor, borders=borders),
+}

@@ -15,7 +15,7 @@ from onnxlet.convert.report.evaluation.errors import errors
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
-from onnxlet.function.models.coverage import table_of
+from onnxlet.function.models.example import table_of
 from onnxlet.function.serving.options import region, score_at
 
 COVERAGE = 0.9

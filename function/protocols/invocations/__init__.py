@@ -26,7 +26,7 @@ from onnxlet.function.protocols.shared import forms, request_options
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
 
-PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
+OWN = "/(invocations|ping|health|version|execution-parameters)"
 PREDICT: Sequence[str] = ("/invocations",)
 LONG_LISTS = frozenset(
     {
@@ -59,16 +59,6 @@ class AnswerOptions(NamedTuple):
     headers: Mapping[str, str] = {}  # to answer with
     # The fields of the first line, which was read as a row since all are numbers.
     first: Sequence[str] = ()
-
-
-def owns(path: str) -> bool:
-    """Whether the path is one of MLflow's or SageMaker's."""
-    return path in PATHS
-
-
-def route_for(body: Mapping[str, Any]) -> str:
-    """Where to send MLflow's data frames."""
-    return "/invocations" if body.keys() & {"dataframe_split", "dataframe_records"} else ""
 
 
 def decode(request: Request) -> PredictRequest:
@@ -116,10 +106,7 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
 
 
 def _accepted(accept: str) -> str:
-    """The media type to answer in: the client's first choice of those that are written here.
-
-    Raises NotAcceptable where there is none.
-    """
+    """The media type to answer in: the client's first choice of those that are written here."""
     if accept in ("", JSON, "*/*"):
         return JSON
     choices = []

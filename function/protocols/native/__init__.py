@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import PANDAS_ROWS, MalformedRequest, UnsupportedMedia
@@ -18,13 +18,13 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
-from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
     from onnxlet.function.serving.service import Service
 
+OWN = "(?s).*"  # every path that no other protocol has
 PREDICT: Sequence[str] = (
     "/predict",
     "/models/<name>/predict",
@@ -39,16 +39,6 @@ DESCRIBED = (
     "task", "target", "output_names", "signature", "classes", "threshold", "parity", "metrics",
 )  # fmt: skip
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
-
-
-def owns(path: str) -> bool:
-    """True: every path that no other protocol has is the native one's."""
-    return True
-
-
-def route_for(body: Mapping[str, Any]) -> str:
-    """No body: this is the native protocol itself."""
-    return ""
 
 
 def decode(request: Request) -> PredictRequest:
@@ -136,6 +126,13 @@ TWICE = (
     "It is JSON inside a JSON string, encoded twice: send the text itself as the body (requests: "
     "data=..., not json=...)."
 )
+FRAMES = f"Send that form to /invocations. {JSON_HINT}"
+TENSORS = f"Send that form to /v2/models/NAME/infer. {JSON_HINT}"
+
+
+def _is_of_tensors(body: dict[str, Any]) -> bool:
+    inputs = body.get("inputs")
+    return isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)
 
 
 def _is_by_column(body: dict[str, Any]) -> bool:
@@ -145,6 +142,8 @@ def _is_by_column(body: dict[str, Any]) -> bool:
 
 
 FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
+    (lambda b: bool(b.keys() & {"dataframe_split", "dataframe_records"}), FRAMES),
+    (_is_of_tensors, TENSORS),
     (lambda b: b.keys() >= {"columns", "data"} or b.keys() >= {"schema", "data"}, RECORDS),
     (_is_by_column, RECORDS),
     (lambda b: bool(b) and not any(isinstance(v, dict | list) for v in b.values()), ONE_ROW),
@@ -156,9 +155,6 @@ def _hint(body: Any) -> str:
     if isinstance(body, str) and body.lstrip()[:1] in ("{", "["):
         return TWICE
     if isinstance(body, dict):
-        for protocol in reversed(OTHERS):
-            if route := protocol.route_for(body):
-                return f"Send that form to {route}. {JSON_HINT}"
         return next((hint for fits, hint in FORMS if fits(body)), JSON_HINT)
     return JSON_HINT
 
@@ -181,8 +177,12 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
     # No prediction needs these.
-    from onnxlet.function.models.coverage import highest, table_of
-    from onnxlet.function.models.example import described_signature, typical_values
+    from onnxlet.function.models.example import (
+        described_signature,
+        highest,
+        table_of,
+        typical_values,
+    )
 
     repository, table = service.repository, table_of(model.manifest)
     report = f"models/{model.name}/report?version={model.version}"

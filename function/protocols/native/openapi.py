@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
+from onnxlet.function.protocols.native import PREDICT
 
 PROBLEM: Schema = forms.record(
     {"hint": forms.TEXT, "errors": schemas.PROBLEM_PLACES, "error_count": forms.POSITIVE},
@@ -100,9 +101,7 @@ PART = DocumentPart(
     "native",
     "JSON or CSV in, one entry per row out; errors by RFC 9457, every problem located.",
     {
-        "POST /predict": _predict,
-        "POST /models/<name>/predict": _predict,
-        "POST /models/<name>/versions/<version>/predict": _predict,
+        **{f"POST {rule}": _predict for rule in PREDICT},
         "GET /models": forms.information("List the models", "All models.", MODELS),
         "GET /models/<name>": _model,
     },

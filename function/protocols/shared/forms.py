@@ -56,7 +56,9 @@ def answer(prediction: Prediction) -> dict[str, Any]:
 
     With several outputs `classes` has a list for each, and so has each row of `probabilities`.
     """
-    model, outputs = prediction.model, written(prediction.outputs)
+    model, outputs = prediction.model, prediction.outputs
+    if isinstance(outputs, LateOutputs):
+        outputs = {name: cells.written() for name, cells in outputs.cells.items()}
     form: dict[str, Any] = {"model": model.name, "version": model.version}
     form["prediction"] = outputs["prediction"]
     if model.classes is not None:
@@ -65,13 +67,6 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
         form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
     return form | unanswered(prediction)
-
-
-def written(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Outputs by name as lists or arrays, to be written as lists."""
-    if isinstance(outputs, LateOutputs):
-        return {name: cells.written() for name, cells in outputs.cells.items()}
-    return outputs
 
 
 def unanswered(prediction: Prediction) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function import json_text
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
     from onnxlet.function.serving.service import Service
 
+OWN = "(?s)/v1(/.*)?"
 PREDICT: Sequence[str] = (
     "/v1/models/<name>:predict",
     "/v1/models/<name>/versions/<version>:predict",
@@ -46,16 +47,6 @@ class AnswerOptions(NamedTuple):
     columnar: bool = False  # the request had columns, and so has the answer
     outputs: tuple[str, ...] = forms.PREDICTION  # that are asked for
     base64: bool = False  # objects with the single member `b64` were read as text
-
-
-def owns(path: str) -> bool:
-    """Whether the path is below /v1."""
-    return path == "/v1" or path.startswith("/v1/")
-
-
-def route_for(body: Mapping[str, Any]) -> str:
-    """No body: rows below `instances` are the native form, too."""
-    return ""
 
 
 def decode(request: Request) -> PredictRequest:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
     from onnxlet.function.serving.service import Service
 
+OWN = "(?s)/v2(/.*)?"
 PREDICT: Sequence[str] = (
     "/v2/models/<name>/infer",
     "/v2/models/<name>/versions/<version>/infer",
@@ -44,18 +45,6 @@ MODEL_HEADER = ""
 LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {409: 400, 422: 400}  # clients of this protocol know only one status for a wrong request
-
-
-def owns(path: str) -> bool:
-    """Whether the path is below /v2."""
-    return path == "/v2" or path.startswith("/v2/")
-
-
-def route_for(body: Mapping[str, Any]) -> str:
-    """Where to send a body whose `inputs` are objects."""
-    inputs = body.get("inputs")
-    entries = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)
-    return "/v2/models/NAME/infer" if entries else ""
 
 
 def decode(request: Request) -> PredictRequest:
@@ -85,10 +74,7 @@ def decode(request: Request) -> PredictRequest:
 
 
 def _header_length(text: str, body: bytes) -> int:
-    """How many bytes of the body are JSON: all of them where the header is not there.
-
-    Raises MalformedRequest where it is no number, or larger than the body.
-    """
+    """How many bytes of the body are JSON: all of them where the header is not there."""
     if not text:
         return len(body)
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

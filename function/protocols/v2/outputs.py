@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -22,12 +22,9 @@ def _datatype_of(dtype: Any) -> str:
     return next(name for name, known in DATATYPES.items() if np.dtype(known.dtype) == dtype)
 
 
-class OutputOptions(NamedTuple):
-    """How one output is to be written."""
-
-    binary: bool  # as bytes
-    # So many of the likeliest, as text, instead of the output itself; 0 for itself.
-    classes: int = 0
+# How one output is to be written: as bytes or not; and so many of the likeliest, as text, instead
+# of the output itself, 0 for itself.
+OutputOptions = tuple[bool, int]
 
 
 class AnswerOptions(NamedTuple):
@@ -80,7 +77,7 @@ def _output_options(entry: Mapping[str, Any], binary: bool) -> OutputOptions:
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise Fault(f"'classification': expected a whole number from 0, got {brief(classes)}")
-    return OutputOptions(_flag(parameters, "binary_data", binary), classes)
+    return _flag(parameters, "binary_data", binary), classes
 
 
 def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
@@ -104,9 +101,13 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
     if options.id is not None:
         form["id"] = options.id
     outputs = as_texts(prediction)
+    there: Mapping[str, Array | Cells] = getattr(outputs, "cells", outputs)
+    asked = options.outputs or dict.fromkeys(there, (options.binary, 0))
+    if unknown := [name[:100] for name in asked if name not in there]:
+        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(there)}")
     form["outputs"] = [
-        _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
-        for name, array, (binary, classes) in _chosen(getattr(outputs, "cells", outputs), options)
+        _entry(name, _ranked(name, there[name], labels, classes), labels, tail if binary else None)
+        for name, (binary, classes) in asked.items()
     ]
     header = json_text.dumps(form)
     if not tail:
@@ -115,25 +116,10 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
     return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
 
 
-def _chosen(
-    outputs: Mapping[str, Array | Cells], options: AnswerOptions
-) -> Iterator[tuple[str, Array | Cells, OutputOptions]]:
-    if options.outputs is None:
-        yield from ((name, array, OutputOptions(options.binary)) for name, array in outputs.items())
-        return
-    unknown = [name[:100] for name in options.outputs if name not in outputs]
-    if unknown:
-        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
-    yield from ((name, outputs[name], own) for name, own in options.outputs.items())
-
-
 def _ranked(
     name: str, array: Array | Cells, labels: Sequence[Any] | None, count: int
 ) -> Array | Cells:
-    """Triton's classification: `value:index:label` of each row's largest values, largest first.
-
-    Raises MalformedRequest where the output has not a value for each class.
-    """
+    """Triton's classification: `value:index:label` of each row's largest values, largest first."""
     if not count:
         return array
     array = as_array(array)
@@ -151,11 +137,7 @@ def _ranked(
 def _entry(
     name: str, array: Array | Cells, classes: Sequence[Any] | None, tail: list[bytes] | None
 ) -> dict[str, Any]:
-    """One output; its bytes are put behind `tail` where there is one.
-
-    Raises MalformedRequest where its rows differ in size, and are no tensor; or a text is missing
-    among its bytes.
-    """
+    """One output; its bytes are put behind `tail` where there is one."""
     if isinstance(array, Cells):
         datatype, data = BY_TYPE[array.dtype], array.flat() if tail is None else None
     elif array.dtype == object and array.ndim == 1 and len(array) and type(array[0]) is np.ndarray:

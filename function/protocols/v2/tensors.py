@@ -86,12 +86,13 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array | Cells:
     if not isinstance(data, list):
         raise Fault(f"'data': expected a list, got {brief(data)}")
     nested = bool(data) and isinstance(data[0], list)
-    if 0 < math.prod(shape) <= FEW_VALUES:
+    few = 0 < math.prod(shape) <= FEW_VALUES
+    if few:
         flat = _flattened(data, shape) if nested else data
         _check_size(len(flat), shape, False)
         if (cells := few_of(flat, shape, datatype)) is not None:
             return cells
-    return _from_list(data, shape, datatype, nested)
+    return _from_list(data, shape, datatype, nested, not few)
 
 
 def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | None:
@@ -112,15 +113,22 @@ def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | 
     return None
 
 
-def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: bool) -> Array:
+def _from_list(
+    data: list[Any], shape: Sequence[int], datatype: str, nested: bool, packs: bool = True
+) -> Array:
+    """Lists as an array; `packs`, unless they were seen to be no numbers that `struct` takes."""
     code = DATATYPES[datatype].code
-    if nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
+    if packs and nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
         array = _packed_rows(data, shape, code)
         if array is not None:
             return array
     flat = _flattened(data, shape) if nested else data
     _check_size(len(flat), shape, False)
-    array = _packed(flat, code) if code else None
+    array = _packed_rows([flat], (1, len(flat)), code) if code and packs else None
+    # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
+    if array is None and code and code in "efd" and None in flat:
+        numbers = [math.nan if value is None else value for value in flat]
+        array = _packed_rows([numbers], (1, len(flat)), code)
     if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
         array = np.array(flat, dtype=bool)
     if array is None:
@@ -170,21 +178,19 @@ def columns_from_json(
 
     Returns one column after another, each of the shape; None where anything is odd.
     """
-    known = DATATYPES.get(datatype) if isinstance(datatype, str) else None
-    if known is None or not known.code or set(map(type, columns)) != {list}:
+    code = DATATYPES[datatype].code if isinstance(datatype, str) and datatype in DATATYPES else ""
+    if not code or set(map(type, columns)) != {list}:
         return None
     if type(shape) is not list or set(map(type, shape)) != {int} or shape[1:] not in ([], [1]):
         return None
     rows = shape[0]
+    if set(map(len, columns)) != {rows}:
+        return None
     if 0 < len(columns) * rows <= FEW_VALUES:
-        if set(map(len, columns)) != {rows}:
-            return None
         every = few_of(list(chain.from_iterable(columns)), shape, datatype)
-        if every is None:
-            return None
-        starts = range(0, len(every.values), rows)
-        return [every._replace(values=every.values[at : at + rows]) for at in starts]
-    array = _packed_rows(columns, [len(columns), rows], known.code)
+        starts = range(0, len(columns) * rows, rows)
+        return every and [every._replace(values=every.values[at : at + rows]) for at in starts]
+    array = _packed_rows(columns, [len(columns), rows], code)
     return None if array is None else list(array.reshape(len(columns), *shape))
 
 
@@ -200,7 +206,7 @@ def reshaped(array: Array, shape: Sequence[int]) -> Array:
 
 
 def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | None:
-    """Lists of numbers, one for each row; None where anything is odd."""
+    """Lists of numbers, one for each row; None where one is no number, or does not fit."""
     size, width = shape
     if len(rows) != size or set(map(len, rows)) != {width}:
         return None
@@ -210,24 +216,6 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
         return None
     array = np.frombuffer(content, f"<{code}").reshape(shape)
     return None if hides_boolean(array.ravel(), rows, CellsOf(range(width), every=True)) else array
-
-
-def _packed(flat: list[Any], code: str) -> Array | None:
-    """Numbers as an array; None where one is no number, or does not fit."""
-    try:
-        content = struct.pack(f"<{len(flat)}{code}", *flat)
-    except (struct.error, OverflowError):
-        # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
-        if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
-            return None
-        if None not in flat:
-            return None
-        return _packed([math.nan if value is None else value for value in flat], code)
-    array = np.frombuffer(content, f"<{code}")
-    # `struct` packs booleans as 0 and 1: they are looked for where there is such a number at all.
-    if (array == array.astype(bool)).any() and bool in set(map(type, flat)):
-        return None
-    return array
 
 
 def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:

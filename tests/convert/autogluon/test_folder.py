@@ -11,6 +11,7 @@ import pytest
 from onnxlet.convert.autogluon import loading
 from onnxlet.convert.autogluon.folder import is_predictor, needed_by
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.older.elsewhere import RaisedThere
 from onnxlet.convert.older.environment import RUNNING
 from onnxlet.convert.sources.source import load_source
 from onnxlet.function.errors import WrongUse
@@ -145,6 +146,19 @@ def test_a_model_that_is_not_there_is_wrong_use() -> None:
     assert isinstance(refused, WrongUse)
     assert refused.message == "--model: 'ag-1' has no model 'LightGMB' that answers"
     assert refused.hint == "It has LightGBM, CatBoost, Net, Best, Full."
+
+
+def test_what_nothing_is_known_of_is_named_and_what_can_not_be_read_is_told_apart() -> None:
+    def failed(kind: str, text: str) -> SourceFailed:
+        raised = RaisedThere(kind, text)
+        return loading._failed(Path("ag-1"), "AutoGluon 1.6.3", Path("/e/bin/python"), raised)
+
+    unknown = failed("NotDescribed", "the feature generator Own is not known")
+    assert unknown.message == "'ag-1' can't be served: the feature generator Own is not known"
+    assert "--model NAME takes another" in unknown.hint
+    assert failed("FileNotFoundError", "S1F1/model.pkl").message == (
+        "'ag-1' can't be read by AutoGluon 1.6.3: FileNotFoundError: S1F1/model.pkl"
+    )
 
 
 def test_an_environment_that_can_not_be_made_is_named_with_the_commands(

@@ -19,7 +19,7 @@ from onnxlet.function.errors import MalformedRequest, WrongUse
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.v2.outputs import AnswerOptions, OutputOptions, reply_of
+from onnxlet.function.protocols.v2.outputs import AnswerOptions, reply_of
 from onnxlet.function.serving.predict import predict
 from tests.convert.helpers import invoked
 from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
@@ -379,4 +379,4 @@ def test_answers_of_other_sizes_are_no_tensor(encoding: Built) -> None:
     prediction = predict(model, PredictRequest(ROWS))
     with pytest.raises(MalformedRequest, match="'tokens' differs in size from row to row"):
         reply_of(prediction, AnswerOptions())
-    reply_of(prediction, AnswerOptions(outputs={"prediction": OutputOptions(binary=False)}))
+    reply_of(prediction, AnswerOptions(outputs={"prediction": (False, 0)}))

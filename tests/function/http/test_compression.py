@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.http.body import coding
+from onnxlet.function.http.body import LARGE_ANSWER, coding
 from onnxlet.function.http.slim_flask import Response, compress
-from onnxlet.function.http.wsgi import LARGE_ANSWER
 from tests.conftest import Client, app_of
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.serving.test_predict import SHOP

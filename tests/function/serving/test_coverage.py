@@ -18,7 +18,7 @@ from onnxlet.convert.reference.answers import Task
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction, PredictRequest
-from onnxlet.function.models.coverage import highest
+from onnxlet.function.models.example import highest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.options import region, score_at
 from onnxlet.function.serving.predict import predict
@@ -355,11 +355,11 @@ client.post("/invocations", json={"inputs": rows[:1]},
     headers={"X-Amzn-SageMaker-Target-Model": "line", "X-Amzn-SageMaker-Custom-Attributes": "a"})
 tensor = {"name": "input", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}
 assert client.post("/v2/models/line/infer", json={"inputs": [tensor]}).status_code == 200
-LATE = ("models.coverage", "serving.options", ".back_end")
+LATE = ("models.example", "serving.options", ".back_end")
 before = [name for name in sys.modules if name.endswith(LATE) or name == "fractions"]
 client.post("/models/line/predict?coverage=0.9", json=rows[:1])
 print(before, [name for name in sys.modules if name.endswith(LATE)])
 """
     done = ran([sys.executable, "-c", code, str(calibrated)], check=True)
-    late = ("models.coverage", "serving.options")
+    late = ("models.example", "serving.options")
     assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"
