@@ -117,6 +117,7 @@ def convert(
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
     graph.given_sparse, graph.of_arrow = behaviour.sparse, behaviour.of_arrow
+    graph.categoricals = behaviour.categoricals
     table = root_table(graph, columns, recipe.layout, behaviour)
     outputs = [
         _output(graph, estimator, table, task, name, method, name in behaviour.whole)

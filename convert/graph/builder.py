@@ -50,6 +50,7 @@ class GraphBuilder(GraphInputs):
         rowwise: whether the nodes written now are the body of a loop over rows.
         inside: whether the nodes written now are the body of a loop or branch.
         of_arrow: columns of text that PyArrow holds, whose `.str` is not Python's.
+        categoricals: columns, by the text of their names, that are given as categoricals of pandas.
         k: how many nearest it answers, where that is a request's to say; else None.
         lacking: by the name of a bool tensor that is False there, where a flag is missing.
     """
@@ -62,6 +63,7 @@ class GraphBuilder(GraphInputs):
         self.rowwise = False
         self.inside = False
         self.of_arrow: frozenset[str] = frozenset()
+        self.categoricals: frozenset[str] = frozenset()
         self.k: K | None = None
         self.lacking: dict[str, Tensor] = {}
         self._widths: dict[str, int] = {}

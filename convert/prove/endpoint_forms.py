@@ -22,6 +22,7 @@ TYPES = {"BYTES": "string", "BOOL": "bool", "FP16": "float16", "FP32": "float32"
 MOST_INPUTS = 10_000
 MOST_OUTPUTS = 1000  # of one row, where each has an object of them
 MOST_SIZES = 8  # of a tensor's shape
+WHOLE_SECONDS = len("2026-03-25T14:30:00")
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,15 @@ class Form:
 def form_of(path: str, query: str, given: Given, get: Callable[[str], Any]) -> Form | None:
     """The form that a path says; None where it says none. `get` asks the server for metadata."""
     names, frame = [c.name for c in given.columns], given.reference.inputs.frame
+    dates = [column.date is not None for column in given.columns]
 
     def objects(rows: Sequence[Cells]) -> Any:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def split(rows: Sequence[Cells]) -> Any:
-        return {"dataframe_split": {"columns": names, "data": rows}}
+        cells = [zip(row, dates, strict=True) for row in rows]
+        data = [[_in_microseconds(c) if is_date else c for c, is_date in row] for row in cells]
+        return {"dataframe_split": {"columns": names, "data": data}}
 
     def instances(rows: Sequence[Cells]) -> Any:
         return {"instances": rows}
@@ -69,6 +73,11 @@ def form_of(path: str, query: str, given: Given, get: Callable[[str], Any]) -> F
         ways = [split, lambda rows: {"inputs": rows}, instances]
         return Form(path + query, ways if frame else [ways[1], ways[0], ways[2]])
     return Form(path + query, named) if path.endswith("/predict") else None
+
+
+def _in_microseconds(date: Any) -> Any:
+    """A date in the one form that pandas reads of a whole column, where some have fractions."""
+    return f"{date}.000000" if date is not None and len(date) == WHOLE_SECONDS else date
 
 
 def _tensors(metadata: Any) -> list[Tensor]:

@@ -140,5 +140,7 @@ def _notes(trial: Trial) -> Iterator[str]:
     if trial.refused.rows:
         count = len(trial.refused.rows)
         yield f"{count} rows are refused that the estimator answers: {trial.reason}"
+    if trial.comparison.refused:
+        yield f"some rows are refused only beside others: {trial.comparison.refused[0]}"
     if trial.forgiven:
         yield f"{trial.forgiven} differ only where the last digits of their numbers do"

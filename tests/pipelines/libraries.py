@@ -22,6 +22,7 @@ from feature_engine import (
 from feature_engine import datetime as dates
 from feature_engine.pipeline import Pipeline as FramePipeline
 from feature_engine.wrappers import SklearnTransformerWrapper
+from flaml import AutoML
 from imblearn.ensemble import (
     BalancedBaggingClassifier,
     BalancedRandomForestClassifier,
@@ -420,6 +421,43 @@ def feature_engine_trees_in_bins() -> Made:
         LogisticRegression(),
     )
     return fitted(model, X, y)
+
+
+# FLAML
+
+
+def searched(task: str, X: pd.DataFrame, y: Any, learners: list[str], **options: Any) -> Made:
+    """The last rows are held out, as those of a tutorial's split are."""
+    automl = AutoML()
+    automl.fit(
+        X[:-200], pd.Series(np.asarray(y)[:-200]), task=task, estimator_list=learners, max_iter=6,
+        time_budget=600, seed=0, n_jobs=1, verbose=0, mlflow_logging=False, **options,
+    )  # fmt: skip
+    return automl, X[-200:]
+
+
+@pipeline
+def flaml_classifier_of_churn() -> Made:
+    X, y = data.churn()
+    return searched("classification", X, y, ["lgbm", "rf", "xgboost"])
+
+
+@pipeline
+def flaml_classifier_of_species() -> Made:
+    X, y = data.penguins()
+    return searched("classification", X, y, ["lrl1", "kneighbor", "extra_tree"])
+
+
+@pipeline
+def flaml_regressor_of_houses() -> Made:
+    X, y = data.ames(900)
+    return searched("regression", X, y, ["lgbm", "histgb", "rf"])
+
+
+@pipeline
+def flaml_stack_of_houses() -> Made:
+    X, y = data.ames(900)
+    return searched("regression", X, y, ["rf", "extra_tree"], ensemble={"n_jobs": 1})
 
 
 # interpret

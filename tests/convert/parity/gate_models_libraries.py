@@ -141,6 +141,12 @@ def _conformal() -> Source:
     return Source(made.fit_conformalize(sample.X, sample.y), sample.others)
 
 
+def _searched() -> Source:
+    from tools.evaluation.support.libraries.flaml import Searched
+
+    return _fitted(Searched("classification", ["rf"], {}), samples.loans())
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("skrub", "hashes and dates"): lambda: _fitted(_vectorised(), _notes()),
@@ -156,6 +162,7 @@ LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
         _imputed_and_encoded(), _loans(gaps=True)
     ),
     ("feature_engine", "functions"): lambda: _fitted(_made_of_columns(), _loans()),
+    ("flaml", "the best learner"): _searched,
     ("imblearn", "balanced forest"): lambda: _fitted(
         _of("imblearn.ensemble.BalancedRandomForestClassifier")(10, max_depth=5, random_state=0),
         samples.unscaled(),

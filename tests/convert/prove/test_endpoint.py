@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
 from onnxlet.convert.prove.endpoint import Endpoint, Http
@@ -224,6 +225,47 @@ def test_rows_that_are_refused_count() -> None:
         "refused that the estimator answers: status 400: unknown town" in n for n in proof.notes
     )
     assert "categories or texts that no held-out row has in 'town'" in proof.causes[0]
+
+
+def by_month(X: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"month": X["when"].dt.month})
+
+
+def test_dates_of_a_request_are_of_one_form_as_mlflow_reads_them() -> None:
+    """By pandas, which takes the first cell's form for that of the column."""
+    days = pd.date_range("2024-01-01T06:30", periods=60, freq="8D")
+    rows = pd.DataFrame({"when": days})
+    model = make_pipeline(FunctionTransformer(by_month), SimpleImputer(), LogisticRegression())
+    model.fit(rows, days.month > 6)
+
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        sent = json.loads(body)["dataframe_split"]
+        frame = pd.DataFrame(sent["data"], columns=sent["columns"])
+        try:
+            frame["when"] = pd.to_datetime(frame["when"])
+        except ValueError as error:
+            return 400, {}, str(error).encode()
+        return _json({"predictions": model.predict(frame).tolist()})
+
+    with serving(answer) as address:
+        proof = onnxlet.prove(f"{address}/invocations", model, rows[:30], report=quiet)
+
+    assert proof.equal, proof
+
+
+def test_rows_that_are_refused_only_beside_others_are_said() -> None:
+    def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        rows = [[row["size"], row["town"]] for row in json.loads(body)["instances"]]
+        if len({town for _, town in rows}) > 2:
+            return 400, {}, b"too many towns"
+        found = MODEL.predict(pd.DataFrame(rows, columns=["size", "town"]))
+        return _json({"prediction": found.tolist()})
+
+    with serving(answer) as address:
+        proof = prove(f"{address}/predict")
+
+    assert not proof.equal
+    assert any("refused only beside others: status 400: too many towns" in n for n in proof.notes)
 
 
 @pytest.mark.parametrize(

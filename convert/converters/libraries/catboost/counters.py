@@ -87,7 +87,9 @@ def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
         if tensor.dtype in ("string", "int64"):
             return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64")
     except Unsupported:
-        pass
+        if known is not None:
+            texts = {text: hashed(text) for text in known.tolist()}
+            return mapped(graph, tensor, texts, 0, "int64")
     name = f"'{tensor.labels[0]}'" if tensor.labels else str(column)
     raise Unsupported(f"its column {name} of categories is not as it came in", KEEP_IT)
 

@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "catboost": "catboost",
     "category_encoders": "category_encoders",
     "feature_engine": "feature-engine",
+    "flaml": "flaml",
     "imbalanced_learn": "imbalanced-learn",
     "interpret": "interpret-core",
     "lightgbm": "lightgbm",
