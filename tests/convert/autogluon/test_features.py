@@ -86,17 +86,22 @@ def test_days_before_months_are_given_as_dates_since_autogluon_takes_some_for_mo
 
 def test_only_columns_with_categories_hold_codes() -> None:
     features, _, _ = kept("categories")
-    assert encoded_columns(features) == set(features.categories_)
     assert {"Bern", "top", 7} <= set(fitted_categories(features))
+    assert encoded_columns(kept("booleans")[0]) == {"three"}
     assert encoded_columns(kept("numbers")[0]) == set()
 
 
 def test_a_tree_behind_texts_of_two_columns_is_built_served_and_explained(tmp_path: Path) -> None:
     features, rows, _ = kept("two_texts")
     rows = pd.concat([rows] * 4, ignore_index=True)
+    rows["title"] = objects(["so good so fine", "late bad"] * 20)
     score = rows["note"].fillna("").str.len() + rows["title"].fillna("").str.count("fine")
     model = make_pipeline(features, DecisionTreeRegressor(max_leaf_nodes=8)).fit(rows, score)
-    built(Source(model, rows, score), tmp_path)
+    manifest = built(Source(model, rows, score), tmp_path).manifest
+    measures = {
+        e["column"]: e["measure"] for e in manifest["reference"]["features"] if "column" in e
+    }
+    assert (measures["note"], measures["title"]) == ("length", "length")  # no categories
     client = served(tmp_path)
     sent = rows.astype(object).where(rows.notna(), None).to_dict("records")
     answer = client.post("/predict", json={"instances": sent}).get_json()
@@ -106,6 +111,30 @@ def test_a_tree_behind_texts_of_two_columns_is_built_served_and_explained(tmp_pa
     assert explanation["tokens"].keys() == {"note", "title"}
     total = sum(np.ravel(each)[0] for each in explanation["contributions"].values())
     np.testing.assert_allclose(np.ravel(told["base_value"])[0] + total, answer["prediction"][0])
+
+
+def measure(name: str, **kept: Any) -> dict[str, Any]:
+    return {"is": "measure", "column": "a", "measure": name, "symbol": "", **kept}
+
+
+def test_texts_are_measured_in_float32_and_put_together_as_autogluon_does() -> None:
+    edge = float(np.float32(0.7))  # below 0.7
+    words = {
+        "columns": ["a", "b"], "vocabulary": ["good.", "bad"], "dtype": "int64", "binary": False,
+        "analyzer": "word", "lowercase": True, "ngram_range": (1, 1), "stop_words": None,
+        "strip_accents": None, "token_pattern": r"\S+",
+    }  # fmt: skip
+    features = [
+        ("share", measure("lower_ratio", bins=[edge, np.inf])),
+        ("length", measure("char_count", bins=None)),
+        ("good", {"is": "count", "vectorizer": 0, "index": 0}),
+    ]
+    made = AutoGluonFeatures({"features": features, "vectorizers": [words]})
+    rows = pd.DataFrame({"a": objects(["aaaaaaa111", None, "so good"]), "b": objects(["bad"] * 3)})
+    wanted = [[0, 10, 0], [0, 0, 0], [1, 7, 1]]
+    assert made.transform(rows).to_numpy().tolist() == wanted
+    [got] = prove(Source(made, rows), layout="columns").run().values()
+    assert got.tolist() == wanted
 
 
 def generator(name: str, module: str = "autogluon.features.generators", **kept: Any) -> Any:

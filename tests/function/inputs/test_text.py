@@ -228,6 +228,7 @@ def test_texts_of_several_columns_are_counted_together() -> None:
     assert np.array_equal(fed[entry["name"]], wanted[:, fed[entry["places"]]])
     assert few[0].values == fed[entry["name"]].ravel().tolist()
     assert wanted.sum() == fed[entry["name"]].sum()
+    assert not feed.noted  # the share of unknown tokens is of one column
 
 
 @pytest.fixture(scope="module")
