@@ -63,6 +63,11 @@ def _failed(folder: Path, library: str, python: Path, error: Exception) -> Sourc
             "--model NAME takes another of its models. Feature generators have to be AutoGluon's "
             "own.",
         )
+    if kind == FileNotFoundError.__name__:
+        return SourceFailed(
+            f"'{folder.name}' lacks a file: {said}",
+            "Copy the whole folder again, or take another model by --model NAME.",
+        )
     return unreadable(folder, library, python, error)
 
 

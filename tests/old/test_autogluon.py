@@ -87,6 +87,19 @@ def test_what_has_been_deleted_is_named_with_the_best_that_does_without(
     assert not (tmp_path / "models").exists()
 
 
+def test_a_fold_that_has_been_deleted_is_named(fitted: Fitted, tmp_path: Path) -> None:
+    path = tmp_path / "ag"
+    shutil.copytree(fitted("wine-stacked"), path)
+    [fold, *_] = sorted((path / "models").glob("*_BAG_L1/S1F2"))
+    shutil.rmtree(fold)
+    end = _built(path, fitted("wine-stacked").with_suffix(".csv"), tmp_path)
+
+    assert end.exit_code == 1
+    assert f"'ag' lacks a file: [Errno 2] No such file or directory: '{fold}" in end.stderr
+    assert "--model NAME" in end.stderr
+    assert not (tmp_path / "models").exists()
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a predictor, one of whose models is of a module in the folder."""
