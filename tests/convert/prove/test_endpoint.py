@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
+from onnxlet.convert.prove import endpoint
 from onnxlet.convert.prove.endpoint import Endpoint, Http
 from onnxlet.convert.prove.endpoint_forms import Form, lists_by_output
 from onnxlet.convert.prove.proof import Proof
@@ -340,6 +342,25 @@ def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
         assert time.monotonic() - begun < 5
         over.set()
         thread.join()
+
+
+def test_who_is_reached_too_late_is_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+
+    class Late(HTTPConnection):
+        def connect(self) -> None:
+            given_up.wait()
+            super().connect()
+
+    monkeypatch.setattr(endpoint, "HTTPConnection", Late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/predict"
+        with pytest.raises(SubjectFailed, match="no whole answer within"):
+            Http(urlsplit(address), 0.01, KEY).ask("/predict", {})
+        given_up.set()
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.recv(2**16) == b""
 
 
 def test_other_outputs_than_before_are_refused() -> None:
