@@ -11,7 +11,7 @@ import click
 
 from onnxlet.convert.problems import Problem, close_to, refuse
 
-# Python takes more than a text for these, and judges it where it is read. Its `model` is an estimator.
+# Python takes more than a text for these, and judges it where it is read: `model` is an estimator.
 OF_ANY_TYPE = ("data", "model", "positive", "test")
 
 
