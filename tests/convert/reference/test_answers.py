@@ -13,7 +13,12 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import (
     BayesianRidge,
@@ -140,6 +145,8 @@ class Groups(Ranker):
         (WithoutClasses(), "WithoutClasses is not fitted: it has no classes_"),
         (GaussianNB(), "GaussianNB is not fitted: it has no classes_"),
         (make_pipeline(PCA(), GaussianNB()), "GaussianNB is not fitted: it has no classes_"),
+        # which has attributes of its own before
+        (GradientBoostingClassifier(), "GradientBoostingClassifier is not fitted"),
         (WithoutClasses().fit(X, THREE), "WithoutClasses has no converter: it has no classes_"),
         (
             make_pipeline(PCA(), WithoutClasses()).fit(X, THREE),
@@ -153,6 +160,7 @@ class Groups(Ranker):
         "no classes",
         "not fitted",
         "pipeline not fitted",
+        "boosting not fitted",
         "fitted without classes",
         "pipeline without classes",
     ],
