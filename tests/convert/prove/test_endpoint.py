@@ -344,23 +344,29 @@ def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
         thread.join()
 
 
-def test_who_is_reached_too_late_is_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    given_up = threading.Event()
+@pytest.mark.parametrize("step", ["connect", "request"])
+def test_who_is_reached_too_late_is_sent_nothing(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up, threads = threading.Event(), list[threading.Thread]()
 
-    class Late(HTTPConnection):
-        def connect(self) -> None:
-            given_up.wait()
-            super().connect()
+    def late(connection: HTTPConnection, *given: Any) -> None:
+        threads.append(threading.current_thread())
+        given_up.wait()
+        getattr(HTTPConnection, step)(connection, *given)
 
-    monkeypatch.setattr(endpoint, "HTTPConnection", Late)
+    monkeypatch.setattr(endpoint, "HTTPConnection", type("Late", (HTTPConnection,), {step: late}))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/predict"
         with pytest.raises(SubjectFailed, match="no whole answer within"):
-            Http(urlsplit(address), 0.01, KEY).ask("/predict", {})
+            Http(urlsplit(address), 0.1, KEY).ask("/predict", {})
         given_up.set()
-        accepted, _ = listener.accept()
-        with accepted:
-            assert accepted.recv(2**16) == b""
+        threads[0].join()
+        listener.setblocking(False)  # all have come that will
+        with suppress(BlockingIOError):
+            while True:
+                with listener.accept()[0] as accepted:
+                    assert accepted.recv(2**16) == b""
 
 
 def test_other_outputs_than_before_are_refused() -> None:
