@@ -28,6 +28,7 @@ PYTHON = re.compile(r"3\.\d{1,2}")
 OLDEST, OLDEST_PYTHON = (1, 4), (3, 10)  # that `predictor_there.py` and `features_there.py` run by
 PINNED = re.compile(rf"({RELEASE.pattern})(?:(?:a|b|rc)\d{{1,3}})?(?:\.post\d{{1,3}})?")
 MOST_TEXT = 2**18  # bytes of a text; AutoGluon 1.4 names every package that is installed
+WHOLE = "Is the folder whole, and written by AutoGluon 1.4 or newer?"
 SHOWN = 40  # characters of what is no version
 BLOCK = 2**20  # bytes of a pickle that are searched at once
 
@@ -73,7 +74,9 @@ def needed_by(folder: Path, report: Report) -> Needed:
         about = json.loads(_read(folder, METADATA))
         python, installed = PYTHON.fullmatch(about["py_version"]), dict(about["packages"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise SourceFailed(f"'{folder / METADATA}' can't be read: {shortened(error)}") from error
+        raise SourceFailed(
+            f"'{folder / METADATA}' can't be read: {shortened(error)}", WHOLE
+        ) from error
     if python is None:
         got = printable(about["py_version"][:SHOWN])
         raise SourceFailed(f"'{folder / METADATA}': expected a version of Python, got '{got}'")
@@ -128,10 +131,7 @@ def _opened(path: Path, folder: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except (OSError, ValueError) as error:
-        raise SourceFailed(
-            f"'{path}' can't be read: {shortened(error)}",
-            "Is the folder whole, and written by AutoGluon 1.4 or newer?",
-        ) from error
+        raise SourceFailed(f"'{path}' can't be read: {shortened(error)}", WHOLE) from error
 
 
 def _check_own(path: Path, folder: Path) -> None:
