@@ -63,8 +63,10 @@ def as_fitted(
     for name, (kind, raw) in types.items():
         made[name], held = _cast(frame[name], kind, raw), held_in(frame[name])
         if name != description["label"] and not _fits(held_in(made[name]), kind):
-            message = f"--data: column '{name}': expected {kind}, as in the fit, got {held}"
-            problems.append(Problem(f"{message} ({frame[name].dtype})", HINT))
+            expected = "text or dates" if kind == DATES else kind
+            got = f"got {held} ({frame[name].dtype})"
+            message = f"--data: column '{name}': expected {expected}, as in the fit, {got}"
+            problems.append(Problem(message, HINT))
     refuse(problems, "--data")
     rows: pd.DataFrame = predictor[0].with_dates(frame.assign(**made))
     return rows
