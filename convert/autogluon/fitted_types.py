@@ -53,7 +53,8 @@ def as_fitted(
         WrongUse: a column has another type than in the fit, and no exact cast makes it that.
     """
     description = predictor[-1].description
-    types = {name: raw for name, raw in _types(description).items() if name in frame.columns}
+    known = _types(description)
+    types = {name: known[name] for name in frame.columns if name in known}
     texts = tuple(name for name, (kind, _) in types.items() if _lacks_text(kind, frame[name]))
     if texts:
         frame = with_texts(texts)

@@ -157,7 +157,10 @@ def test_what_nothing_is_known_of_is_named_and_what_can_not_be_read_is_told_apar
     assert unknown.message == "'ag-1' can't be served: the feature generator Own is not known"
     assert "--model NAME takes another" in unknown.hint
     assert failed("FileNotFoundError", "S1F1/model.pkl").message == (
-        "'ag-1' can't be read by AutoGluon 1.6.3: FileNotFoundError: S1F1/model.pkl"
+        "'ag-1' lacks a file: S1F1/model.pkl"
+    )
+    assert failed("KeyError", "'a'").message == (
+        "'ag-1' can't be read by AutoGluon 1.6.3: KeyError: 'a'"
     )
 
 
