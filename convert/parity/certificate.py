@@ -161,7 +161,7 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
             f"(always the same answer: {_number(pair['baseline'])})"
         )
     if metrics and not any(_is_better(*each) for each in metrics.items()):
-        yield "  no better than always the same answer: are the held-out rows like those of the fit?"
+        yield "  no better than always the same answer: are these rows like those of the fit?"
 
 
 def _is_better(metric: str, pair: Mapping[str, float | None]) -> bool:
