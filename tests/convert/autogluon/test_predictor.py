@@ -34,6 +34,7 @@ FEATURES = {
         }],
     ],
     "vectorizers": [],
+    "types": {"a": "float", "b": "float", "city": "object"},
 }  # fmt: skip
 PLAIN: dict[str, Any] = {"normalised": False, "temperature": None, "conformal": None}
 
