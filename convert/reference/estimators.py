@@ -133,11 +133,11 @@ def asked_once(estimator: Any, X: Any) -> Iterator[None]:
         return
     known: list[Any] = []
 
-    def noted(given: Any, *others: Any, **options: Any) -> Any:
-        if given is not X or others or options:
-            return own(given, *others, **options)
+    def noted(*given: Any, **options: Any) -> Any:
+        if len(given) != 1 or given[0] is not X or options:
+            return own(*given, **options)
         if not known:
-            known.append(own(given))
+            known.append(own(X))
         return deepcopy(known[0])
 
     kept = vars(estimator)
