@@ -42,8 +42,6 @@ def _scored(graph: Graph, fitted: Any, table: Table) -> tuple[BoosterText, Tenso
     """The model up to the best iteration, where there is one, and its raw scores."""
     if fitted.get_params().get("pred_early_stop"):
         raise Unsupported("it stops adding trees early", "Set pred_early_stop to False.")
-    if not fitted.__sklearn_is_fitted__():
-        return [], []
     model = read(fitted.booster_.model_to_string())
     return model, raw_scores(graph, model, table, fitted.booster_.pandas_categorical or ())
 
