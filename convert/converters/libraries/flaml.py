@@ -215,8 +215,8 @@ def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
     made, learned = fitted._transformer, getattr(fitted, "model", None)
     if not made or not isinstance(learned, model.LGBMEstimator):
         return [], []
-    dates = made._datetime_columns or ()
-    parts = {*dates, *(f"{part}_{name}" for name in dates for part in PARTS)}
+    of_dates = made._datetime_columns or ()
+    parts = {*of_dates, *(f"{part}_{name}" for name in of_dates for part in PARTS)}
     columns = [*(made._cat_columns or ()), *(made._num_columns or ())]
     known = [name for name in made._num_columns or () if name not in parts]
     found = booster_text.borders(booster_text.read(learned.model.booster_.model_to_string()))
