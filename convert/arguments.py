@@ -11,8 +11,8 @@ import click
 
 from onnxlet.convert.problems import Problem, close_to, refuse
 
-# Python takes more than a text for these, and judges it where it is read.
-OF_ANY_TYPE = ("data", "test", "positive")
+# Python takes more than a text for these, and judges it where it is read: `model` is an estimator.
+OF_ANY_TYPE = ("data", "model", "positive", "test")
 
 
 def check_arguments(

@@ -40,6 +40,8 @@ def _scores(task: Task, answers: Answers, y: Array, got: Array) -> dict[str, dic
             "r2": metrics.r2_score,
         }
         return {k: _pair(f(y, got), f(y, constant)) for k, f in pairs.items()}
+    if y.ndim == 1 and task.classes is not None and not {*y.tolist()} & {*task.classes}:
+        raise ValueError("none of these labels is one of the estimator's")
     values, counts = np.unique(y, return_counts=True)
     scores = {"accuracy": _pair(metrics.accuracy_score(y, got), max(counts.tolist()) / len(y))}
     if task.classes is not None and len(task.classes) == 2 and len(values) == 2:

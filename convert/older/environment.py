@@ -150,7 +150,7 @@ def _python(needed: Needed) -> Version:
     raise NoEnvironment(
         f"{needed.name} has wheels for Python {least} to {most}, and none of them is "
         f"installed beside {RUNNING[0]}.{RUNNING[1]}",
-        f"'uv python install {most}' brings one; then build again.",
+        f"'{shlex.join(UV[:-1])} python install {most}' brings one; then build again.",
     )
 
 
@@ -166,10 +166,11 @@ def _make(needed: Needed, python: Version, folder: Path) -> None:
             if done.returncode:
                 said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
                 steps = commands(folder, f"{python[0]}.{python[1]}", needed.packages)
-                shown = " && ".join(shlex.join(["uv", *UV[-1:], *each]) for each in steps)
+                shown = " && ".join(shlex.join([*UV, *each]) for each in steps)
                 raise NoEnvironment(
                     f"an environment with {needed.name} can't be made:\n{said}",
-                    f"Is the package index reachable? Where it is, this makes it: {shown}",
+                    "Is the package index reachable, and does it have these versions? Where it "
+                    f"does, this makes it: {shown}",
                 )
         shutil.rmtree(folder, ignore_errors=True)  # one whose Python is gone
         making.rename(folder)

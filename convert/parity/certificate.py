@@ -218,7 +218,7 @@ def _monitoring_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if kind and (table := manifest.get("conformal")):
         yield f"  {kind:<11} up to a coverage of {highest(table):.4g}"
     elif kind:
-        yield f"  {kind:<11} none: they take y_test, of at least 20 held-out rows"
+        yield f"  {kind:<11} none: they take y_test, as it answers, of at least 20 rows"
 
 
 def batches_text(beside: str | Mapping[str, float]) -> str:

@@ -28,7 +28,8 @@ SOME = 0.1  # of the rows that differ
 MOST = 25  # columns whose pairs are tried; values of one
 FAR = 1e3  # times the largest magnitude of the held-out rows
 LENGTHS = (8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 255, 256, 500, 512, 1000, 1024)
-IN_FLOAT32 = "compare with --float32, or convert it for float64"
+IN_FLOAT64 = "convert it for float64"
+IN_FLOAT32 = f"compare with --float32, or {IN_FLOAT64}"
 TEXTS: dict[str, Callable[[str], str]] = {
     "in lower case": str.lower,
     "in upper case": str.upper,
@@ -215,7 +216,9 @@ def _single(judge: Judge, rows: Sequence[Cells]) -> Found:
         )
     if not theirs.all():
         theirs |= _near_steps(judge, rows)
-    return f"float32 thresholds: it rounds numbers before them; {IN_FLOAT32}", theirs
+    single = judge.trial.state.single
+    how = f"rounds numbers before them; {IN_FLOAT32}"
+    return f"float32 thresholds: it {'has rounded them; ' + IN_FLOAT64 if single else how}", theirs
 
 
 def _near_steps(judge: Judge, rows: Sequence[Cells]) -> Array:

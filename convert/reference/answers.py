@@ -233,7 +233,9 @@ def _classification(estimator: Any, answers: Any) -> Task:
 def _without_classes(estimator: Any) -> Refusal:
     """Some classifiers keep no classes_ though they are fitted, such as ngboost's."""
     name, kept = type(estimator).__name__, getattr(estimator, "__dict__", {})
-    if not {key for key in kept if key[0] != "_"} - set(signature(type(estimator)).parameters):
+    of_sklearn = type(estimator).__module__.startswith("sklearn.")
+    learned = {key for key in kept if key[0] != "_"} - set(signature(type(estimator)).parameters)
+    if of_sklearn or not learned:
         return Refusal(f"{name} is not fitted: it has no classes_", "Fit it.")
     why = f"{name} has no converter: it has no classes_, by which one could name its answers"
     return Refusal(why, "In a class of your own set it in fit, as scikit-learn's do.")

@@ -126,28 +126,29 @@ def copied(value: Any, what: str) -> Any:
 
 @contextmanager
 def asked_once(estimator: Any, X: Any) -> Iterator[None]:
-    """Probabilities that `predict` asks for itself, as a forest's does, are its answer to X."""
-    own = getattr(estimator, "predict_proba", None)
-    if own is None or not hasattr(estimator, "__dict__"):
+    """Probabilities that scikit-learn's own `predict` asks for, as a forest's does, are the answer.
+
+    Any other class may ask a copy of itself, or itself while it is changed.
+    """
+    methods = [getattr(type(estimator), name, None) for name in ("predict", "predict_proba")]
+    own, known = getattr(estimator, "predict_proba", None), list[Any]()
+    of_others = [m for m in methods if not getattr(m, "__module__", "").startswith("sklearn.")]
+    if own is None or of_others:
         yield
         return
-    known: list[Any] = []
 
-    def noted(*given: Any, **options: Any) -> Any:
-        if len(given) != 1 or given[0] is not X or options:
-            return own(*given, **options)
+    def noted(given: Any, **options: Any) -> Any:
+        if given is not X or options:
+            return own(given, **options)
         if not known:
-            known.append(own(X))
+            known.append(own(given))
         return deepcopy(known[0])
 
-    kept = vars(estimator)
-    before = {name: kept[name] for name in ("predict_proba",) if name in kept}
-    kept["predict_proba"] = noted
+    vars(estimator)["predict_proba"] = noted
     try:
         yield
     finally:
-        del kept["predict_proba"]
-        kept.update(before)
+        del vars(estimator)["predict_proba"]
 
 
 def one_threaded(estimator: Any) -> Any:

@@ -101,6 +101,16 @@ def test_answers_that_cannot_be_scored_are_left_out(y_test: object, tmp_path: Pa
     assert "note: y_test is not what the model could answer, or has gaps: it is not scored" in told
 
 
+def test_labels_that_are_none_of_its_classes_are_not_scored(tmp_path: Path) -> None:
+    words = np.where(Y > 0, "high", "low")
+    estimator, told = LogisticRegression().fit(X, words), list[str]()
+    made = build(Source(estimator, X, np.char.upper(words)), "m", tmp_path, told.append)
+
+    assert made.manifest["metrics"] is None
+    assert "note: y_test is not what the model could answer, or has gaps: it is not scored" in told
+    assert "conformal" not in made.manifest
+
+
 def test_training_rows_of_another_type_are_described_as_they_are(tmp_path: Path) -> None:
     manifest = built(Source(OF_FRAME, FRAME, Y, FRAME.assign(a="text")), tmp_path).manifest
 

@@ -87,6 +87,18 @@ def test_what_has_been_deleted_is_named_with_the_best_that_does_without(
     assert not (tmp_path / "models").exists()
 
 
+def test_a_version_that_the_index_has_not(fitted: Fitted, tmp_path: Path) -> None:
+    path = tmp_path / "ag"
+    shutil.copytree(fitted("wine-stacked"), path)
+    (path / "version.txt").write_text("1.6.99")
+    end = _built(path, fitted("wine-stacked").with_suffix(".csv"), tmp_path)
+
+    assert end.exit_code == 1
+    assert "an environment with AutoGluon 1.6.99 can't be made:" in end.stderr
+    assert "does it have these versions?" in end.stderr
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_fold_that_has_been_deleted_is_named(fitted: Fitted, tmp_path: Path) -> None:
     path = tmp_path / "ag"
     shutil.copytree(fitted("wine-stacked"), path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,12 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import (
     BayesianRidge,
@@ -138,6 +145,8 @@ class Groups(Ranker):
         (WithoutClasses(), "WithoutClasses is not fitted: it has no classes_"),
         (GaussianNB(), "GaussianNB is not fitted: it has no classes_"),
         (make_pipeline(PCA(), GaussianNB()), "GaussianNB is not fitted: it has no classes_"),
+        # which has attributes of its own before
+        (GradientBoostingClassifier(), "GradientBoostingClassifier is not fitted"),
         (WithoutClasses().fit(X, THREE), "WithoutClasses has no converter: it has no classes_"),
         (
             make_pipeline(PCA(), WithoutClasses()).fit(X, THREE),
@@ -151,6 +160,7 @@ class Groups(Ranker):
         "no classes",
         "not fitted",
         "pipeline not fitted",
+        "boosting not fitted",
         "fitted without classes",
         "pipeline without classes",
     ],
@@ -260,38 +270,39 @@ def test_answers_of_every_task(
     assert manifest["signature"]["outputs"][0]["shape"] == [-1, *shape]
 
 
-class Counting(RandomForestClassifier):  # type: ignore[misc] # scikit-learn has no types
-    """A forest that counts how often it is asked, and may ask itself for other rows."""
-
-    asked = 0
-    factor = 1.0
-
-    def predict_proba(self, X: Any) -> Any:
-        """Count, and answer."""
-        self.asked += 1
-        return super().predict_proba(X)
+class Smaller(RandomForestClassifier):  # type: ignore[misc] # scikit-learn has no types
+    """A forest whose labels are those of three of its trees."""
 
     def predict(self, X: Any) -> Any:
-        """What is most probable for the rows, or for rows beside them."""
-        made = self.classes_[
-            self.predict_proba(X * self.factor if self.factor != 1 else X).argmax(1)
-        ]
-        self.predict_proba(X)[:] = 0  # it may use its own array for what it likes
-        return made
+        """What a copy with these answers."""
+        few = copy(self)
+        few.estimators_, few.n_estimators = self.estimators_[:3], 3
+        return self.classes_[few.predict_proba(X=X).argmax(axis=1)]
 
 
-def test_probabilities_that_predict_asks_for_are_answers_and_those_of_other_rows_are_not() -> None:
-    X = np.random.default_rng(0).random((40, 3))
-    forest = Counting(5, random_state=0).fit(X, X[:, 0] > 0.5)
-    task = task_of(forest)
-    for factor, times in ((1.0, 1), (-1.0, 2)):
-        forest.asked, forest.factor = 0, factor
-        answers = task.answers(forest, X)
-        assert forest.asked == times
-        expected = RandomForestClassifier.predict_proba(forest, X)
-        assert answers["probabilities"].tolist() == expected.tolist()
-        labels = RandomForestClassifier.predict_proba(forest, X * factor).argmax(1)
-        assert answers["prediction"].tolist() == forest.classes_[labels].tolist()
+X_FOREST = np.random.default_rng(0).random((40, 3))
+Y_FOREST = X_FOREST[:, 0] + X_FOREST[:, 1] ** 2 > 0.8
+
+
+@pytest.mark.parametrize(("kind", "times"), [(RandomForestClassifier, 1), (Smaller, 2)])
+def test_probabilities_that_scikit_learns_predict_asks_for_are_the_answer(
+    kind: Any, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forest = kind(20, random_state=0, max_features=1).fit(X_FOREST, Y_FOREST)
+    probabilities, labels = forest.predict_proba(X_FOREST), forest.predict(X_FOREST)
+    ask, asked = RandomForestClassifier.predict_proba, []
+
+    @wraps(ask)
+    def counting(*given: Any, **named: Any) -> Any:
+        asked.append(given)
+        return ask(*given, **named)
+
+    monkeypatch.setattr(RandomForestClassifier, "predict_proba", counting)
+    answers = task_of(forest).answers(forest, X_FOREST)
+
+    assert len(asked) == times
+    assert answers["probabilities"].tolist() == probabilities.tolist()
+    assert answers["prediction"].tolist() == labels.tolist()
     assert "predict_proba" not in vars(forest)
 
 
