@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.rows import changed
-from onnxlet.convert.parity.rounding import UNIT_IN_FLOAT32, explained_by_rounding
+from onnxlet.convert.parity.moved_rows import UNIT_IN_FLOAT32
+from onnxlet.convert.parity.rounding import explained_by_rounding
 from onnxlet.convert.prove.judge import FEW, SAMPLE, Judge
 from onnxlet.convert.prove.trial import rounded
 from onnxlet.convert.reference.inputs import Cells
