@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -143,8 +144,13 @@ def _is_read_alike(form: str, texts: Sequence[str]) -> bool:
 
 def _as_dates(column: pd.Series[Any]) -> pd.Series[Any]:
     read = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
-    texts = column[read.notna()].unique()
-    has_offset = any(pd.to_datetime(text, format="mixed").tzinfo is not None for text in texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)  # pandas 2 warns of what pandas 3 refuses
+        try:
+            written = pd.to_datetime(column[read.notna()], format="mixed")
+            has_offset = isinstance(written.dtype, pd.DatetimeTZDtype)
+        except (FutureWarning, ValueError):  # offsets that differ, or that some lack
+            has_offset = True
     return read if has_offset else read.dt.tz_localize(None)
 
 

@@ -37,6 +37,8 @@ def described(predictor: Any) -> dict[str, Any]:
 def features_of(generator: Any) -> dict[str, Any]:
     """The features that a fitted generator makes: pairs of names and entries, and vectorizers.
 
+    `types` are what AutoGluon calls the dtypes of the columns that it was fitted on.
+
     Raises:
         NotDescribed: something in it is not known; the message names it.
     """
@@ -47,7 +49,11 @@ def features_of(generator: Any) -> dict[str, Any]:
         raise NotDescribed(f"column {raw[0]!r} reaches the models as it comes in")
     if set(made) != set(generator.features_out):
         raise NotDescribed(f"{type(generator).__name__} has made other features than are known")
-    return {"features": [list(pair) for pair in made.items()], "vectorizers": vectorizers}
+    return {
+        "features": [list(pair) for pair in made.items()],
+        "vectorizers": vectorizers,
+        "types": dict(generator.feature_metadata_in.type_map_raw),
+    }
 
 
 def _made(generator: Any, given: Entries, vectorizers: list[dict[str, Any]]) -> Entries:

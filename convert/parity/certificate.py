@@ -41,8 +41,6 @@ def certificate(
         "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
-    if reference.answered_by is not None:
-        parity[reference.answered_by.library] = reference.answered_by.version
     probed = representative_columns(reference.inputs, reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
@@ -72,8 +70,10 @@ def measured(
         name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
         for name, d in comparison.outputs.items()
     }
+    there = reference.answered_by
     return {
         "reference": reference.precision,
+        **({} if there is None else {there.library: there.version}),
         "held_out_rows": searched.held_out,
         "hard_rows": searched.edge_cases,
         "drawn_rows": searched.drawn,
@@ -154,11 +154,22 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     for failed in parity["recipes_that_failed"]:
         yield f"    not as {failed['recipe']}: {failed['reason']}"
     yield from _monitoring_lines(manifest)
-    for metric, pair in (manifest["metrics"] or {}).items():
+    metrics = manifest["metrics"] or {}
+    for metric, pair in metrics.items():
         yield (
             f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
             f"(always the same answer: {_number(pair['baseline'])})"
         )
+    if metrics and not any(_is_better(*each) for each in metrics.items()):
+        yield "  no better than always the same answer: are these rows like those of the fit?"
+
+
+def _is_better(metric: str, pair: Mapping[str, float | None]) -> bool:
+    """Whether a model beats its baseline, or a score is undefined."""
+    model, baseline = pair["model"], pair["baseline"]
+    if model is None or baseline is None:
+        return True
+    return model < baseline if metric == "mean_absolute_error" else model > baseline
 
 
 def parity_lines(parity: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -207,7 +207,8 @@ def _far(judge: Judge, rows: Sequence[Cells]) -> Found:
 
 def _single(judge: Judge, rows: Sequence[Cells]) -> Found:
     """Rows whose numbers are rounded to float32 on one side only."""
-    narrow = [list(map(rounded, row)) for row in rows]
+    with np.errstate(over="ignore"):  # what is beyond float32 is infinite in it
+        narrow = [list(map(rounded, row)) for row in rows]
     ours, theirs = judge.equal(narrow, rows), judge.equal(rows, narrow)
     if ours.sum() > theirs.sum():
         return (

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from onnxlet.convert.autogluon.fitted_types import as_fitted
 from onnxlet.convert.autogluon.folder import is_predictor
 from onnxlet.convert.autogluon.loading import read_predictor
 from onnxlet.convert.describe import Descriptions
@@ -219,10 +220,14 @@ def _load_autogluon(
         raise WrongUse(f"--trust goes with a .skops file: '{path.name}' has pickles, all of it run")
     frame = _read_rows(path, data, report, how)
     estimator, there = read_predictor(path, model, report)
+
+    def with_texts(names: tuple[str, ...]) -> Any:
+        return _read_rows(path, data, lambda line: None, how._replace(texts=names))
+
+    frame = as_fitted(frame, estimator, with_texts, report)
     label = estimator[-1].description["label"]
     target = label if target is None and label in frame.columns else target
     rows, y_test = _split(frame, data, target, report)
-    rows = estimator[0].with_dates(rows)
     return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
 
 

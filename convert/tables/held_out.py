@@ -70,16 +70,20 @@ def _csv(path: Path, report: Report, how: HowRead) -> pd.DataFrame:
     form = opened.form
     for note in opened.notes():
         report(f"note: {note}")
-    texts = dict.fromkeys(opened.grouped(), "str")
+    grouped = opened.grouped()
     with opened.plain() as file:
         frame: pd.DataFrame = pd.read_csv(
-            file, decimal="," if form.decimal == "," else ".", dtype=texts
+            file,
+            decimal="," if form.decimal == "," else ".",
+            dtype=dict.fromkeys([*grouped, *how.texts], "str"),
         )
     rows = Places.of_rows(np.arange(len(frame)), path.name)
-    frame, _ = without_totals(frame, rows, True, lambda text: report(f"note: {text}"))
+    left, kept = without_totals(frame, rows, True, lambda text: report(f"note: {text}"))
+    texts = frame[[*how.texts]].iloc[kept.numbers - 1].reset_index(drop=True)
+    frame = left.assign(**texts)
     if not form.is_plain:
-        for name in frame.columns:
-            frame[name] = _numbers(frame[name], "," if name in texts else form.decimal)
+        for name in frame.columns.difference(texts.columns, sort=False):
+            frame[name] = _numbers(frame[name], "," if name in grouped else form.decimal)
     return frame
 
 

@@ -54,6 +54,7 @@ class HowRead(NamedTuple):
 
     sheet: str = ""  # of a workbook, or some of its cells; "" is its first table
     decimal: str | None = None  # "point" or "comma" before decimals; None where nobody says
+    texts: tuple[str, ...] = ()  # columns of held-out rows that are text, whatever is in them
 
     @property
     def mark(self) -> str:

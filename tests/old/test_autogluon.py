@@ -34,6 +34,21 @@ TabularPredictor("target", path=sys.argv[1] + "/ag", verbosity=0).fit(
     X, hyperparameters={"GBM": {"num_boost_round": 5}, Own: {}}, fit_weighted_ensemble=False
 )
 """
+CODES = """
+import sys
+import numpy as np
+import pandas as pd
+from autogluon.tabular import TabularPredictor
+draw = np.random.default_rng(0)
+code, yes = draw.integers(1, 6, 600), draw.random(600) < 0.5
+X = pd.DataFrame({"code": [f"0{each}" for each in code], "yes": np.where(yes, "True", "False")})
+X["target"] = 2.0 * code + 3 * yes + draw.normal(0, 0.1, 600)
+X[400:].to_csv(sys.argv[1] + "/rows.csv", index=False)
+X[400:].to_parquet(sys.argv[1] + "/rows.parquet")
+TabularPredictor("target", path=sys.argv[1] + "/ag", verbosity=0).fit(
+    X[:400], hyperparameters={"GBM": {"num_boost_round": 30}}, fit_weighted_ensemble=False
+)
+"""
 OWN_MODEL = """
 from autogluon.core.models.dummy.dummy_model import DummyModel
 
@@ -71,6 +86,12 @@ def test_a_user_builds_a_folder(fitted: Fitted, tmp_path: Path) -> None:
     assert end.exit_code == 0, end.stderr
     assert f"reference   AutoGluon {VERSION}, which fitted it, in float" in end.stdout
     assert "reading them runs the code in them" in end.stderr
+
+    subject, rows = tmp_path / "models" / "m" / "1", path.with_suffix(".csv")
+    for model, code in (("LightGBM", 0), ("CatBoost", 1)):
+        proof = invoked("prove", subject, path, "--data", rows, "--model", model)
+        assert proof.exit_code == code, proof.stderr
+        assert f"reference   AutoGluon {VERSION}, which fitted it, in float" in proof.stdout
 
 
 def test_what_has_been_deleted_is_named_with_the_best_that_does_without(
@@ -142,6 +163,17 @@ def test_a_pickle_that_imports_what_is_not_there_says_where_to_put_it(
     assert f"'ag' can't be read by AutoGluon {VERSION}: ModuleNotFoundError" in end.stderr
     assert "If 'own_model' is your own, put its folder into PYTHONPATH" in end.stderr
     assert not (tmp_path / "models").exists()
+
+
+def test_a_csv_has_the_text_of_the_fit(tmp_path: Path) -> None:
+    given = map(str, (python_of(TO_FIT, quiet), "-I", "-c", CODES, tmp_path))
+    subprocess.run(list(given), check=True, capture_output=True)
+    by_file = [_built(tmp_path / "ag", tmp_path / f"rows.{kind}", tmp_path, "--breaking")
+               for kind in ("csv", "parquet")]  # fmt: skip
+
+    assert "note: read as text, which the fit had: 'code', 'yes'" in by_file[0].stderr
+    scores = [[line for line in end.stdout.splitlines() if "r2" in line] for end in by_file]
+    assert scores[0] == scores[1] != []
 
 
 def _built(path: Path, rows: Path, folder: Path, *others: str) -> Result:

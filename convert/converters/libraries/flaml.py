@@ -107,8 +107,18 @@ def _categories(made: Any) -> list[Sequence[Any]]:
 
 
 def _numbered(graph: Graph, column: Tensor, known: Sequence[Any]) -> Meaning:
-    """The numbers of a column's categories; a gap among plain numbers stays one, which is -1."""
-    plain = column.dtype != "string" and column.types not in (("bool",), ("bool?",))
+    """The numbers of a column's categories; a gap among plain numbers stays one, which is -1.
+
+    Text that a CSV file's reader has made numbers of would be in no training row, all of it.
+    """
+    is_bool = column.types in (("bool",), ("bool?",))
+    is_text = len(known) > 1 and all(isinstance(each, str) for each in known)
+    if is_text and (column.dtype != "string" or is_bool):
+        raise Unsupported(
+            f"its column '{column.labels[0]}' held text in the fit",
+            "Give X_test text in it: a Parquet file, or a function, does.",
+        )
+    plain = column.dtype != "string" and not is_bool
     gaps = [np.nan] if plain and str(column.labels[0]) not in graph.categoricals else []
     numbers = np.array([*range(len(known)), *(-1 for _ in gaps)])
     return Meaning(

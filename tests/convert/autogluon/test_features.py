@@ -84,6 +84,21 @@ def test_days_before_months_are_given_as_dates_since_autogluon_takes_some_for_mo
     assert rows["offset"].dt.hour.tolist() == [0, 8] * 8  # in UTC, where some have an offset
 
 
+@pytest.mark.parametrize(
+    ("texts", "hours"),
+    [
+        (["5 May 2024 10:00", "2024-05-03 10:00", "no date"], [10, 10]),
+        (["5 May 2024 10:00+02:00", "2024-05-03 10:00+02:00"], [8, 8]),
+        (["5 May 2024 10:00+02:00", "2024-05-03 10:00-01:00"], [8, 11]),
+    ],
+)
+def test_dates_are_in_utc_where_some_have_an_offset(texts: list[str], hours: list[int]) -> None:
+    features, rows, _ = kept("dates")
+    read = features.with_dates(rows.head(len(texts)).assign(mixed=objects(texts)))["mixed"]
+    assert read.dropna().dt.hour.tolist() == hours
+    assert (read.dt.tz is not None) == any("+" in text for text in texts)
+
+
 def test_only_columns_with_categories_hold_codes() -> None:
     features, _, _ = kept("categories")
     assert {"Bern", "top", 7} <= set(fitted_categories(features))

@@ -37,6 +37,7 @@ FEATURES = {
         }],
     ],
     "vectorizers": [],
+    "types": {"a": "float", "b": "float", "city": "object"},
 }  # fmt: skip
 SPLIT = 0.34567891234567
 # A tree: with a at most SPLIT, or missing, it is -0.5, else 0.75.

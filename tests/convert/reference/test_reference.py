@@ -85,6 +85,27 @@ def test_where_float32_would_be_forgiven_all_rows_are_compared_in_float64(made: 
     assert parity["outputs"]["prediction"]["largest_relative"] < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"mean_absolute_error": (2, 1), "r2": (-0.1, 0)}, True),
+        ({"mean_absolute_error": (1, 2), "r2": (-0.1, 0)}, False),
+        ({"accuracy": (0.6, 0.6), "roc_auc": (0.5, 0.5)}, True),
+        ({"accuracy": (0.6, 0.6), "roc_auc": (0.7, 0.5)}, False),
+        ({"r2": (None, 0)}, False),
+        ({}, False),
+    ],
+)
+def test_the_certificate_says_where_no_score_beats_a_constant(
+    scores: dict[str, Any], said: bool, made: Built
+) -> None:
+    metrics = {
+        name: dict(zip(("model", "baseline"), pair, strict=True)) for name, pair in scores.items()
+    }
+    lines = certificate_lines("m", 1, {**made.manifest, "metrics": metrics})
+    assert any("no better than always the same answer" in line for line in lines) == said
+
+
 def test_the_certificate_says_how_far_off_float32_is(made: Built, cosine: KernelRidge) -> None:
     parity = made.manifest["parity"]
     off = parity["float32"]

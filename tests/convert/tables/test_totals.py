@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.places import LINE, Places
+from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.tables.totals import is_word, totals_in, without_totals
 
 ROWS = 40
@@ -179,6 +182,14 @@ def test_a_column_that_was_text_for_its_word_is_one_of_numbers_again() -> None:
     assert frame["nr"].tolist() == list(range(ROWS))
     codes, _ = without_totals(table({"nr": "Summe", **SUM}), places, True, lambda text: None)
     assert codes["nr"].tolist()[:2] == ["000000", "000001"]
+
+
+def test_columns_that_are_said_to_be_text_stay_text(tmp_path: Path) -> None:
+    rows = table().assign(nr=np.arange(ROWS).astype(str).astype(object))
+    whole = pd.concat([rows, pd.DataFrame([{"nr": "Summe", **SUM}])], ignore_index=True)
+    whole.to_csv(tmp_path / "rows.csv", index=False)
+    frame = read_table_file(tmp_path / "rows.csv", how=HowRead(texts=("nr",)))
+    assert frame["nr"].tolist() == list(map(str, range(ROWS)))
 
 
 def test_columns_that_the_word_does_not_stand_in_keep_their_type() -> None:

@@ -162,6 +162,15 @@ def test_categories_that_come_as_plain_numbers(learner: str, tmp_path: Path) -> 
     asked(model, gaps.astype({"grade": float}), tmp_path)
 
 
+@pytest.mark.parametrize("held", [int, bool])
+def test_text_that_comes_as_numbers_or_booleans_is_refused(held: type, tmp_path: Path) -> None:
+    known = X.assign(town=X["rooms"].mod(2).astype(held).astype(str).astype(object))
+    model = fitted(["lgbm"], "regression", known)
+    later = LATER.assign(town=LATER["rooms"].mod(2).astype(held))
+    with pytest.raises(Refusal, match="its column 'town' held text in the fit"):
+        built(Source(model, later), tmp_path)
+
+
 def test_a_pickle_is_built_on_a_table(tmp_path: Path) -> None:
     numbers = X[["town", "age", "rooms"]]
     model = fitted(["lgbm"], "classification", rows=numbers)
