@@ -223,13 +223,14 @@ def _refuse_text(table: Table) -> None:
 def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
     """The names of columns of numbers, and where trees of LightGBM split what is made of them."""
     made, learned = fitted._transformer, getattr(fitted, "model", None)
-    if not made or not isinstance(learned, model.LGBMEstimator):
+    booster = getattr(getattr(learned, "model", None), "booster_", None)
+    if not made or booster is None:  # forests of FLAML's are LGBMEstimators, too
         return [], []
     of_dates = made._datetime_columns or ()
     parts = {*of_dates, *(f"{part}_{name}" for name in of_dates for part in PARTS)}
     columns = [*(made._cat_columns or ()), *(made._num_columns or ())]
     known = [name for name in made._num_columns or () if name not in parts]
-    found = booster_text.borders(booster_text.read(learned.model.booster_.model_to_string()))
+    found = booster_text.borders(booster_text.read(booster.model_to_string()))
     at = {columns.index(name): index for index, name in enumerate(known)}
     return list(map(str, known)), sorted({(at[n], border) for n, border in found if n in at})
 
