@@ -17,6 +17,7 @@ from onnxlet.convert.options import (
     describe_option,
     images_option,
     keep_background_option,
+    model_option,
     models_option,
     progress,
     report,
@@ -41,10 +42,7 @@ if TYPE_CHECKING:
 @sheet_option
 @decimal_option
 @trust_option
-@click.option(
-    "--model", metavar="NAME",
-    help="The model of an AutoGluon predictor that answers, instead of its best.",
-)  # fmt: skip
+@model_option
 @keep_background_option
 @click.option(
     "--without", multiple=True, metavar="OUTPUT",

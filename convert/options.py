@@ -35,6 +35,10 @@ trust_option = click.option(
     "--trust", multiple=True, metavar="TYPE",
     help="For a .skops file: MODULE.CLASS of your own, or scikit-learn==VERSION to install.",
 )  # fmt: skip
+model_option = click.option(
+    "--model", metavar="NAME",
+    help="The model of an AutoGluon predictor that answers, instead of its best.",
+)  # fmt: skip
 breaking_option = click.option(
     "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
 )

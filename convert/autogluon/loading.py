@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def read_predictor(folder: Path, model: str | None, report: Report) -> tuple[Pip
         f"'{folder.name}' has pickles: reading them runs the code in them there, and what they "
         "name here. Open only your own"
     )
-    python = python_of(needed_by(folder), report)
+    python = python_of(needed_by(folder, report), report)
     report(f"'{folder.name}' was fitted by AutoGluon {version}, which answers for it")
     link = Link(python, folder, of_path(), reader=READER, model=model)
     try:
@@ -91,10 +90,11 @@ def _check_model(folder: Path, description: Mapping[str, Any]) -> None:
     able = [m for m in models.values() if not m["lacks"] and m["score"] is not None]
     best = max(able, key=lambda each: float(each["score"]), default=None)
     metric = description["metric"]
+    own = models[name]["score"]
     hint = (
         "No model of it does without."
         if best is None
         else f"--model {best['name']} does without: its validation score ({metric}) is "
-        f"{best['score']:.4g}, that of {name} is {models[name]['score'] or nan:.4g}."
+        f"{best['score']:.4g}, that of {name} is {'not known' if own is None else f'{own:.4g}'}."
     )
     raise SourceFailed(f"'{name}' of '{folder.name}' can't be served: {'; '.join(reasons)}", hint)

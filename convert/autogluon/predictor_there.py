@@ -1,15 +1,16 @@
 """A predictor of AutoGluon, loaded where its AutoGluon is: what it is made of, and its answers.
 
-`older/program.py` loads this file by its path into AutoGluon's environment, Python 3.9 or newer: it
-imports nothing else of this project but `features_there.py` beside it. Library's models are handed
-over in their own text or files, scikit-learn's as objects. What a description says of a model is
-what AutoGluon asks of it in `predict_proba` (`core/models/abstract/abstract_model.py`).
+`older/program.py` loads this file by its path into AutoGluon's environment, Python 3.10 or newer:
+it imports nothing else of this project but `features_there.py` beside it. Library's models are
+handed over in their own text or files, scikit-learn's as objects. What a description says of a
+model is what AutoGluon asks of it in `predict_proba` (`core/models/abstract/abstract_model.py`).
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ def once(method: Any) -> Any:
     last: list[Any] = []
 
     def asked(X: Any, **options: Any) -> Any:
-        if not (last and last[0] is X) and not (last and last[0].equals(X)):
-            last[:] = [X, method(X, **options)]
+        given = pickle.dumps((X, options))  # which tells 1 from True, and None from NaN
+        if not last or last[0] != given:
+            last[:] = [given, method(X, **options)]
         return last[1].copy()
 
     return asked
@@ -69,7 +71,7 @@ class Answers:
     """One of its models."""
 
     def __init__(self, predictor: Any, name: str | None) -> None:
-        self.predictor, self.name = predictor, name or predictor.model_best
+        self.predictor, self.name = predictor, predictor.model_best if name is None else name
         self._is_loaded = False
         if predictor.problem_type in ("binary", "multiclass"):
             self.predict_proba = lambda X: self._asked(predictor.predict_proba, X)

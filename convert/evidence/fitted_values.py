@@ -158,7 +158,7 @@ def at_borders(columns: Sequence[Column], rows: Sequence[Cells], estimator: Any)
     made: list[Cells] = []
     found = [
         (positions[index], border)
-        for positions, borders in _known(columns, estimator, "borders")
+        for positions, borders in known_of_columns(_names(columns), estimator, "borders")
         for index, border in borders
     ]
     some = evenly_spaced(found, BORDERS)
@@ -174,28 +174,32 @@ def in_bins(columns: Sequence[Column], rows: Sequence[Cells], estimator: Any) ->
     """A row for each cell of each term, the other columns as in a held-out row."""
     made = [
         changed(rows[number % len(rows)], where, values)
-        for positions, terms in _known(columns, estimator, "terms")
+        for positions, terms in known_of_columns(_names(columns), estimator, "terms")
         if len(positions) == len(columns)
         for number, (where, values) in enumerate(_cells(columns, positions, terms))
     ]
     return list(evenly_spaced(made, CELLS))
 
 
-def _known(
-    columns: Sequence[Column], estimator: Any, name: str
+def _names(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def known_of_columns(
+    names: Sequence[str], estimator: Any, name: str
 ) -> Iterator[tuple[list[int], Sequence[Any]]]:
     """What is registered by a name of each part that is given the columns as they come in.
 
     Each behind the positions of the part's own columns: by their names, or all in their order.
     """
-    at = {column.name: position for position, column in enumerate(columns)}
+    at = {name: position for position, name in enumerate(names)}
     for part in parts_of(estimator):
         if found := converters().inherited(type(part), name):
-            names, known = found(part)
-            if set(names) <= at.keys():
-                yield [at[one] for one in names], known
-            elif len(names) == len(columns):
-                yield list(range(len(columns))), known
+            own, known = found(part)
+            if set(own) <= at.keys():
+                yield [at[one] for one in own], known
+            elif len(own) == len(names):
+                yield list(range(len(own))), known
 
 
 def _cells(

@@ -41,8 +41,6 @@ def certificate(
         "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
-    if reference.answered_by is not None:
-        parity[reference.answered_by.library] = reference.answered_by.version
     probed = representative_columns(reference.inputs, reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
@@ -72,8 +70,10 @@ def measured(
         name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
         for name, d in comparison.outputs.items()
     }
+    there = reference.answered_by
     return {
         "reference": reference.precision,
+        **({} if there is None else {there.library: there.version}),
         "held_out_rows": searched.held_out,
         "hard_rows": searched.edge_cases,
         "drawn_rows": searched.drawn,

@@ -25,8 +25,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,23 +40,27 @@ from onnxlet.convert.parity.comparison import (
     compare,
     floors_by_scale,
 )
+from onnxlet.convert.parity.moved_rows import (
+    FAR_REACH,
+    NONE,
+    UNIT,
+    UNIT_IN_FLOAT32,
+    Borders,
+    borders_of,
+    to_moved_rows,
+    to_singly_moved,
+)
 from onnxlet.convert.reference.answers import Answers, last_of
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.convert.spacing import evenly_spaced
-from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.serving.golden import usual_size
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
 MOST_FORGIVEN = 400  # rows that differ and are looked at one by one; more are never forgiven
 SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
-UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
-STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
-SCATTERS, MOVED_SINGLY = 8, 20  # times that all are moved at random; those that are one by one
-REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
-# Where it is asked on which side of a step a row lies: a cosine near one leaves as few digits.
-FAR_REACH = (2**16,)
 GAPS = 100  # times the usual gap between neighbouring answers: some times as far as they reach
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
@@ -76,16 +79,21 @@ def rounds(estimator: Any) -> bool:
 
 
 def rounds_before_a_step(estimator: Any) -> bool:
-    """Whether some part rounds in a way of its own, and is not a linear model at the end.
+    """Whether some part rounds in a way of its own, and is no linear model or trees at the end.
 
     Support vectors with a linear kernel are none: with several classes their pairs vote.
     """
     last = last_of(estimator)
     return any(
-        _rounds(part)
-        for part in parts_of(estimator)
-        if part is not last or isinstance(part, SVC | NuSVC) or not hasattr(part, "coef_")
+        _rounds(part) for part in parts_of(estimator) if part is not last or not _sums_last(part)
     )
+
+
+def _sums_last(part: Any) -> bool:
+    """Whether a part sums behind all its steps, or has none."""
+    if converters().known(type(part)).only_splits:
+        return True
+    return hasattr(part, "coef_") and not isinstance(part, SVC | NuSVC)
 
 
 def _rounds(part: Any) -> bool:
@@ -118,13 +126,18 @@ def forgive_rounding(
     wrong = comparison.wrong
     unit = UNIT if in_float64 is None and not single else UNIT_IN_FLOAT32
     steps = single or rounds_before_a_step(reference.estimator)
+    # What computes in float32 has rounded a number before it compares it.
+    names = [column.name for column in reference.inputs.columns]
+    borders = NONE if single else borders_of(reference.estimator, names)
     if len(wrong) > MOST_FORGIVEN:
         # Not every_nth: which rows the verdict falls on is part of the results.
         some = wrong[:: len(wrong) // SAMPLE]
-        comparison.unstable = steps and _is_scattered(some, comparison, evidence, reference, unit)
+        comparison.unstable = steps and _is_scattered(
+            some, comparison, evidence, reference, unit, borders
+        )
     elif wrong:
         got, expected, rows = _seen(wrong, comparison, evidence)
-        explained = explained_by_rounding(got, expected, rows, reference, unit, steps)
+        explained = explained_by_rounding(got, expected, rows, reference, unit, steps, borders)
         pairs = zip(wrong, explained.tolist(), strict=True)
         _forgive(comparison, {row for row, fine in pairs if fine})
 
@@ -135,10 +148,12 @@ def _is_scattered(
     evidence: Evidence,
     reference: Reference,
     unit: float,
+    borders: Borders,
 ) -> bool:
     """Whether each of these rows is answered as scikit-learn does where its numbers are moved."""
     got, expected, rows = _seen(wrong, comparison, evidence)
-    return bool(_are_among(got, [expected, *to_moved_rows(rows, reference, unit)]).all())
+    moved = to_moved_rows(rows, reference, unit, borders=borders)
+    return bool(_are_among(got, [expected, *moved]).all())
 
 
 def too_many_forgiven(
@@ -211,21 +226,23 @@ def explained_by_rounding(
     reference: Reference,
     unit: float = UNIT,
     steps: bool | None = None,
+    borders: Borders = NONE,
 ) -> Array:
     """Which answers scikit-learn might have given as well; a bool array of shape (rows,).
 
     What it has given to the rows in a batch is `expected`. The unit is that in the last place of
     the rows' numbers, relative to these; `steps` says whether rounding may come before a step, None
-    that the estimator shows it.
+    that the estimator shows it. No number goes over one of the borders that it is compared with.
     """
     answers = [expected]
     may_step = rounds_before_a_step(reference.estimator) if steps is None else steps
     if may_step:
-        answers += to_moved_rows(rows, reference, unit, FAR_REACH)
+        answers += to_moved_rows(rows, reference, unit, FAR_REACH, borders)
     fine = _are_among(got, answers)
     if may_step and (some := np.flatnonzero(~fine)).size:
         known = [{name: array[some] for name, array in answer.items()} for answer in answers]
-        known += _to_singly_moved([rows[row] for row in some.tolist()], reference, unit)
+        singly = [rows[row] for row in some.tolist()]
+        known += to_singly_moved(singly, reference, unit, borders)
         fine[some] = _are_among({name: array[some] for name, array in got.items()}, known)
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
     for start in range(0, len(left), ONE_BY_ONE):
@@ -238,33 +255,6 @@ def explained_by_rounding(
         if not fine[some].any():
             break  # it is no matter of rounding, and to ask one by one takes long
     return fine
-
-
-def to_moved_rows(
-    rows: Sequence[Cells], reference: Reference, unit: float = UNIT, far: Sequence[int] = ()
-) -> Iterator[Answers]:
-    """scikit-learn's answers to rows whose numbers are moved by a few units in the last place."""
-    random = np.random.default_rng(0)
-    reaches = (*REACHES, *far) if unit == UNIT else REACHES[:1]
-    moves = [[_moved(row, [step * unit] * len(row)) for row in rows] for step in STEPS]
-    moves += [
-        [_moved(row, random.uniform(-reach, reach, len(row)).tolist()) for row in rows]
-        for reach in (share * unit for share in reaches)
-        for _ in range(SCATTERS)
-    ]
-    for moved in moves:
-        with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            yield reference.answers(moved)
-
-
-def _to_singly_moved(rows: Sequence[Cells], reference: Reference, unit: float) -> Iterator[Answers]:
-    """Its answers where one number of a row is moved: another one may lie on a threshold itself."""
-    numbers = [n for n in range(len(rows[0])) if any(type(row[n]) is float for row in rows)]
-    for moved in evenly_spaced(numbers, MOVED_SINGLY):
-        for step in STEPS[-2:]:
-            shares = ((np.arange(len(rows[0])) == moved) * step * unit).tolist()
-            with suppress(ValueError):
-                yield reference.answers([_moved(row, shares) for row in rows])
 
 
 def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
@@ -294,22 +284,6 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
         near = off <= GAPS * between + TOLERANCE * size
     near |= ~np.isfinite(wide) & ~np.isfinite(stacked).all(axis=0)
     return np.asarray(near.reshape(len(got), -1).all(axis=1))
-
-
-def _moved(row: Cells, shares: Sequence[float]) -> Cells:
-    """The row with each number moved by a share of it, away from zero or towards it."""
-    return [
-        _number_moved(cell, share) if type(cell) in (int, float) else cell
-        for cell, share in zip(row, shares, strict=True)
-    ]
-
-
-def _number_moved(number: Any, share: float) -> float:
-    if isinstance(number, float):
-        moved = float(number * (1 + share))
-        return number if abs(number) <= LARGEST_FLOAT32 < abs(moved) else moved
-    # Larger ones are no sums: a step may tell one from the next, as ids in 64 bits are told apart.
-    return number if abs(number) > EXACT else int(number) + int(number * share)
 
 
 def floors_of(evidence: Evidence, precision: str) -> dict[str, Array]:

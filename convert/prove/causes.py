@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.rows import changed
-from onnxlet.convert.parity.rounding import UNIT_IN_FLOAT32, explained_by_rounding
+from onnxlet.convert.parity.moved_rows import UNIT_IN_FLOAT32
+from onnxlet.convert.parity.rounding import explained_by_rounding
 from onnxlet.convert.prove.judge import FEW, SAMPLE, Judge
 from onnxlet.convert.prove.trial import rounded
 from onnxlet.convert.reference.inputs import Cells
@@ -206,7 +207,8 @@ def _far(judge: Judge, rows: Sequence[Cells]) -> Found:
 
 def _single(judge: Judge, rows: Sequence[Cells]) -> Found:
     """Rows whose numbers are rounded to float32 on one side only."""
-    narrow = [list(map(rounded, row)) for row in rows]
+    with np.errstate(over="ignore"):  # what is beyond float32 is infinite in it
+        narrow = [list(map(rounded, row)) for row in rows]
     ours, theirs = judge.equal(narrow, rows), judge.equal(rows, narrow)
     if ours.sum() > theirs.sum():
         return (

@@ -10,6 +10,7 @@ from onnxlet.commands import Command
 from onnxlet.convert.options import (
     data_option,
     decimal_option,
+    model_option,
     progress,
     report,
     sheet_option,
@@ -26,6 +27,7 @@ from onnxlet.convert.options import (
 @sheet_option
 @decimal_option
 @trust_option
+@model_option
 @click.option(
     "--float32", "single", is_flag=True,
     help="SUBJECT computes in float32: ask both numbers that float32 holds, and leave out rows that"
@@ -47,6 +49,7 @@ def prove(
     sheet: str,
     decimal: str | None,
     trust: tuple[str, ...],
+    model: str | None,
     single: bool,
     seconds: float,
     key: str | None,
@@ -64,7 +67,7 @@ def prove(
     from onnxlet.convert.tables.rows_file import HowRead
 
     report("loading the estimator and its test set")
-    loaded = load_source(source, data, target, trust, report, HowRead(sheet, decimal))
+    loaded = load_source(source, data, target, trust, report, HowRead(sheet, decimal), model)
     with progress() as shown:
         proof = compared(loaded, opened(subject, seconds, key), shown, single)
     for line in proof.lines():

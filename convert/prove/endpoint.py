@@ -58,12 +58,17 @@ class Http:
         sent = None if body is None else json_text.dumps(body)
         kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
         connection = kind(str(self.address.hostname), self.address.port, timeout=self.seconds)
+        connection.auto_open = 0  # once closed it stays so
         done, sockets = Future[tuple[int, bytes]](), list[socket.socket]()
+        over = threading.Event()
 
         def exchange() -> None:
             try:
                 connection.connect()
                 sockets.append(connection.sock)  # which the connection lets go of, read or not
+                if over.is_set():  # connected too late: nobody is sent the key any more
+                    connection.close()
+                    return
                 connection.request("GET" if sent is None else "POST", path, sent, headers)
                 with connection.getresponse() as answer:
                     done.set_result((answer.status, self._read(answer)))
@@ -81,6 +86,7 @@ class Http:
             hint = "Is it up, and is this its address?"
             raise self.failed(f"can't be asked: {shortened(error)}", hint) from error
         finally:
+            over.set()
             with suppress(OSError):  # which ends the thread, too
                 for each in sockets:
                     each.shutdown(socket.SHUT_RDWR)

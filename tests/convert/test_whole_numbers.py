@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, TargetEnc
 from onnxlet import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity import search
-from onnxlet.convert.parity.rounding import to_moved_rows
+from onnxlet.convert.parity.moved_rows import to_moved_rows
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import InvalidRows

@@ -87,6 +87,12 @@ def test_a_user_builds_a_folder(fitted: Fitted, tmp_path: Path) -> None:
     assert f"reference   AutoGluon {VERSION}, which fitted it, in float" in end.stdout
     assert "reading them runs the code in them" in end.stderr
 
+    subject, rows = tmp_path / "models" / "m" / "1", path.with_suffix(".csv")
+    for model, code in (("LightGBM", 0), ("CatBoost", 1)):
+        proof = invoked("prove", subject, path, "--data", rows, "--model", model)
+        assert proof.exit_code == code, proof.stderr
+        assert f"reference   AutoGluon {VERSION}, which fitted it, in float" in proof.stdout
+
 
 def test_what_has_been_deleted_is_named_with_the_best_that_does_without(
     fitted: Fitted, tmp_path: Path

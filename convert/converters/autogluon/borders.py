@@ -30,11 +30,9 @@ def _none(member: Mapping[str, Any]) -> Iterator[Border]:
 
 
 def _lightgbm(member: Mapping[str, Any]) -> Iterator[Border]:
-    lines = ("split_feature", "threshold", "decision_type")
-    for tree in chain.from_iterable(lightgbm.read(text).trees for text in member["texts"]):
-        for feature, border, kind in zip(*(tree.get(n, []) for n in lines), strict=True):
-            if not int(kind) & 1:  # no set of categories
-                yield member["columns"][int(feature)], float(border)
+    for text in member["texts"]:
+        for index, border in lightgbm.borders(lightgbm.read(text)):
+            yield member["columns"][index], border
 
 
 def _catboost(member: Mapping[str, Any]) -> Iterator[Border]:

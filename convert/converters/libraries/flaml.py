@@ -20,6 +20,7 @@ from flaml.automl import automl, model
 from flaml.automl.contrib.histgb import HistGradientBoostingEstimator
 from packaging.version import Version
 
+from onnxlet.convert.converters.libraries.lightgbm import booster_text
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.categories import Meaning, as_categories, look_up
@@ -219,13 +220,27 @@ def _refuse_text(table: Table) -> None:
         raise Unsupported(OF_A_BATCH, "Fit it on a DataFrame, by its own transformer.")
 
 
+def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
+    """The names of columns of numbers, and where trees of LightGBM split what is made of them."""
+    made, learned = fitted._transformer, getattr(fitted, "model", None)
+    if not made or not isinstance(learned, model.LGBMEstimator):
+        return [], []
+    of_dates = made._datetime_columns or ()
+    parts = {*of_dates, *(f"{part}_{name}" for name in of_dates for part in PARTS)}
+    columns = [*(made._cat_columns or ()), *(made._num_columns or ())]
+    known = [name for name in made._num_columns or () if name not in parts]
+    found = booster_text.borders(booster_text.read(learned.model.booster_.model_to_string()))
+    at = {columns.index(name): index for index, name in enumerate(known)}
+    return list(map(str, known)), sorted({(at[n], border) for n, border in found if n in at})
+
+
 OF_NUMBERS = (
     model.ElasticNetEstimator, model.ExtraTreesEstimator, model.LassoLarsEstimator,
     model.LRL1Classifier, model.LRL2Classifier, model.RandomForestEstimator,
     model.XGBoostLimitDepthEstimator, model.XGBoostSklearnEstimator, HistGradientBoostingEstimator,
 )  # fmt: skip
 CONVERTERS: Converters = {
-    automl.AutoML: exact(winner),
+    automl.AutoML: exact(winner, borders=borders),
     **dict.fromkeys(OF_NUMBERS, exact(numbers)),
     model.CatBoostEstimator: exact(catboost),
     model.KNeighborsEstimator: exact(neighbours),

@@ -19,6 +19,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from onnxlet.convert.autogluon.predictor import predictor_of
+from onnxlet.convert.converters.libraries.lightgbm import booster_text
+from onnxlet.convert.graph.tree_ensemble import LESS
+from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from tests.convert.helpers import built, served
@@ -36,6 +39,22 @@ FEATURES = {
     "vectorizers": [],
     "types": {"a": "float", "b": "float", "city": "object"},
 }  # fmt: skip
+SPLIT = 0.34567891234567
+# A tree: with a at most SPLIT, or missing, it is -0.5, else 0.75.
+LIGHTGBM = f"""tree
+num_tree_per_iteration=1
+objective=binary sigmoid:1
+feature_infos=[-9:9]
+
+Tree=0
+split_feature=0
+threshold={SPLIT}
+decision_type=10
+left_child=-1
+right_child=-2
+leaf_value=-0.5 0.75
+
+"""
 PLAIN: dict[str, Any] = {"normalised": False, "temperature": None, "conformal": None}
 
 
@@ -76,6 +95,9 @@ class Mirror:
     def in_float64(self) -> Mirror:
         return self
 
+    def first(self, steps: int) -> Any:
+        return predictor_of(self._about)[:steps]
+
     def predict_proba(self, X: pd.DataFrame) -> Array:
         made = self._answers(X)
         if self._about["problem"] == "binary":
@@ -113,6 +135,8 @@ class Mirror:
         if member["kind"] == "GreedyWeightedEnsembleModel":
             pairs = zip(given, member["weights"], strict=True)
             made = np.sum([given[c].to_numpy(np.float32) * w for c, w in pairs], axis=0)
+        elif member["kind"] == "LGBModel":
+            made = 1 / (1 + np.exp(np.where(given["a"] > SPLIT, -0.75, 0.5)))
         elif member["kind"] == "LinearModel":
             scaler, model = member["parts"][1]["fitted"], member["fitted"]
             numbers = scaler.transform(given[["b"]])
@@ -195,6 +219,18 @@ def two_classes() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def stacked_beside_lightgbm() -> dict[str, Any]:
+    """A model of LightGBM among others, of which some are given what rounds."""
+    made = two_classes()
+    member = {**PLAIN, "kind": "LGBModel", "columns": ["a"], "texts": [LIGHTGBM]}
+    *others, last = made["parts"]
+    [weighted] = last["members"]
+    names = [*weighted["columns"], "lightgbm"]
+    weighted |= {"columns": names, "weights": [0.48, 0.14, 0.28, 0.1]}
+    last["stacked"] = [(n, [n]) for n in names]
+    return {**made, "parts": [*others, part("lightgbm", [member]), last]}
+
+
 def several_classes() -> dict[str, Any]:
     """One of four labels was too rare to be learned; probabilities are kept away from 0."""
     frame = codes(table())
@@ -229,12 +265,16 @@ def quantiles() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("made", [two_classes, several_classes, two_left, quantiles])
+MADE = [two_classes, stacked_beside_lightgbm, several_classes, two_left, quantiles]
+
+
+@pytest.mark.parametrize("made", MADE)
 def test_answers_are_those_of_autogluon(made: Any, tmp_path: Path) -> None:
     description, rows = made(), table(80)
     mirror: Any = Mirror(description)
     certified = built(Source(predictor_of(description), rows, answered_by=mirror), tmp_path)
     assert certified.manifest["parity"]["autogluon"] == "1.6.3"
+    assert certified.manifest["parity"]["undecided_rows"] <= 2
     instances = rows.astype(object).where(rows.notna(), None).to_dict("records")
     answer = served(tmp_path).post("/predict", json={"instances": instances}).get_json()
     if "classes" not in description:
@@ -246,3 +286,15 @@ def test_answers_are_those_of_autogluon(made: Any, tmp_path: Path) -> None:
     assert answer["classes"] == description["classes"].tolist()
     np.testing.assert_allclose(answer["probabilities"], mirror.predict_proba(rows), atol=1e-6)
     assert len(set(answer["prediction"])) == len(description["kept"])
+
+
+@pytest.mark.long
+def test_a_number_on_a_threshold_is_no_matter_of_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made of columns as they came is compared to the last bit, whatever else rounds."""
+    monkeypatch.setattr(booster_text, "LEQ", LESS)
+    description = stacked_beside_lightgbm()
+    mirror: Any = Mirror(description)
+    with pytest.raises(NoConversion, match=f"at a={SPLIT}"):
+        built(Source(predictor_of(description), table(80), answered_by=mirror), tmp_path)

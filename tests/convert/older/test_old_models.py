@@ -81,6 +81,9 @@ def test_the_version_that_fitted_it_answers_and_is_named(
     assert (runs in end.stderr) == (kind != "skops")
     manifest = json.loads((tmp_path / "models/m/1/manifest.json").read_text())
     assert manifest["parity"]["scikit_learn"] == VERSION
+    path, rows = tmp_path / f"model.{kind}", tmp_path / "rows.csv"
+    proof = invoked("prove", tmp_path / "models/m/1", path, "--data", rows)
+    assert f"reference   scikit-learn {VERSION}, which fitted it, in float64" in proof.stdout
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
+from onnxlet.convert.prove import endpoint
 from onnxlet.convert.prove.endpoint import Endpoint, Http
 from onnxlet.convert.prove.endpoint_forms import Form, lists_by_output
 from onnxlet.convert.prove.proof import Proof
@@ -340,6 +342,31 @@ def test_what_answers_byte_by_byte_is_given_up_in_time(name: str) -> None:
         assert time.monotonic() - begun < 5
         over.set()
         thread.join()
+
+
+@pytest.mark.parametrize("step", ["connect", "request"])
+def test_who_is_reached_too_late_is_sent_nothing(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up, threads = threading.Event(), list[threading.Thread]()
+
+    def late(connection: HTTPConnection, *given: Any) -> None:
+        threads.append(threading.current_thread())
+        given_up.wait()
+        getattr(HTTPConnection, step)(connection, *given)
+
+    monkeypatch.setattr(endpoint, "HTTPConnection", type("Late", (HTTPConnection,), {step: late}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/predict"
+        with pytest.raises(SubjectFailed, match="no whole answer within"):
+            Http(urlsplit(address), 0.1, KEY).ask("/predict", {})
+        given_up.set()
+        threads[0].join()
+        listener.setblocking(False)  # all have come that will
+        with suppress(BlockingIOError):
+            while True:
+                with listener.accept()[0] as accepted:
+                    assert accepted.recv(2**16) == b""
 
 
 def test_other_outputs_than_before_are_refused() -> None:

@@ -364,6 +364,14 @@ def test_a_row_is_shrunk_to_the_cells_that_matter() -> None:
     assert judge._plainer([0.5, 7.123456, 0.5, 9.0], [0.5] * 4) == [0.5, 7.0, 0.5, 9.0]
 
 
+def test_numbers_beyond_float32_are_no_cause() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2)) * [1, 1e60]
+    model = make_pipeline(StandardScaler(), Ridge()).fit(X[:40], X[:40, 0])
+    proof = onnxlet.prove(lambda X: np.round(model.predict(X), 1), model, X[40:], report=quiet)
+
+    assert proof.causes == []
+
+
 def test_float32_asks_both_what_float32_holds() -> None:
     steps = make_pipeline(Binarizer(threshold=0.1), Ridge()).fit(X, Y)
 

@@ -99,7 +99,9 @@ def test_where_float32_would_be_forgiven_all_rows_are_compared_in_float64(made: 
 def test_the_certificate_says_where_no_score_beats_a_constant(
     scores: dict[str, Any], said: bool, made: Built
 ) -> None:
-    metrics = {name: {"model": model, "baseline": base} for name, (model, base) in scores.items()}
+    metrics = {
+        name: dict(zip(("model", "baseline"), pair, strict=True)) for name, pair in scores.items()
+    }
     lines = certificate_lines("m", 1, {**made.manifest, "metrics": metrics})
     assert any("no better than always the same answer" in line for line in lines) == said
 

@@ -9,7 +9,7 @@ and sums in float32, and knows no categories of pandas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,15 @@ def converted(model: BoosterText, raw: Tensor) -> Tensor:
     if name == "cross_entropy_lambda":
         return (raw.unary("Exp") + 1.0).unary("Log")
     raise Unsupported(f"its objective {name} has no conversion")
+
+
+def borders(model: BoosterText) -> Iterator[tuple[int, float]]:
+    """The thresholds that numbers are compared with, each behind the index of its column."""
+    names = ("split_feature", "threshold", "decision_type")
+    for tree in model.trees:
+        for feature, border, kind in zip(*(tree.get(name, []) for name in names), strict=True):
+            if not int(kind) & 1:  # no set of categories
+                yield int(feature), float(border)
 
 
 def _tree(lines: dict[str, list[str]], target: int) -> Tree:

@@ -6,14 +6,15 @@ from typing import Any
 
 import lightgbm
 
+from onnxlet.convert.converters.libraries.lightgbm import booster_text
 from onnxlet.convert.converters.libraries.lightgbm.booster_text import (
     BoosterText,
     converted,
     raw_scores,
     read,
 )
-from onnxlet.convert.converters.registration import Converters
-from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, Registration, exact
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import two_sided
 
 
@@ -45,8 +46,22 @@ def _scored(graph: Graph, fitted: Any, table: Table) -> tuple[BoosterText, Tenso
     return model, raw_scores(graph, model, table, fitted.booster_.pandas_categorical or ())
 
 
+def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
+    """The names of the columns, and the thresholds of each."""
+    if not fitted.__sklearn_is_fitted__():
+        return [], []
+    model = read(fitted.booster_.model_to_string())
+    return list(map(str, fitted.feature_name_)), sorted(set(booster_text.borders(model)))
+
+
+def trees(convert: Converter) -> Registration:
+    """What is known of its estimators."""
+    return Registration(convert, only_splits=True, borders=borders)
+
+
 CONVERTERS: Converters = {
-    lightgbm.LGBMClassifier: classifier,
-    lightgbm.LGBMRanker: regressor,
-    lightgbm.LGBMRegressor: regressor,
+    lightgbm.Booster: exact(),
+    lightgbm.LGBMClassifier: trees(classifier),
+    lightgbm.LGBMRanker: trees(regressor),
+    lightgbm.LGBMRegressor: trees(regressor),
 }

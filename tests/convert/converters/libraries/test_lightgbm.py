@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from onnxlet.convert.converters.libraries.lightgbm import booster_text
+from onnxlet.convert.graph.tree_ensemble import LESS
+from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.category_frames import frame, outcome, unseen
 from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
@@ -193,3 +198,18 @@ def test_a_build_that_goes_well_reports_nothing_as_fatal(
     built(Source(model, X), tmp_path)
 
     assert "LightGBM" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("ends_pipeline", [False, True])
+def test_a_build_holds_rows_at_thresholds(
+    ends_pipeline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.random.default_rng(3).normal(size=(200, 2))
+    model: Any = LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1)
+    model = make_pipeline(StandardScaler(), model) if ends_pipeline else model
+    source = Source(model.fit(X, X[:, 0] > X[:, 1]), X[:60])
+    assert built(source, tmp_path).manifest["parity"]["undecided_rows"] == 0
+
+    monkeypatch.setattr(booster_text, "LEQ", LESS)
+    with pytest.raises(NoConversion):
+        built(source, tmp_path / "wrong")
