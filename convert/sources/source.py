@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from onnxlet.convert.autogluon.fitted_types import as_fitted
@@ -30,7 +29,7 @@ from onnxlet.convert.sources.mlflow_folder import (
     read_mlflow,
 )
 from onnxlet.convert.sources.saved import is_pickle, load_any
-from onnxlet.convert.sources.users_code import find_in, keep_out, where
+from onnxlet.convert.sources.users_code import find_in, functions_of, keep_out, where
 from onnxlet.convert.tables.held_out import read_table_file
 from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
 from onnxlet.folders import typed
@@ -40,7 +39,6 @@ from onnxlet.not_set_up import how_to_get
 FILES = (".joblib", ".pkl", ".pickle", ".cloudpickle", ".skops")
 NO_ANSWERS = "note: the held-out rows have no answers: the manifest has no scores."
 FEW = "Add --data FILE with more of them: they show that the answers stay the same."
-SHOWN_FUNCTIONS = 8
 RETURNED = "return estimator, X_test"
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
 
@@ -151,7 +149,8 @@ def load_function(text: str, what: str = "SOURCE") -> Callable[..., Any]:
     found: Callable[..., Any] | None = getattr(module, function, None)
     if not callable(found):
         raise WrongUse(
-            f"{what}: '{origin}' has no function '{function}'", _functions(module, origin, function)
+            f"{what}: '{origin}' has no function '{function}'",
+            functions_of(module, origin, function),
         )
     return found
 
@@ -247,19 +246,6 @@ def _callable_in(path: Path) -> str:
         functions = [each for each in parsed if isinstance(each, ast.FunctionDef)]
     called = [f.name for f in functions if len(f.args.args) == len(f.args.defaults)]
     return called[0] if called and all(f.name != "build" for f in functions) else "build"
-
-
-def _functions(module: ModuleType, origin: str, wanted: str) -> str:
-    """The functions that a file defines, as a hint: those first that are written alike."""
-    own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
-    names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
-    close = get_close_matches(wanted, names)
-    shown = [*close, *(name for name in names if name not in close)]
-    if not shown:
-        return "It defines no function."
-    more = ", …" if len(shown) > SHOWN_FUNCTIONS else "."
-    meant = f" Did you mean {origin}:{close[0]}?" if close else ""
-    return f"It has {', '.join(shown[:SHOWN_FUNCTIONS])}{more}{meant}"
 
 
 class _AsItIs(SourceFileLoader):

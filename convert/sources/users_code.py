@@ -13,8 +13,10 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from onnxlet.convert.progress import Report
@@ -27,6 +29,7 @@ NOT_THEIRS = (
     *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")),
 )
 PACKAGES = {"site-packages", "dist-packages"}
+SHOWN_FUNCTIONS = 8
 
 
 def where(error: BaseException) -> str:
@@ -120,3 +123,16 @@ def find_trusted(names: Sequence[str], folders: Sequence[Path], report: Report) 
         if folder := lies_in(name, folders):
             report(f"--trust {name} runs code in '{folder}'")
             find_in(folder)
+
+
+def functions_of(module: ModuleType, origin: str, wanted: str) -> str:
+    """The functions that a file defines, as a hint: those first that are written alike."""
+    own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
+    names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
+    close = get_close_matches(wanted, names)
+    shown = [*close, *(name for name in names if name not in close)]
+    if not shown:
+        return "It defines no function."
+    more = ", …" if len(shown) > SHOWN_FUNCTIONS else "."
+    meant = f" Did you mean {origin}:{close[0]}?" if close else ""
+    return f"It has {', '.join(shown[:SHOWN_FUNCTIONS])}{more}{meant}"
