@@ -69,7 +69,12 @@ def as_fitted(
             message = f"--data: column '{name}': expected {expected}, as in the fit, {got}"
             problems.append(Problem(message, HINT))
     refuse(problems, "--data")
-    rows: pd.DataFrame = predictor[0].with_dates(frame.assign(**made))
+    frame = frame.assign(**made)
+    rows: pd.DataFrame = predictor[0].with_dates(frame)
+    for name in rows.columns[rows.dtypes.to_numpy() != frame.dtypes.to_numpy()]:
+        if (first := rows[name].first_valid_index()) is not None:
+            said = f"AutoGluon read '{frame[name][first]}' as {rows[name][first].isoformat()}"
+            report(f"note: requests bring dates in ISO 8601 in '{name}': {said}")
     return rows
 
 

@@ -239,7 +239,8 @@ def explained_by_rounding(
     if may_step:
         answers += to_moved_rows(rows, reference, unit, FAR_REACH, borders)
     fine = _are_among(got, answers)
-    if may_step and unit != UNIT and (some := np.flatnonzero(~fine)).size:  # it moves far more
+    # In float64 such moves would explain what is no rounding: a tree's wrong side.
+    if may_step and unit != UNIT and (some := np.flatnonzero(~fine)).size:
         known = [{name: array[some] for name, array in answer.items()} for answer in answers]
         singly = [rows[row] for row in some.tolist()]
         known += to_singly_moved(singly, reference, unit, borders)

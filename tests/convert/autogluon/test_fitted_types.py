@@ -97,6 +97,16 @@ def test_rows_that_autogluon_has_answered_are_taken(kind: str) -> None:
     pd.testing.assert_frame_equal(got, wanted)
 
 
+def test_days_before_months_are_named_with_what_autogluon_reads() -> None:
+    days = objects(["05/12/2023", "25/03/2023", None])
+    lines = list[str]()
+    rows = as_fitted(FIT.assign(day=days), predictor(), lambda names: FIT, lines.append)
+
+    assert [str(day)[:10] for day in rows["day"]] == ["2023-05-12", "2023-03-25", "NaT"]
+    read_as = "AutoGluon read '05/12/2023' as 2023-05-12T00:00:00"
+    assert lines == [f"note: requests bring dates in ISO 8601 in 'day': {read_as}"]
+
+
 REFUSED = {
     "code": ([10, 7, 7], "text", "numbers (int64)"),
     "yes": ([True, False, True], "text", "booleans (bool)"),
