@@ -224,7 +224,8 @@ def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
     """The names of columns of numbers, and where trees of LightGBM split what is made of them."""
     made, learned = fitted._transformer, getattr(fitted, "model", None)
     booster = getattr(getattr(learned, "model", None), "booster_", None)
-    if not made or booster is None:  # forests of FLAML's are LGBMEstimators, too
+    # Forests of FLAML's are LGBMEstimators, too; of an array it makes no columns.
+    if booster is None or not hasattr(made, "_num_columns"):
         return [], []
     of_dates = made._datetime_columns or ()
     parts = {*of_dates, *(f"{part}_{name}" for name in of_dates for part in PARTS)}
