@@ -48,6 +48,7 @@ class Cells(NamedTuple):
         found = self.flat()
         if not isinstance(found, list | tuple):
             return found.reshape(self.shape)
+        found = list(found)
         for size in reversed(self.shape[1:]):
             found = [found[at : at + size] for at in range(0, len(found), size)]
         return found

@@ -34,6 +34,7 @@ from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.parity.comparison import answering
 from onnxlet.convert.parity.rounding import (
     MOST_FORGIVEN,
+    UNIT_IN_FLOAT32,
     explained_by_rounding,
     forgive_rounding,
     rounds_before_a_step,
@@ -206,7 +207,8 @@ def test_one_number_may_be_moved_while_another_stays_where_it_is() -> None:
     expected = reference.answers(rows)
     assert expected["prediction"].tolist() == [0, 0]
     got = {"prediction": np.array([1.0, 1.0])}
-    assert explained_by_rounding(got, expected, rows, reference).tolist() == [True, False]
+    explained = explained_by_rounding(got, expected, rows, reference, UNIT_IN_FLOAT32)
+    assert explained.tolist() == [True, False]
 
 
 def test_nothing_is_forgiven_where_rows_are_refused(projected: Proof) -> None:
