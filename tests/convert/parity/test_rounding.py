@@ -32,9 +32,9 @@ from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.parity.comparison import answering
+from onnxlet.convert.parity.moved_rows import UNIT_IN_FLOAT32
 from onnxlet.convert.parity.rounding import (
     MOST_FORGIVEN,
-    UNIT_IN_FLOAT32,
     explained_by_rounding,
     forgive_rounding,
     rounds_before_a_step,
