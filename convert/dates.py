@@ -13,6 +13,8 @@ from pandas.tseries.api import guess_datetime_format
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
 
+# What pandas calls parts of dates today: the other names are deprecated.
+RENAMED = {"weekday": "day_of_week", "dayofweek": "day_of_week", "dayofyear": "day_of_year"}
 # Unlike each other in all that a part or a form of a date may depend on.
 ODD = tuple(
     datetime.fromisoformat(text)

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
-from onnxlet.convert.dates import ODD, forms
+from onnxlet.convert.dates import ODD, RENAMED, forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import expected, read
 
@@ -249,7 +249,7 @@ def _count(rows: _Rows, entry: Entry) -> Array:
 
 def plain_part(part: str) -> str:
     """A part of dates by the name that pandas has today."""
-    return {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(part, part)
+    return RENAMED.get(part, part)
 
 
 NANOSECONDS = "nanoseconds"  # since 1970, a part of dates

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.problems import Problem, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.function.arrays import EXACT
 
 TEXT, NUMBERS, BOOLEANS, DATES = "text", "numbers", "booleans", "dates"
 NOTHING, OTHERS = "nothing", "values of several types"
@@ -25,7 +26,6 @@ FITTED = {
     "int": NUMBERS, "uint": NUMBERS, "float": NUMBERS, "bool": BOOLEANS, "boolean": BOOLEANS,
     "datetime": DATES,
 }  # fmt: skip
-EXACT = 2**53  # whole numbers up to here are float64 as they are
 HINT = (
     "Give it the type that it had in the fit. Parquet keeps types: "
     "frame.to_parquet('held_out.parquet')."

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from onnxlet.convert.dates import forms
+from onnxlet.convert.dates import RENAMED, forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import PARTS
 
@@ -22,7 +22,6 @@ PERIODS = {
 }  # fmt: skip
 DAYS = "days"  # from 1970, with fractions
 ISO = {"iso_year": "year", "iso_week": "week", "iso_day": "day"}
-RENAMED = {"weekday": "day_of_week", "dayofyear": "day_of_year"}  # the others are deprecated
 KNOWN = frozenset({DAYS, *PARTS} - {"microseconds", "nanosecond"})
 
 

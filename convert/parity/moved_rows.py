@@ -34,15 +34,19 @@ NONE: Borders = {}
 
 def borders_of(estimator: Any, names: Sequence[str]) -> Borders:
     """The numbers that some part compares columns of these names with, as they came."""
-    found: dict[int, set[float]] = {}
-    for positions, borders in known_of_columns(names, estimator, "borders"):
-        for index, border in borders:
-            found.setdefault(positions[index], set()).add(border)
-    for tree in splits_of(estimator, len(names)):
-        for node in np.flatnonzero(tree.numeric).tolist():
-            found.setdefault(int(tree.feature[node]), set()).add(float(tree.threshold[node]))
+    found = [
+        (positions[index], border)
+        for positions, borders in known_of_columns(names, estimator, "borders")
+        for index, border in borders
+    ]
+    trees = list(splits_of(estimator, len(names)))
+    columns = [np.array([at for at, _ in found], np.int64)]
+    columns += [tree.feature[tree.numeric] for tree in trees]
+    borders = [np.array([border for _, border in found], np.float64)]
+    borders += [tree.threshold[tree.numeric] for tree in trees]
     with np.errstate(over="ignore"):
-        return {at: np.sort(np.array([*some], np.float32)) for at, some in found.items()}
+        every, of = np.concatenate(borders).astype(np.float32), np.concatenate(columns)
+    return {at: np.unique(every[of == at]) for at in np.unique(of).tolist()}
 
 
 def to_moved_rows(

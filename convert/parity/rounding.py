@@ -124,6 +124,8 @@ def forgive_rounding(
     if in_float64 is not None and rounds(reference.estimator):
         _forgive_what_float64_answers(comparison, answer, evidence, in_float64)
     wrong = comparison.wrong
+    if not wrong:
+        return
     unit = UNIT if in_float64 is None and not single else UNIT_IN_FLOAT32
     steps = single or rounds_before_a_step(reference.estimator)
     # What computes in float32 has rounded a number before it compares it.
@@ -135,7 +137,7 @@ def forgive_rounding(
         comparison.unstable = steps and _is_scattered(
             some, comparison, evidence, reference, unit, borders
         )
-    elif wrong:
+    else:
         got, expected, rows = _seen(wrong, comparison, evidence)
         explained = explained_by_rounding(got, expected, rows, reference, unit, steps, borders)
         pairs = zip(wrong, explained.tolist(), strict=True)

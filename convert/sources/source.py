@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from onnxlet.convert.autogluon.fitted_types import as_fitted
 from onnxlet.convert.autogluon.folder import is_predictor
@@ -97,14 +97,15 @@ def load_source(
         WrongUse: there is no such file, function, model or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
+    given = _Given(data, target, trusted, report, how)
     if is_predictor(Path(text)):
-        return _load_autogluon(Path(text), data, target, trusted, report, how, model)
+        return _load_autogluon(Path(text), given, model)
     if model is not None:
         raise WrongUse("--model goes with the folder of an AutoGluon predictor")
     if is_mlflow(Path(text)):
-        return _load_mlflow(Path(text), data, target, trusted, report, how)
+        return _load_mlflow(Path(text), given)
     if Path(text).suffix in FILES:
-        return _load_file(Path(text), data, target, trusted, report, how)
+        return _load_file(Path(text), given)
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
         raise WrongUse(
@@ -155,14 +156,17 @@ def load_function(text: str, what: str = "SOURCE") -> Callable[..., Any]:
     return found
 
 
-def _load_file(
-    path: Path,
-    data: Path | None,
-    target: str | None,
-    trusted: Sequence[str],
-    report: Report,
-    how: HowRead,
-) -> Source:
+class _Given(NamedTuple):
+    """What is given beside SOURCE, as `load_source` has it."""
+
+    data: Path | None
+    target: str | None
+    trusted: Sequence[str]
+    report: Report
+    how: HowRead
+
+
+def _load_file(path: Path, given: _Given) -> Source:
     """The estimator in a file, on rows of `--data`."""
     kept_out = (Path.cwd(), path.parent, path.resolve().parent)
     if is_pickle(path):
@@ -171,63 +175,50 @@ def _load_file(
         keep_out(kept_out)
     if not path.is_file():
         raise _no_file(path)
-    rows, y_test = _held_out(path, data, target, report, how)
-    estimator, there = load_any(path, trusted, report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
+    rows, y_test = _held_out(path, given)
+    estimator, there = load_any(path, given.trusted, given.report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
 
 
-def _load_mlflow(
-    path: Path,
-    data: Path | None,
-    target: str | None,
-    trusted: Sequence[str],
-    report: Report,
-    how: HowRead,
-) -> Source:
+def _load_mlflow(path: Path, given: _Given) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
     folder, before = path if path.is_dir() else path.parent, list(sys.path)
     keep_out([Path.cwd()], within=folder)
-    model = read_mlflow(path, report)
-    if data is not None:
-        rows, y_test = _held_out(model.file, data, target, report, how)
-    elif target is not None:
+    model = read_mlflow(path, given.report)
+    if given.data is not None:
+        rows, y_test = _held_out(model.file, given)
+    elif given.target is not None:
         raise WrongUse("--target names a column of --data", "Add --data FILE.")
     else:
         rows, y_test = example_rows(model, folder), None
-        report(f"held-out rows: the {len(rows)} of the folder's input example. {FEW}")
-        report(NO_ANSWERS)
+        given.report(f"held-out rows: the {len(rows)} of the folder's input example. {FEW}")
+        given.report(NO_ANSWERS)
     kept_out = (*([model.code] if model.code else []), Path.cwd(), folder)
     if is_pickle(model.file):
         sys.path[:] = before
         for own in kept_out[:-1]:
             find_in(own)
-    estimator, there = load_any(model.file, trusted, report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
+    estimator, there = load_any(model.file, given.trusted, given.report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
 
 
-def _load_autogluon(
-    path: Path,
-    data: Path | None,
-    target: str | None,
-    trusted: Sequence[str],
-    report: Report,
-    how: HowRead,
-    model: str | None,
-) -> Source:
+def _load_autogluon(path: Path, given: _Given, model: str | None) -> Source:
     """A predictor of AutoGluon's, on rows of `--data`, where its label is the target."""
-    if trusted:
+    if given.trusted:
         raise WrongUse(f"--trust goes with a .skops file: '{path.name}' has pickles, all of it run")
-    frame = _read_rows(path, data, report, how)
-    estimator, there = read_predictor(path, model, report)
+    frame = _read_rows(path, given)
+    estimator, there = read_predictor(path, model, given.report)
 
     def with_texts(names: tuple[str, ...]) -> Any:
-        return _read_rows(path, data, lambda line: None, how._replace(texts=names))
+        how = given.how._replace(texts=names)
+        return _read_rows(path, given._replace(report=lambda line: None, how=how))
 
-    frame = as_fitted(frame, estimator, with_texts, report)
+    frame = as_fitted(frame, estimator, with_texts, given.report)
     label = estimator[-1].description["label"]
-    target = label if target is None and label in frame.columns else target
-    rows, y_test = _split(frame, data, target, report)
-    return Source(estimator, rows, y_test, data=data, target=target, answered_by=there)
+    if given.target is None and label in frame.columns:
+        given = given._replace(target=label)
+    rows, y_test = _split(frame, given)
+    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
 
 
 def _form_hint(text: str) -> str:
@@ -308,35 +299,34 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _held_out(
-    path: Path, data: Path | None, target: str | None, report: Report, how: HowRead
-) -> tuple[Any, Any]:
-    return _split(_read_rows(path, data, report, how), data, target, report)
+def _held_out(path: Path, given: _Given) -> tuple[Any, Any]:
+    return _split(_read_rows(path, given), given)
 
 
-def _read_rows(path: Path, data: Path | None, report: Report, how: HowRead) -> Any:
+def _read_rows(path: Path, given: _Given) -> Any:
     """The table of `--data`, for what a path holds."""
-    if data is None:
+    if given.data is None:
         raise WrongUse(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
             ROWS_HINT,
         )
-    frame = read_table_file(data, report, how)
+    frame = read_table_file(given.data, given.report, given.how)
     if len(frame) == 0:
         raise WrongUse(
-            f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."
+            f"--data: '{given.data}' has no rows", "Parity is proven on held-out rows: give some."
         )
     return frame
 
 
-def _split(frame: Any, data: Path | None, target: str | None, report: Report) -> tuple[Any, Any]:
+def _split(frame: Any, given: _Given) -> tuple[Any, Any]:
     """The columns that are given, and the one that is the answer."""
+    target = given.target
     if target is None:
-        report(f"{NO_ANSWERS} --target COL names them.")
+        given.report(f"{NO_ANSWERS} --target COL names them.")
         return frame, None
     if target not in list(frame.columns):
         raise WrongUse(
-            f"--target: no column '{target}' in '{data}'",
+            f"--target: no column '{target}' in '{given.data}'",
             f"There are {', '.join(map(str, frame.columns[:20]))}.",
         )
     return frame.drop(columns=target), frame[target]

@@ -118,11 +118,7 @@ def _is_bare(row: Any, column: Column) -> bool:
     """
     if row is None or isinstance(row, str | int | float):
         return True
-    depth = 0
-    while type(row) is list and row:
-        row = row[0]
-        depth += 1
-    return depth == len(column.cell) > 0
+    return nested.depth_of(row) == len(column.cell) > 0
 
 
 class Guesses(dict[str, str]):

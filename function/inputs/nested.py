@@ -72,6 +72,15 @@ def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Arr
     return array
 
 
+def depth_of(value: Any) -> int:
+    """How many lists lie within each other, by the first entry of each."""
+    depth = 0
+    while type(value) is list and value:
+        value = value[0]
+        depth += 1
+    return depth
+
+
 def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
     """The sizes of nested lists, and what is in them."""
     depth = len(column.cell)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,23 +45,14 @@ def autogluon_features(graph: Graph, fitted: Any, table: Table) -> Outputs:
         some = [pair for pair in fitted.entries_.items() if pair[1]["is"] in kinds]
         found = write(graph, fitted, table, some) if some else ()
         made += [replace(tensor, labels=tuple(names), types=()) for tensor, names in found]
-    whole = Table(tuple(made))
-    at = {name: index for index, name in enumerate(whole.labels)}
-    ordered: Table = graph.select(whole, [at[name] for name in fitted.features_out_])
-    return {"transform": replace(ordered, frame=True)}
+    return {"transform": Table(tuple(made))[fitted.features_out_]}
 
 
-def _columns(graph: Graph, table: Table, names: Sequence[str]) -> Table:
-    at = {str(label): index for index, label in enumerate(table.labels)}
-    chosen: Table = graph.select(table, [at[name] for name in names])
-    return chosen
-
-
-def _by(entries: Named, member: str) -> dict[Any, Named]:
-    """The entries by what they have as a member, in the order of the first."""
+def _by(entries: Named, key: Callable[[Entry], Any]) -> dict[Any, Named]:
+    """The entries by what they have in common, in the order of the first."""
     found: dict[Any, list[tuple[str, Entry]]] = {}
     for name, entry in entries:
-        found.setdefault(entry[member], []).append((name, entry))
+        found.setdefault(key(entry), []).append((name, entry))
     return dict(found)
 
 
@@ -69,16 +61,16 @@ def _names(entries: Named) -> list[str]:
 
 
 def _numbers(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    for dtype, some in _by(entries, "dtype").items():
-        made = graph.matrix(_columns(graph, table, [entry["column"] for _, entry in some]))
+    for dtype, some in _by(entries, itemgetter("dtype")).items():
+        made = graph.matrix(table[[entry["column"] for _, entry in some]])
         if dtype != "float64":  # float16 is not known to be fitted
             made = made.cast("float32").cast(graph.precision)
         yield made, _names(some)
 
 
 def _wholes(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    for dtype, some in _by(entries, "dtype").items():
-        chosen = _columns(graph, table, [entry["column"] for _, entry in some])
+    for dtype, some in _by(entries, itemgetter("dtype")).items():
+        chosen = table[[entry["column"] for _, entry in some]]
         made = graph.concat(
             [_whole(tensor) for tensor in graph.select(chosen, range(len(some))).tensors]
         )
@@ -107,7 +99,7 @@ def _modulo(graph: Graph, numbers: Tensor, size: int) -> Tensor:
 
 
 def _codes(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    chosen = _columns(graph, table, [entry["column"] for _, entry in entries])
+    chosen = table[[entry["column"] for _, entry in entries]]
     yield (
         look_up(graph, chosen, [_meaning(e) for _, e in entries], graph.precision),
         _names(entries),
@@ -121,8 +113,8 @@ def _meaning(entry: Entry) -> Meaning:
 
 
 def _dates(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    for column, some in _by(entries, "column").items():
-        date = _columns(graph, table, [column]).tensors[0]
+    for column, some in _by(entries, itemgetter("column")).items():
+        date = table[[column]].tensors[0]
         if date.dtype != DATE:
             date = dates.from_text(date, dates.form_of(date))
         names = [entry["part"] for _, entry in some]
@@ -141,12 +133,9 @@ def _dates(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
 
 
 def _measures(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    groups: dict[Any, list[tuple[str, Entry]]] = {}
-    for name, entry in entries:
-        key = entry["column"], how_measured(entry)[2], entry["bins"] is None
-        groups.setdefault(key, []).append((name, entry))
+    groups = _by(entries, lambda e: (e["column"], how_measured(e)[2], e["bins"] is None))
     for (column, is_ratio, is_plain), some in groups.items():
-        text = _text(graph, table, column)
+        text = _text(table, column)
         pairs = [_counted(graph, text, entry) for _, entry in some]
         values = graph.concat([counts for counts, _ in pairs])
         if is_ratio:
@@ -156,9 +145,9 @@ def _measures(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
         yield made, _names(some)
 
 
-def _text(graph: Graph, table: Table, column: str) -> Tensor:
+def _text(table: Table, column: str) -> Tensor:
     """A column of text, in which a gap is ''."""
-    text = _columns(graph, table, [column]).tensors[0]
+    text = table[[column]].tensors[0]
     if text.dtype != "string":
         raise Unsupported(f"column '{column}': it is given no text where AutoGluon was")
     return replace(text, replaced=((MISSING_TEXT, ""),))
@@ -190,10 +179,10 @@ def _binned(graph: Graph, values: Tensor, bins: Sequence[Sequence[float]]) -> Te
 
 
 def _counts(graph: Graph, fitted: Any, table: Table, entries: Named) -> Made:
-    for number, some in _by(entries, "vectorizer").items():
+    for number, some in _by(entries, itemgetter("vectorizer")).items():
         columns = fitted.description["vectorizers"][number]["columns"]
         vectorizer, wraps = fitted.vectorizers_[number], fitted.wraps_[number]
-        texts = [str(_text(graph, table, column).column) for column in columns]
+        texts = [str(_text(table, column).column) for column in columns]
         indices, counts = joined_counts(graph, vectorizer, texts, BETWEEN)
         counts = _modulo(graph, counts, wraps) if wraps else counts
         terms = len(vectorizer.vocabulary_)

@@ -29,18 +29,13 @@ def answered(graph: Graph, member: Member, table: Table, problem: str) -> Tensor
     Raises:
         Unsupported: its library's model has no conversion.
     """
-    made = KINDS[member["kind"]](graph, member, chosen(graph, table, member["columns"]))
+    names: list[str] = member["columns"]
+    made = KINDS[member["kind"]](graph, member, table[names])
     if isinstance(made, Tensor):
         return made.cast("float32")
     answer = made["predict_proba" if problem in CLASSES else "predict"]
     whole = answer if isinstance(answer, Tensor) else graph.matrix(answer)
     return (whole.take([1]) if problem == "binary" else whole).cast("float32")
-
-
-def chosen(graph: Graph, table: Table, names: Sequence[str]) -> Table:
-    """Columns by their names."""
-    at = {name: position for position, name in enumerate(table.labels)}
-    return graph.select(table, [at[name] for name in names])
 
 
 def _lightgbm(graph: Graph, member: Member, table: Table) -> Tensor:
@@ -71,7 +66,8 @@ def _by_code(graph: Graph, code: Tensor, values: Sequence[Any], dtype: str) -> T
 
 def _xgboost(graph: Graph, member: Member, table: Table) -> Outputs:
     """Given a sparse matrix, in which a zero is missing."""
-    numbers = chosen(graph, table, member["numbers"]).tensors if member["numbers"] else ()
+    names: list[str] = member["numbers"]
+    numbers = table[names].tensors if names else ()
     given = Table((*_one_hot(graph, member["hot"], table), *numbers))
     model = xgboost.read(member["json"].tobytes())
     raw = xgboost.raw_scores(graph, model, given, sparse=True)
@@ -112,8 +108,7 @@ def _linear(graph: Graph, member: Member, table: Table) -> Outputs:
         if "hot" in part:
             made += _one_hot(graph, part["hot"], table)
         else:
-            given = chosen(graph, table, part["columns"])
-            made += graph.transform(part["fitted"], given).tensors
+            made += graph.transform(part["fitted"], table[part["columns"]]).tensors
     return graph.convert(member["fitted"], Table((graph.matrix(Table(tuple(made))),)))
 
 

@@ -42,7 +42,7 @@ PARTS = (
 # Of a missing date; before flaml 2.8 it was the first one that there is.
 MISSING_DAY = np.nan if Version(flaml.__version__) >= Version("2.8") else 1.0
 ANSWERS = ("class_index", "predict", "predict_proba")
-KNOWN = "categories_of_onnxlet"  # where a learner is told the categories of its first columns
+KNOWN = "categories_of_onnxlet"  # where a learner has the categories of its first columns
 OF_A_BATCH = "it numbers text anew in each batch"
 STACK_HINT = "Stack without the columns: ensemble={'passthrough': False}."
 

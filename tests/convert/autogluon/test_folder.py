@@ -61,7 +61,7 @@ def test_the_environment_has_the_versions_that_wrote_it_and_the_libraries_that_m
 
 
 def test_nothing_is_installed_by_what_is_no_release(tmp_path: Path) -> None:
-    packages = {"numpy": "2.0 --index-url http://x", "pandas": "@ file:///x"}
+    packages = {"numpy": "2.0 --no-index --pre", "pandas": "@ file:///x"}
     about, said = {"py_version": "3.12", "packages": packages}, list[str]()
 
     assert needed_by(folder(tmp_path, about=about), said.append).packages == (
@@ -70,7 +70,7 @@ def test_nothing_is_installed_by_what_is_no_release(tmp_path: Path) -> None:
     )  # fmt: skip
     assert len(said) == 5
     assert said[1] == (
-        "note: metadata.json has '2.0 --index-url http://x' as the version of numpy: the newest "
+        "note: metadata.json has '2.0 --no-index --pre' as the version of numpy: the newest "
         "that fits is taken"
     )
 

@@ -99,7 +99,7 @@ def sample(load: Any) -> Any:
 CHURN, CREDIT = example("wa_churn", "churn"), example("credit_data", "Status")
 WINE, DIABETES = sample(load_wine), sample(load_diabetes)
 QUANTILES: dict[str, Any] = {"problem_type": "quantile", "quantile_levels": [0.1, 0.5, 0.9]}
-# By name: the table; what the predictor is told; its models; what else its fit is told.
+# By name: the table; what the predictor is given; its models; what else its fit is given.
 PREDICTORS: dict[str, Any] = {
     "art": (
         example("tate_text", "year", ["artist", "title", "medium"]),
