@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.numpy_later import is_there, np
@@ -36,12 +37,27 @@ class Cells(NamedTuple):
 
     values: Sequence[Any]  # float, int, bool, str or None
     shape: tuple[int, ...]
-    dtype: str  # as NumPy calls it, of numbers; `string` of texts
+    dtype: str  # as NumPy calls it, of numbers; `string` of texts, `object` of whole rows
 
     def array(self) -> Array:
         """The same as an array, of objects where these are texts."""
+        if self.dtype == "object":  # entries of any sizes
+            return np.fromiter(self.values, dtype=object, count=len(self.values))
         dtype = object if self.dtype == "string" else self.dtype
         return np.array(self.values, dtype).reshape(self.shape)
+
+    def chosen(self, rows: Iterable[int]) -> Cells:
+        """Those of some rows, by their indices."""
+        width = len(self.values) // self.shape[0]
+        found = [self.values[row * width : (row + 1) * width] for row in rows]
+        return Cells([*chain.from_iterable(found)], (len(found), *self.shape[1:]), self.dtype)
+
+    def spread(self, rows: Iterable[int], count: int) -> Cells:
+        """Those of some rows at their indices among so many rows, None elsewhere."""
+        whole: list[Any] = [None] * count
+        for row, entry in zip(rows, self.written(), strict=True):
+            whole[row] = entry
+        return Cells(whole, (count,), "object")
 
     def written(self) -> Any:
         """The same as lists within lists, or as an array, for JSON."""
@@ -90,6 +106,10 @@ class LateArrays(Sequence[Array]):
 
     def __init__(self, cells: Sequence[Cells]) -> None:
         self.cells = cells
+
+    def chosen(self, rows: Sequence[int]) -> LateArrays:
+        """The same of some rows, by their indices."""
+        return LateArrays([each.chosen(rows) for each in self.cells])
 
     @cached_property
     def _arrays(self) -> list[Array]:

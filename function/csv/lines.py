@@ -11,13 +11,12 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Parts
+from onnxlet.function.numpy_later import np
 
 QUOTES = (
     "Does each row end by a line end, and is each quote closed? Double a quote in a field: "

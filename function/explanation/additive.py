@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.explain import ExplainOptions
 from onnxlet.function.explanation.target import ExplainedOutput
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 
 METHOD = "additive"
 OUTPUT = "score"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.explanation import shapley
@@ -15,6 +13,7 @@ from onnxlet.function.explanation.target import MOST_OUTPUTS, ExplainedOutput, t
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.texts import Pieces, TokenCounts

@@ -14,9 +14,8 @@ from functools import cache
 from math import comb, inf
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
+from onnxlet.function.numpy_later import np
 
 EXACT_PLAYERS = 8  # at most: 2**8 coalitions are fewer runs than sampling needs
 ROUNDS_AT_ONCE = 4  # between two looks at the time

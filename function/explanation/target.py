@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, NoBackground, quoted
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
 INFORMATIVE = ("probabilities", "score", "distances", "prediction")

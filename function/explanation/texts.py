@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.text import STRIP, TokenFeed, analyser
+from onnxlet.function.numpy_later import np
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
 # A word; a character of a script that puts no spaces between words.

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from typing import NamedTuple
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.inputs.image_feed import DecodedImage, ImageFeed, decoded_once
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 
 USUAL = 7  # tiles along an image's shorter side
 MOST = 14  # along any side; an image of no more pixels has a tile for each

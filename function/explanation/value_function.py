@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.shapley import Span
 from onnxlet.function.inputs.validation import CheckedBatch
+from onnxlet.function.numpy_later import np
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.texts import Pieces, TokenCounts

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from onnxlet.function import deadline
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, LateArrays
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.numpy_later import np
 
@@ -78,6 +78,7 @@ class Gathered:
         self._left_out = left_out
         self._problems = Problems() if left_out is None else left_out.problems
         self._arrays: list[Array] = []
+        self._late: LateArrays | None = None  # instead, of one part only
         self._hints = set[str]()  # of every part; an empty one of parts that are right
         self._seen = self._filled = 0
 
@@ -108,6 +109,12 @@ class Gathered:
         self._seen += size
 
     def _add(self, arrays: Sequence[Array]) -> None:
+        if not self._filled and isinstance(arrays, LateArrays):  # few rows, which may be all
+            self._late, self._filled = arrays, arrays.cells[0].shape[0]
+            return
+        if self._late is not None:
+            late, self._late, self._filled = self._late, None, 0
+            self._add([*late])
         if not self._arrays:
             self._arrays = [np.empty((self._rows, *each.shape[1:]), each.dtype) for each in arrays]
         end = self._filled + len(arrays[0])
@@ -123,4 +130,6 @@ class Gathered:
         if self._left_out is None and self._problems.count:
             hint = self._hints.pop() if len(self._hints) == 1 else ""
             raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
+        if self._late is not None:
+            return self._filled, self._late
         return self._filled, [array[: self._filled] for array in self._arrays]

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.parts import Faults, Parts
 from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
+from onnxlet.function.numpy_later import np
 from onnxlet.function.orjson_alone import orjson
 
 SLICE = 2**18  # bytes that are looked at together

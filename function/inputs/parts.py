@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Self
 
-import numpy as np
-
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
+from onnxlet.function.numpy_later import np
 
 Faults = Mapping[int, str]
 Read = Callable[[], Iterator[tuple[Sequence[Any], Faults]]]

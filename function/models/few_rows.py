@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,14 @@ class FewRows:
 
         Raises InvalidRows as `Model.run`.
         """
+        step = self._signature.rows_at_once or rows
+        if rows > step and noted is not None:
+            return None
         try:
-            answered = self._answered(blocks, rows, noted)
+            if rows <= step:
+                answered = self._answered(blocks, rows, noted)
+            else:
+                answered = self._in_parts(blocks, rows, step)
         except (struct.error, OverflowError, ValueError):
             answered = None
         if answered is None and noted is not None:
@@ -88,6 +95,33 @@ class FewRows:
             refuse_raising(found.pop().values)
         pairs = zip(found, self._declare.items(), strict=True)
         return LateOutputs({name: declare(each, rows) for each, (name, declare) in pairs})
+
+    def _in_parts(self, blocks: Blocks, rows: int, step: int) -> LateOutputs | None:
+        """The same of so many rows at once: what a graph computes on the way is as large."""
+        parts, problems = list[LateOutputs | None](), list[Problem]()
+        for start in range(0, rows, step):
+            some = range(start, min(start + step, rows))
+            try:
+                parts.append(
+                    self._answered([each.chosen(some) for each in blocks], len(some), None)
+                )
+            except InvalidRows as error:
+                problems += [each._replace(row=(each.row or 0) + start) for each in error.every]
+        if problems:
+            raise InvalidRows(problems)
+        known = [part.cells for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        return LateOutputs(
+            {
+                name: Cells(
+                    [*chain.from_iterable(part[name].values for part in known)],
+                    (rows, *first.shape[1:]),
+                    first.dtype,
+                )
+                for name, first in known[0].items()
+            }
+        )
 
     def _of(self, given: Sequence[Cells], rows: int) -> Runs | None:
         if (known := self._runs.get(rows)) is not None:

@@ -160,12 +160,7 @@ class Model:
         or texts that are no images.
         """
         step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
-        if (
-            isinstance(table.arrays, LateArrays)
-            and (step is None or table.rows <= step)
-            and only is None
-            and self._few is not None
-        ):
+        if isinstance(table.arrays, LateArrays) and only is None and self._few is not None:
             answered = self._few.answer(table.arrays.cells, table.rows, noted)
             if answered is not None:
                 return answered

@@ -15,14 +15,10 @@ from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime.faults import INVALID_ARGUMENT
 from onnxlet.function.runtime.library import Library
+from onnxlet.function.runtime.tensor_types import STRING, TYPES, Raw, cells_of, packing
 from onnxlet.function.runtime.tensors import (
-    STRING,
-    TYPES,
-    Raw,
-    cells_of,
     fill,
     over,
-    packing,
     raw_of,
     read_all,
     release_all,

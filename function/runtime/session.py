@@ -12,8 +12,8 @@ from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.runtime.faults import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library, library
 from onnxlet.function.runtime.prepared import FEW_CELLS, MOST_SHAPES, Runs, Slot
+from onnxlet.function.runtime.tensor_types import TYPES
 from onnxlet.function.runtime.tensors import (
-    TYPES,
     array_of,
     code_of,
     read_all,

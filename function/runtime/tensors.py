@@ -7,40 +7,27 @@ frees.
 from __future__ import annotations
 
 import ctypes
-import struct
 from array import array as packed
 from collections.abc import Iterable, Sequence
 from ctypes import addressof, byref, c_char, c_char_p, c_int64, c_size_t, c_void_p, string_at
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet.function.arrays import Array, Cells
 from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime.faults import INVALID_ARGUMENT, RuntimeFault
 from onnxlet.function.runtime.library import Library
-
-
-class Type(NamedTuple):
-    """A type that tensors have."""
-
-    name: str  # as NumPy has it, `string` of texts
-    characters: str  # of NumPy's types that are held so; the first is also `struct`'s
-
-
-STRING = 8
-# By the code of `ONNXTensorElementDataType`.
-TYPES = {
-    1: Type("float32", "f"), 2: Type("uint8", "B"), 3: Type("int8", "b"), 4: Type("uint16", "H"),
-    5: Type("int16", "h"), 6: Type("int32", "i"), 7: Type("int64", "ql"), 8: Type("string", "OU"),
-    9: Type("bool", "?"), 10: Type("float16", "e"), 11: Type("float64", "d"),
-    12: Type("uint32", "I"), 13: Type("uint64", "QL"),
-}  # fmt: skip
-BY_NAME = {known.name: code for code, known in TYPES.items()}
-BY_CHARACTER = {each: code for code, known in TYPES.items() for each in known.characters}
-SHAPES = 1_000  # and lists of names, that are remembered as C has them
-Raw = bytes | list[str]  # what a tensor holds: numbers as they are in memory, or texts
+from onnxlet.function.runtime.tensor_types import (
+    BY_CHARACTER,
+    BY_NAME,
+    SHAPES,
+    STRING,
+    TYPES,
+    Raw,
+    packing,
+)
 
 
 def code_of(values: Array | Cells) -> int:
@@ -162,12 +149,6 @@ def _fill_anew(library: Library, tensor: int, texts: Sequence[bytes]) -> None:
         ctypes.memmove(room.value or 0, text, len(text))
 
 
-@lru_cache(SHAPES)
-def packing(code: int, shape: tuple[int, ...]) -> struct.Struct:
-    """How the numbers of such a tensor are in memory."""
-    return struct.Struct(f"{prod(shape)}{TYPES[code].characters[0]}")
-
-
 def raw_of(library: Library, tensor: int, code: int, shape: tuple[int, ...]) -> Raw:
     """What a tensor of this type and shape holds."""
     if code == STRING:
@@ -177,12 +158,6 @@ def raw_of(library: Library, tensor: int, code: int, shape: tuple[int, ...]) -> 
         raise library.fault(status)
     size = packing(code, shape).size
     return string_at(found.value or 0, size) if size else b""
-
-
-def cells_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Cells:
-    """The same as Python's values."""
-    values = raw if isinstance(raw, list) else packing(code, shape).unpack(raw)
-    return Cells(values, shape, TYPES[code].name)
 
 
 def array_of(raw: Raw, code: int, shape: tuple[int, ...]) -> Array:

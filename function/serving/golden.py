@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -156,22 +157,39 @@ def _wrong_rows(
                 or _wrong_rows(name, one, other, tolerance, floor)
             )
         ]
-    wanted = np.array(expected)
-    if wanted.dtype.kind != "f":
+    wanted = list(map(_leaves, expected))
+    kinds = {type(value) for row in wanted for value in row}
+    if float not in kinds or not kinds <= {int, float}:
         pairs = enumerate(zip(got, expected, strict=True))
         return [row for row, (a, b) in pairs if a != b or type(a) is not type(b)]
-    try:
-        if wanted.ndim == 2 and isinstance(got[0], list) and isinstance(got[0][0], list):
-            got = [[share for output in row for share in output] for row in got]
-        answered = np.array(got, dtype=np.float64)
-    except (TypeError, ValueError, IndexError, OverflowError):  # other things than numbers
-        return list(range(len(expected)))
-    if answered.shape != wanted.shape:
-        return list(range(len(expected)))
-    least = floor_of(name, wanted) if floor is None else np.asarray(floor)
-    absolute, relative = differences(answered, wanted, least)
-    off = ~((absolute if name == "probabilities" else relative) <= tolerance)
-    return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()
+    if floor is None:
+        floor = floor_of(name, np.array(expected)).tolist()
+    floors = floor if isinstance(floor, list) else [floor]
+    is_share = name == "probabilities"
+    return [
+        row
+        for row, (one, numbers) in enumerate(zip(got, wanted, strict=True))
+        if isinstance(one, list) != isinstance(expected[row], list)
+        or len(found := _leaves(one)) != len(numbers)
+        or not all(
+            _is_near(a, b, tolerance * (1.0 if is_share else max(abs(b), floors[at % len(floors)])))
+            for at, (a, b) in enumerate(zip(found, numbers, strict=True))
+        )
+    ]
+
+
+def _leaves(value: Any) -> list[Any]:
+    """What lists within lists hold, in order."""
+    if not isinstance(value, list):
+        return [value]
+    return [leaf for member in value for leaf in _leaves(member)]
+
+
+def _is_near(got: Any, expected: float, most: float) -> bool:
+    """Whether a number differs by no more; JSON's null is what it has no form for."""
+    if got is None or (type(got) is float and not isfinite(got)):
+        return not isfinite(expected)
+    return type(got) in (int, float) and (got == expected or abs(got - expected) <= most)
 
 
 def _differing(

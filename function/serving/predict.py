@@ -8,7 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.arrays import Array, Noted
+from onnxlet.function.arrays import Array, Cells, LateArrays, LateOutputs, Noted
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Signature
@@ -95,11 +95,15 @@ def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
     if not problems:
         return prediction
     answered, rows = prediction.outputs, prediction.rows
-    spread = {
-        # Where no row was answered, there are no outputs.
-        output.name: nested.spread(answered.get(output.name, ()), left_out.kept, rows)
-        for output in prediction.model.signature.outputs
-    }
+    names = [output.name for output in prediction.model.signature.outputs]
+    spread: Mapping[str, Array]
+    if not answered:
+        spread = LateOutputs(dict.fromkeys(names, Cells([None] * rows, (rows,), "object")))
+    elif isinstance(answered, LateOutputs):
+        kept = left_out.kept
+        spread = LateOutputs({n: each.spread(kept, rows) for n, each in answered.cells.items()})
+    else:
+        spread = {name: nested.spread(answered[name], left_out.kept, rows) for name in names}
     problems.sort(key=lambda problem: problem.row or 0)
     return prediction._replace(
         outputs=spread, problems=problems, problem_count=count, answered=answered
@@ -121,7 +125,10 @@ def run_the_good(
             good = left_out.leave(error.every)
             if noted is not None:
                 noted.clear()
-            table = CheckedBatch(len(good), [array[good] for array in table.arrays])
+            if isinstance(table.arrays, LateArrays):
+                table = CheckedBatch(len(good), table.arrays.chosen(good))
+            else:
+                table = CheckedBatch(len(good), [array[good] for array in table.arrays])
     return table, {}
 
 

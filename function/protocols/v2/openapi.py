@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
+from onnxlet.function.numpy_later import np
 from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import DocumentPart, Endpoint, Operation, Schema
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
