@@ -89,8 +89,8 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 @click.option("--max-unpacked", type=click.FloatRange(0), metavar="MB", help="Budget unpacked.")
 @click.option("--no-models", is_flag=True, help="An image without models: they come by a volume.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
-    help="The zip to write, or an image's tar.",
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="The zip to write, an image's tar, or a browser's folder.",
 )  # fmt: skip
 def package(
     models: Path,
@@ -216,10 +216,11 @@ def _check_package(
     checks = (
         (here in ("Linux", "Darwin"), f"packaging works on Linux and macOS, got {here}", ""),
         (
-            out.suffix == target.suffix,
+            not target.suffix or out.suffix == target.suffix,
             f"--out: expected a name that ends in {target.suffix}, got '{out}'",
             "",
         ),
+        (not (target.suffix and out.is_dir()), f"--out: '{out}' is a folder", "Name a file."),
         (
             target.may_lack_models or not no_models,
             "--no-models: only an image can be without",

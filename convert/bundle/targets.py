@@ -93,6 +93,20 @@ class ImageTarget(BundleTarget):
         ]
 
 
+class BrowserTarget(BundleTarget):
+    """A folder that a web server serves, and browsers run; its Python is Pyodide's."""
+
+    def describe(self, machine: Machine) -> str:
+        """A bundle in words."""
+        return self.name
+
+    def write(self, order: Order, report: Report, progress: Progress) -> list[str]:
+        """Write a folder; what is said of it."""
+        from onnxlet.convert.bundle.browser import write_browser
+
+        return write_browser(order._replace(machine=BROWSER_MACHINE), report)
+
+
 class ModelsTarget(BundleTarget):
     """Only models, for devices that run."""
 
@@ -119,5 +133,8 @@ LAMBDA = LambdaTarget(
 )
 DEVICE = BundleTarget("device", (FUNCTION, EDGE), ON_A_CARD, signed_as="bundle")
 IMAGE = ImageTarget("image", (FUNCTION, EDGE), PULLED, suffix=".tar", may_lack_models=True)
+# Without compiled modules: what Pyodide has no build of is not taken.
+BROWSER_MACHINE = Machine("3.14", "x86_64")
+BROWSER = BrowserTarget("browser", (FUNCTION,), ON_A_CARD, suffix="")
 MODELS = ModelsTarget("models", (), ON_A_CARD, needs_number=True, signed_as="models")
-TARGETS = {each.name: each for each in (LAMBDA, DEVICE, IMAGE, MODELS)}
+TARGETS = {each.name: each for each in (LAMBDA, DEVICE, IMAGE, BROWSER, MODELS)}

@@ -1,0 +1,284 @@
+"""`convert package --target browser`: a folder that any web server serves, and browsers run.
+
+Its big files lie packed and are named by their hashes, so that a release that is put in the place
+of another never mixes with it. What is published with the models is no more than servers answer:
+manifests without what only they use, and made-up rows instead of the golden ones.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onnxlet.convert.bundle import contents
+from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
+from onnxlet.convert.bundle.contents import Chosen
+from onnxlet.convert.bundle.npm import NODE, NpmPackage, command, fetched
+from onnxlet.convert.bundle.package import Order, interpreter_for
+from onnxlet.convert.bundle.parts import MEGABYTE
+from onnxlet.convert.directory.model_directory import sha256
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.convert.progress import Report
+from onnxlet.folders import PACKAGE
+from onnxlet.function import json_text
+from onnxlet.function.errors import WrongUse
+from onnxlet.function.serving.golden import compare
+
+NPM = (
+    NpmPackage(
+        "pyodide",
+        "314.0.8",
+        "sha512-74Wq1kXOC+CCEzAfxuRAO701nAcCMLjf8NrwvWpu8S41dVMXwXmLQ05dYB+F4e46AdnGo0oq7YHSVUpHsoarLQ==",
+        "MPL-2.0",
+        ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"),
+    ),
+    NpmPackage(
+        "onnxruntime-web",
+        "1.30.0",
+        "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+        "MIT",
+        ("dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"),
+    ),
+)
+# Of function.txt, what is there; of MarkupSafe, its part in Python.
+PACKAGES = ("flask", "werkzeug", "markupsafe", "blinker")
+BESIDE = ("__init__.py", "environment.py", "folders.py", "edge/__init__.py")
+BROWSER = PACKAGE / "edge" / "browser"
+ROOT_THERE = "/onnxlet"  # what tracebacks say
+ORJSON = "orjson.py"  # which stands for the package of that name
+PROOF = Path(__file__).with_name("browser_proof.mjs")
+LEVEL = 9
+SHORT = 16  # characters of a hash in a name
+TYPES = {
+    ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
+    ".mjs": "text/javascript", ".svg": "image/svg+xml", ".ts": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
+}  # fmt: skip
+# Each after those that it imports.
+SCRIPTS = (
+    "pyodide.asm.mjs", "pyodide.mjs", "ort-wasm-simd-threaded.mjs", "files.js", "runtime.js",
+    "engine.js",
+)  # fmt: skip
+PLAIN = ("index.html", "device.css", "device.js", "icon.svg")
+IMPORT = re.compile(r'(?<=from ")\./([\w.-]+)(?=")')
+SOURCE_MAP = re.compile(r"//# sourceMappingURL=.*\n?")
+NUMBER = re.compile(r'"number":(\d+)')  # in the script of a release
+RELEASE = "release.js"
+APP = {
+    "start_url": "./", "scope": "./", "display": "standalone", "background_color": "#f6f8f7",
+    "theme_color": "#0b6b66",
+    "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+}  # fmt: skip
+
+
+def write_browser(order: Order, report: Report) -> list[str]:
+    """Write the folder, whole or not at all; what is said of it.
+
+    Raises WrongUse where another folder is there; PackagingFailed where packages can't be had, or
+    models do not answer their golden rows there, with the reasons.
+    """
+    number = _number(order)
+    for name in ("node", "npm"):
+        command(name)
+    order.out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    report("fetching Pyodide and ONNX Runtime's build for the web, by npm")
+    of_npm = {name: content for each in NPM for name, content in fetched(each).items()}
+    with tempfile.TemporaryDirectory(prefix="onnxlet-browser-") as scratch:
+        files = dict[str, bytes]()  # of the folder, by their paths
+        report("installing the packages of requirements/function.txt")
+        root = Path(scratch, "function")
+        function = function_files(order, root, report)
+        files |= licences(root)
+        big = {"function.tar": tar_of({path: (root / path).read_bytes() for path in function})}
+        big |= {name: each for name, each in of_npm.items() if not name.endswith(".mjs")}
+        public = [public_model(each) for each in order.models]
+        big |= {_tar_of(each): tar_of(each.files) for each in public}
+        release: dict[str, Any] = {
+            "packed": {name: _placed_packed(files, name, each) for name, each in big.items()},
+            "models": {m.name: {"version": m.version, "file": _tar_of(m)} for m in public},
+        }
+        for name in PLAIN:
+            files[name] = (BROWSER / "page" / name).read_bytes()
+        files["manifest.webmanifest"] = json_text.dumps(APP | {"name": order.name})
+        files["onnxlet.d.ts"] = typed_module(public).encode()
+        scripts = dict[str, str]()  # by the names that sources have for them, their paths
+        for name in SCRIPTS:
+            text = of_npm[name].decode() if name in of_npm else _page(name)
+            _place_script(files, scripts, name, SOURCE_MAP.sub("", text))
+        digest = sha256(json_text.dumps([release, {path: sha256(files[path]) for path in files}]))
+        scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
+        files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
+        release["plain"] = {
+            path: _about(path, content)
+            for path, content in files.items()
+            if not path.endswith(".gz") and not path.startswith("licences/")
+        }
+        release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
+        files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
+        files["service-worker.js"] = _linked(_page("service-worker.js"), scripts, "./").encode()
+        folder = Path(scratch, "site")
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        report("answering the golden rows by these very files, in Node")
+        lines = prove(folder, order.models)
+        _replace(folder, order.out)
+    return [*lines, *_said(files, number, order.out)]
+
+
+def _number(order: Order) -> int:
+    """The number of a release: as is asked for, else the next one."""
+    out = order.out
+    found = [*out.glob("files/release-*.js")]
+    if not found:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise WrongUse(
+                f"--out: '{out}' is there, and no folder that this has written",
+                "Name another one.",
+            )
+        return order.release or 1
+    known = NUMBER.search(found[0].read_text())
+    before = int(known[1]) if known else 0
+    if order.release is not None and order.release <= before:
+        raise WrongUse(
+            f"--release: '{out}' has release {before} already, got {order.release}",
+            "Browsers take only higher ones: leave it out, and it is the next one.",
+        )
+    return order.release or before + 1
+
+
+def function_files(order: Order, root: Path, report: Report) -> list[str]:
+    """Put the function below a folder, with what it needs, compiled if need be; their paths."""
+    packages = contents.place_packages(order.machine, root, ["function.txt"])
+    paths = [
+        path
+        for path in packages
+        if path.partition("/")[0] in PACKAGES and path.endswith((".py", ".json"))
+    ]
+    paths += [path for path in contents.place_code("function", root, BESIDE)]
+    paths += [p for p in contents.place_code("edge/browser", root) if p.endswith(".py")]
+    (root / ORJSON).write_bytes((BROWSER / ORJSON).read_bytes())
+    paths.append(ORJSON)
+    if interpreter := interpreter_for(order, report):
+        sources = [path for path in paths if path.endswith(".py")]
+        paths += contents.compile_sources(root, sources, interpreter, ROOT_THERE)
+    return sorted(paths)
+
+
+def licences(root: Path) -> dict[str, bytes]:
+    """The licences of all that is in the folder, by their paths there, from packages below `root`."""
+    found = {
+        f"licences/{each.name}": each.read_bytes() for each in (BROWSER / "licences").iterdir()
+    }
+    for path in contents.place_licences(root):
+        found[f"licences/onnxlet/{Path(path).name}"] = (root / path).read_bytes()
+    for name in ("LICENSE", "ThirdPartyNotices.txt"):
+        found[f"licences/onnxruntime/{name}"] = (root / "onnxruntime" / name).read_bytes()
+    for name in PACKAGES:
+        for file in root.glob(f"{name}-*.dist-info/**/LICENSE*"):
+            found[f"licences/{name}/{file.name}"] = file.read_bytes()
+    return found
+
+
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    """A plain tar of files; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(files):
+            entry = tarfile.TarInfo(path)
+            entry.size = len(files[path])
+            archive.addfile(entry, io.BytesIO(files[path]))
+    return buffer.getvalue()
+
+
+def _tar_of(model: PublicModel) -> str:
+    return f"{model.name}-{model.version}.tar"
+
+
+def _page(name: str) -> str:
+    return (BROWSER / "page" / name).read_text()
+
+
+def _about(path: str, content: bytes) -> dict[str, Any]:
+    """How the release has a file."""
+    kind = TYPES[Path(path).suffix]
+    return {"path": path, "sha256": sha256(content), "bytes": len(content), "type": kind}
+
+
+def _placed_packed(files: dict[str, bytes], name: str, content: bytes) -> dict[str, Any]:
+    packed = gzip.compress(content, LEVEL, mtime=0)
+    path = f"files/{name}-{sha256(packed)[:SHORT]}.gz"
+    files[path] = packed
+    return _about(path, packed)
+
+
+def _place_script(files: dict[str, bytes], scripts: dict[str, str], name: str, text: str) -> None:
+    """Place a script below `files/`, named by its hash, as are those that it imports."""
+    content = _linked(text, scripts, "../").encode()
+    stem, dot, end = name.rpartition(".")
+    scripts[name] = f"files/{stem}-{sha256(content)[:SHORT]}{dot}{end}"
+    files[scripts[name]] = content
+
+
+def _linked(text: str, scripts: Mapping[str, str], up: str) -> str:
+    return IMPORT.sub(lambda found: up + scripts[found[1]], text)
+
+
+def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
+    """Answer golden rows, which do not go into the folder, by its files; what is said of it.
+
+    PackagingFailed has each model that does not answer there, or otherwise, and why.
+    """
+    golden = {
+        model.name: json_text.loads((model.directory / "golden.json").read_bytes())
+        for model in models
+    }
+    asked = {name: {"instances": each["instances"]} for name, each in golden.items()}
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [command("node"), str(PROOF), str(folder.resolve() / "onnxlet.js")],
+        input=json.dumps(asked), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise PackagingFailed(f"node can't run the folder: {done.stderr.strip()[-1000:]}", NODE)
+    faults, rows = [], 0
+    for name, answered in json.loads(done.stdout).items():
+        found = answered["faults"] or compare(answered["answer"], golden[name])
+        faults += [f"{name}: {found[0]}"] if found else []
+        rows += len(golden[name]["instances"])
+    if faults:
+        good = [name for name in golden if not any(f.startswith(f"{name}: ") for f in faults)]
+        others = " ".join(f"--model {name}" for name in good)
+        raise PackagingFailed("; ".join(faults), f"Package the others: {others}." if good else "")
+    return [
+        f"{rows} golden rows of {len(models)} models answered in Node, which runs the same code"
+    ]
+
+
+def _replace(folder: Path, out: Path) -> None:
+    """Put a folder where another may be."""
+    whole = out.with_name(f".{out.name}.part")
+    shutil.rmtree(whole, ignore_errors=True)
+    shutil.copytree(folder, whole)
+    shutil.rmtree(out, ignore_errors=True)
+    whole.replace(out)
+
+
+def _said(files: Mapping[str, bytes], number: int, out: Path) -> list[str]:
+    first = {path: len(each) for path, each in files.items() if not path.startswith("licences/")}
+    of_models = sum(
+        size for path, size in first.items() if ".tar-" in path and "function.tar" not in path
+    )
+    return [
+        f"first visit: {sum(first.values()) / MEGABYTE:.1f} MB, {of_models / MEGABYTE:.1f} of it models",
+        f"{out}: release {number}; whoever can open its address can read the graphs in there",
+        f"to try it: python3 -m http.server --directory {out} 8000, then http://localhost:8000/",
+    ]

@@ -1,0 +1,62 @@
+"""What `function` takes of orjson, by the standard library: orjson has no build for browsers.
+
+It lies at the root of the files there, where `import orjson` finds it. Numbers may be written with
+another exponent than orjson's, such as 1e-05; they are the same numbers.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from itertools import accumulate
+from math import isfinite
+from typing import Any
+
+JSONDecodeError = json.JSONDecodeError
+OPT_SERIALIZE_NUMPY = 0  # there are no arrays
+DEEPEST = 1024  # levels of lists and objects, as orjson's
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+NO_BRACKET = re.compile(r"[^][{}]+")
+STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def loads(text: bytes | str) -> Any:
+    """Read JSON in UTF-8.
+
+    Raises JSONDecodeError for what is none; MalformedRequest where it is nested too deeply, which
+    Python's own parser would follow until this engine has no more stack, and ends.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError as error:
+            raise JSONDecodeError("no UTF-8", "", 0) from error
+    if text.count("[") + text.count("{") > DEEPEST:
+        brackets = NO_BRACKET.sub("", STRING.sub("", text))
+        if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > DEEPEST:
+            from onnxlet.function.errors import MalformedRequest
+            from onnxlet.function.json_text import TOO_DEEP  # which imports this
+
+            raise MalformedRequest(TOO_DEEP)
+    return json.loads(text)
+
+
+def dumps(value: Any, default: Callable[[Any], Any] | None = None, option: int = 0) -> bytes:
+    """Write JSON in UTF-8; what is no number is null."""
+    try:
+        return _written(value, default)
+    except ValueError:  # NaN, or an infinity, somewhere
+        return _written(_finite(value), default)
+
+
+def _written(value: Any, default: Callable[[Any], Any] | None) -> bytes:
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default
+    ).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    return [_finite(member) for member in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,148 @@
+// Answers the page's requests on this device. A release is installed once all of its files are
+// here, with the right hashes, and its golden rows are answered; until then, and where that fails,
+// the one before stays, by the browser's own rules for service workers.
+import { start } from "./engine.js";
+import { checked, unpacked } from "./files.js";
+import release from "./release.js";
+
+const SCOPE = new URL(self.registration.scope), CACHE = `onnxlet ${SCOPE.pathname}`;
+const STATE = "state", NEXT = "next state"; // in the cache: `number`, `digest`, `proof`, `agent`
+const HTML = "text/html; charset=utf-8";
+// Into the page as it is on servers: what makes it an app, and the way to what was proven.
+const LINKS = [["</title>", '</title>\n<link rel="manifest" href="manifest.webmanifest">'], ['<a class="doc" id="document"', '<a class="doc" href="index.html">On this device</a>\n    $&']];
+
+const address = (path) => new URL(path, SCOPE).href;
+const cache = () => caches.open(CACHE);
+const inAll = [...Object.values(release.packed), ...Object.values(release.plain)];
+
+async function state(of = STATE) {
+  const found = await (await cache()).match(address(of));
+  return found ? found.json() : null;
+}
+
+async function setState(of, value) { await (await cache()).put(address(of), new Response(JSON.stringify(value))); }
+
+async function tell(message) {
+  for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(message);
+}
+
+/** A file's bytes: those that are here, else the server's, which are kept once their hash is right. */
+async function bytesOf({ path, sha256, type }) {
+  const here = await (await cache()).match(address(path));
+  if (here) return here.arrayBuffer();
+  const bytes = await checked(await fetch(address(path), { cache: "no-cache" }), path, sha256);
+  await (await cache()).put(address(path), new Response(bytes, { headers: { "Content-Type": type } }));
+  return bytes;
+}
+
+const read = async (name) => unpacked(await bytesOf(release.packed[name]), name);
+
+/** The engine with these models, once it has answered their golden rows, or did so here before. */
+async function started(names, proof) {
+  const made = await start(read, names.map((name) => release.models[name].file));
+  const found = proof || made.prove();
+  if (found.every(({ faults }) => faults.length)) throw new Error(`no model answers here as it did where it was packaged: ${found[0].faults[0]}`);
+  made.serve();
+  return { answer: made.answer, proof: found };
+}
+
+let engine = null; // a promise
+
+/** The engine; a failed one is started anew by the next request. */
+function running() {
+  engine ||= (async () => {
+    const known = await state(), same = known && known.agent === navigator.userAgent;
+    const wrong = new Set(same ? known.proof.filter(({ faults }) => faults.length).map(({ name }) => name) : []);
+    const found = await started(Object.keys(release.models).filter((name) => !wrong.has(name)), same ? known.proof : null);
+    if (!same) await setState(STATE, { ...about(), proof: found.proof }); // another browser than the one that has proven it
+    return found;
+  })();
+  engine.catch(() => { engine = null; });
+  return engine;
+}
+
+const about = () => ({ number: release.number, digest: release.digest, agent: navigator.userAgent });
+
+async function install() {
+  const before = await state();
+  if (before && before.digest !== release.digest && before.number >= release.number) {
+    throw new Error(`the folder has release ${release.number}, and ${before.number} is in use here: only a higher number is taken`);
+  }
+  let done = 0;
+  const total = inAll.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const file of inAll) {
+    await bytesOf(file);
+    done += file.bytes;
+    await tell({ progress: { done, total } });
+  }
+  const found = started(Object.keys(release.models));
+  const { proof } = await found, wrong = proof.filter(({ faults }) => faults.length);
+  if (wrong.length && before) throw new Error(`release ${release.number}: ${wrong[0].name} answers otherwise here: ${wrong[0].faults[0]}`);
+  engine = found;
+  await setState(NEXT, { ...about(), proof });
+  await self.skipWaiting();
+}
+
+async function activate() {
+  const next = await state(NEXT), store = await cache();
+  if (next && next.digest === release.digest) await setState(STATE, next);
+  const kept = new Set([STATE, ...inAll.map(({ path }) => path)].map(address));
+  for (const each of await store.keys()) if (!kept.has(each.url)) await store.delete(each);
+  await self.clients.claim();
+}
+
+/** Why something fails, for people: what it was, and what is there all the same. */
+async function failed(error) {
+  const known = await state(NEXT).catch(() => null) || await state().catch(() => null);
+  const full = error.name === "QuotaExceededError" ? `there is no room for it on this device (${Math.ceil(inAll.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6)} MB)` : error.message;
+  return { failed: full, kept: known && known.number !== release.number ? known.number : null };
+}
+
+self.addEventListener("install", (event) => event.waitUntil(install().catch(async (error) => {
+  await tell(await failed(error));
+  throw error;
+})));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
+
+/** What a page asks of this worker: what is served here, or that the golden rows be answered again. */
+self.addEventListener("message", (event) => event.waitUntil((async () => {
+  const [port] = event.ports;
+  try {
+    if (event.data === "prove") {
+      const { proof } = await started(Object.keys(release.models));
+      await setState(STATE, { ...about(), proof });
+      engine = null;
+    }
+    const { proof } = await running();
+    port.postMessage({ number: release.number, proof });
+  } catch (error) {
+    port.postMessage(await failed(error));
+  }
+})()));
+
+async function answer(request, path) {
+  const file = release.plain[path];
+  if (file) return new Response(await bytesOf(file), { headers: { "Content-Type": file.type } });
+  const { answer: answered } = await running(), headers = Object.fromEntries(request.headers);
+  const url = new URL(request.url), body = new Uint8Array(await request.arrayBuffer());
+  const found = answered(request.method, `/${decodeURIComponent(path)}`, url.search.slice(1), headers, body);
+  const given = new Headers(found.headers);
+  if (given.get("Content-Type") !== HTML || path) return new Response(bodyOf(found), { status: found.status, headers: given });
+  given.set("Content-Security-Policy", `${given.get("Content-Security-Policy")}; manifest-src 'self'`);
+  given.delete("Content-Length");
+  return new Response(LINKS.reduce((page, [text, more]) => page.replace(text, more), new TextDecoder().decode(found.body)), { headers: given });
+}
+
+const bodyOf = ({ status, body }) => ([204, 304].includes(status) ? null : body);
+
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return;
+  event.respondWith(answer(event.request, url.pathname.slice(SCOPE.pathname.length)).catch(async (error) => {
+    engine = null; // it may have ended
+    const { failed: detail } = await failed(error);
+    if (event.request.mode === "navigate") return Response.redirect(address("index.html"));
+    const problem = { type: "about:blank", title: "Service Unavailable", status: 503, detail };
+    return new Response(JSON.stringify(problem), { status: 503, headers: { "Content-Type": "application/problem+json" } });
+  }));
+});
