@@ -70,7 +70,12 @@ SCRIPTS = (
 )  # fmt: skip
 PLAIN = ("index.html", "device.css", "device.js", "icon.svg")
 IMPORT = re.compile(r'(?<=from ")\./([\w.-]+)(?=")')
-SOURCE_MAP = re.compile(r"//# sourceMappingURL=.*\n?")
+# What is cut out of npm's scripts: the name of a file that is not here; and where ONNX Runtime's
+# threads begin in Node, which has an `await` that service workers may not have.
+CUT = re.compile(
+    r"//# sourceMappingURL=.*\n?|"
+    r'if\(isNode\)isPthread=\(await import\("worker_threads"\)\)\.workerData==="em-pthread";'
+)
 NUMBER = re.compile(r'"number":(\d+)')  # in the script of a release
 RELEASE = "release.js"
 APP = {
@@ -113,7 +118,7 @@ def write_browser(order: Order, report: Report) -> list[str]:
         scripts = dict[str, str]()  # by the names that sources have for them, their paths
         for name in SCRIPTS:
             text = of_npm[name].decode() if name in of_npm else _page(name)
-            _place_script(files, scripts, name, SOURCE_MAP.sub("", text))
+            _place_script(files, scripts, name, CUT.sub("", text))
         digest = sha256(json_text.dumps([release, {path: sha256(files[path]) for path in files}]))
         scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
         files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
