@@ -11,19 +11,22 @@ import gzip
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.bundle import contents
+from onnxlet.convert.bundle.archive import TIME
 from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
 from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.npm import NODE, NpmPackage, command, fetched
-from onnxlet.convert.bundle.package import Order, interpreter_for
+from onnxlet.convert.bundle.package import Order
 from onnxlet.convert.bundle.parts import MEGABYTE
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
@@ -53,9 +56,9 @@ NPM = (
 PACKAGES = ("flask", "werkzeug", "markupsafe", "blinker")
 BESIDE = ("__init__.py", "environment.py", "folders.py", "edge/__init__.py")
 BROWSER = PACKAGE / "edge" / "browser"
-ROOT_THERE = "/onnxlet"  # what tracebacks say
 ORJSON = "orjson.py"  # which stands for the package of that name
-PROOF = Path(__file__).with_name("browser_proof.mjs")
+COMPILE, PROOF = (Path(__file__).with_name(f"browser_{name}.mjs") for name in ("compile", "proof"))
+LIBRARY = "python_stdlib.zip"
 LEVEL = 9
 SHORT = 16  # characters of a hash in a name
 TYPES = {
@@ -101,9 +104,11 @@ def write_browser(order: Order, report: Report) -> list[str]:
         files = dict[str, bytes]()  # of the folder, by their paths
         report("installing the packages of requirements/function.txt")
         root = Path(scratch, "function")
-        function = function_files(order, root, report)
-        files |= licences(root)
-        big = {"function.tar": tar_of({path: (root / path).read_bytes() for path in function})}
+        packages = Path(scratch, "packages")
+        files |= place_function(order, root, packages)
+        report("compiling, by Pyodide")
+        of_npm[LIBRARY] = compiled(of_npm, root, Path(scratch, "pyodide"))
+        big = {"function.tar": tar_of({each: (root / each).read_bytes() for each in below(root)})}
         big |= {name: each for name, each in of_npm.items() if not name.endswith(".mjs")}
         public = [public_model(each) for each in order.models]
         big |= {_tar_of(each): tar_of(each.files) for each in public}
@@ -137,7 +142,7 @@ def write_browser(order: Order, report: Report) -> list[str]:
         report("answering the golden rows by these very files, in Node")
         lines = prove(folder, order.models)
         _replace(folder, order.out)
-    return [*lines, *_said(files, number, order.out)]
+    return [*lines, *_said(files, release, order.out)]
 
 
 def _number(order: Order) -> int:
@@ -161,37 +166,64 @@ def _number(order: Order) -> int:
     return order.release or before + 1
 
 
-def function_files(order: Order, root: Path, report: Report) -> list[str]:
-    """Put the function below a folder, with what it needs, compiled if need be; their paths."""
-    packages = contents.place_packages(order.machine, root, ["function.txt"])
-    paths = [
-        path
-        for path in packages
-        if path.partition("/")[0] in PACKAGES and path.endswith((".py", ".json"))
-    ]
-    paths += [path for path in contents.place_code("function", root, BESIDE)]
-    paths += [p for p in contents.place_code("edge/browser", root) if p.endswith(".py")]
-    (root / ORJSON).write_bytes((BROWSER / ORJSON).read_bytes())
-    paths.append(ORJSON)
-    if interpreter := interpreter_for(order, report):
-        sources = [path for path in paths if path.endswith(".py")]
-        paths += contents.compile_sources(root, sources, interpreter, ROOT_THERE)
-    return sorted(paths)
+def place_function(order: Order, root: Path, packages: Path) -> dict[str, bytes]:
+    """Put the function below a folder, with what it needs of packages, which go to another.
 
-
-def licences(root: Path) -> dict[str, bytes]:
-    """The licences of all that is in the folder, by their paths there, from packages below `root`."""
-    found = {
-        f"licences/{each.name}": each.read_bytes() for each in (BROWSER / "licences").iterdir()
-    }
+    Returns the licences of all that the site has, by their paths there.
+    """
+    for path in contents.place_packages(order.machine, packages, ["function.txt"]):
+        if path.partition("/")[0] in PACKAGES and path.endswith((".py", ".json")):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(packages / path, root / path)
+    contents.place_code("function", root, BESIDE)
+    for path in contents.place_code("edge/browser", root):
+        if not path.endswith(".py"):
+            (root / path).unlink()
+    shutil.copyfile(BROWSER / ORJSON, root / ORJSON)
+    texts = (BROWSER / "licences").iterdir()
+    found = {f"licences/{each.name}": each.read_bytes() for each in texts}
     for path in contents.place_licences(root):
-        found[f"licences/onnxlet/{Path(path).name}"] = (root / path).read_bytes()
+        found[f"licences/{Path(path).name}"] = (root / path).read_bytes()
     for name in ("LICENSE", "ThirdPartyNotices.txt"):
-        found[f"licences/onnxruntime/{name}"] = (root / "onnxruntime" / name).read_bytes()
+        found[f"licences/onnxruntime/{name}"] = (packages / "onnxruntime" / name).read_bytes()
     for name in PACKAGES:
-        for file in root.glob(f"{name}-*.dist-info/**/LICENSE*"):
+        for file in packages.glob(f"{name}-*.dist-info/**/LICENSE*"):
             found[f"licences/{name}/{file.name}"] = file.read_bytes()
     return found
+
+
+def compiled(of_npm: Mapping[str, bytes], root: Path, scratch: Path) -> bytes:
+    """Compile the function in its folder; returns Python's library, compiled as far as is usual."""
+    library = scratch / "library"
+    library.mkdir(parents=True)
+    for name, content in of_npm.items():
+        (scratch / name).write_bytes(content)
+    with zipfile.ZipFile(scratch / LIBRARY) as archive:
+        archive.extractall(library)  # noqa: S202 - of a package whose hash is known
+    node(COMPILE, scratch, library, root)
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:  # packed as a whole later
+        for path in below(library):
+            archive.writestr(zipfile.ZipInfo(path, TIME), (library / path).read_bytes())
+    return whole.getvalue()
+
+
+def below(folder: Path) -> list[str]:
+    """The paths of the files below a folder, sorted."""
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return sorted(each.relative_to(folder).as_posix() for each in files)
+
+
+def node(script: Path, *arguments: Path, given: str = "") -> str:
+    """What a script of Node's prints; PackagingFailed where it fails."""
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [command("node"), str(script), *(str(each.resolve()) for each in arguments)],
+        input=given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.strip()[-1000:]
+        raise PackagingFailed(f"node can't run {script.name}: {said}", NODE)
+    return done.stdout
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
@@ -248,14 +280,9 @@ def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
         for model in models
     }
     asked = {name: {"instances": each["instances"]} for name, each in golden.items()}
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        [command("node"), str(PROOF), str(folder.resolve() / "onnxlet.js")],
-        input=json.dumps(asked), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise PackagingFailed(f"node can't run the folder: {done.stderr.strip()[-1000:]}", NODE)
+    answers = json.loads(node(PROOF, folder / "onnxlet.js", given=json.dumps(asked)))
     faults, rows = [], 0
-    for name, answered in json.loads(done.stdout).items():
+    for name, answered in answers.items():
         found = answered["faults"] or compare(answered["answer"], golden[name])
         faults += [f"{name}: {found[0]}"] if found else []
         rows += len(golden[name]["instances"])
@@ -277,13 +304,13 @@ def _replace(folder: Path, out: Path) -> None:
     whole.replace(out)
 
 
-def _said(files: Mapping[str, bytes], number: int, out: Path) -> list[str]:
+def _said(files: Mapping[str, bytes], release: Mapping[str, Any], out: Path) -> list[str]:
     first = {path: len(each) for path, each in files.items() if not path.startswith("licences/")}
-    of_models = sum(
-        size for path, size in first.items() if ".tar-" in path and "function.tar" not in path
-    )
+    of_models = sum(release["packed"][each["file"]]["bytes"] for each in release["models"].values())
+    total = sum(first.values()) / MEGABYTE
     return [
-        f"first visit: {sum(first.values()) / MEGABYTE:.1f} MB, {of_models / MEGABYTE:.1f} of it models",
-        f"{out}: release {number}; whoever can open its address can read the graphs in there",
-        f"to try it: python3 -m http.server --directory {out} 8000, then http://localhost:8000/",
+        f"first visit: {total:.1f} MB, {of_models / MEGABYTE:.1f} of it models",
+        f"{out}: release {release['number']}; whoever can open its address can read its graphs",
+        f"to try it: python3 -m http.server --directory {shlex.quote(str(out))}, "
+        "then http://localhost:8000/",
     ]

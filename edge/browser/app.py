@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
 from onnxlet.function.http.fast_path import App
 from onnxlet.function.inputs import json_body, validation
-from onnxlet.function.messages import Reply
+from onnxlet.function.messages import Reply, Route
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols.v2 import tensors
@@ -38,20 +39,27 @@ REFUSED = {"/explain": "explanations", "/drift": "drift"}
 def begin(host: Any) -> None:
     """Have models opened by the host's runtime, and everything done without NumPy."""
     refuse_what_is_absent()
-    sessions.open_graph = lambda graph, threads, file, digest: Session(host, graph)
+    sessions.open_graph = partial(_opened, host)
     # Rows are read as lists, however many there are.
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
     tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
     routes.OWN = tuple(map(_refused, routes.OWN))
 
 
-def _refused(route: routes.Route) -> routes.Route:
+def _opened(host: Any, graph: bytes | str, *how: Any) -> Any:
+    assert isinstance(graph, bytes)  # noqa: S101 - only graphs in S3 are files
+    return Session(host, graph)
+
+
+def _refused(route: Route) -> Route:
     what = next((what for end, what in REFUSED.items() if route.rule.endswith(end)), None)
 
     def refuse(*given: Any, **variables: Any) -> Reply:
         raise NeedsServer(what or "")
 
-    return route if what is None else route._replace(answer=refuse)
+    if what is None:
+        return route
+    return route._replace(answer=refuse, describe=lambda endpoint: None)  # in no document
 
 
 def prove() -> str:
@@ -80,7 +88,7 @@ def serve() -> None:
     """Make the app of what is in MODELS; ModelError where there is nothing."""
     global _app
     settings = Settings.from_environ(os.environ)
-    _app = create_app(MODELS, settings=settings, watches=Watches("off"), log=lambda entry: None)
+    _app = create_app(MODELS, settings=settings, watches=Watches(on=False), log=lambda entry: None)
 
 
 def answer(

@@ -71,7 +71,7 @@ def _packed(cells: Cells) -> bytes:
 
 def _called(function: Any, *given: Any) -> Any:
     """What a function of JavaScript returns, as Python has it."""
-    from pyodide.ffi import JsException, to_js
+    from pyodide.ffi import JsException, to_js  # type: ignore[import-not-found] # only there
 
     try:
         return function(*map(to_js, given)).to_py()

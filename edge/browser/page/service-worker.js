@@ -128,7 +128,7 @@ async function answer(request, path) {
   const found = answered(request.method, `/${decodeURIComponent(path)}`, url.search.slice(1), headers, body);
   const given = new Headers(found.headers);
   if (given.get("Content-Type") !== HTML || path) return new Response(bodyOf(found), { status: found.status, headers: given });
-  given.set("Content-Security-Policy", `${given.get("Content-Security-Policy")}; manifest-src 'self'`);
+  given.set("Content-Security-Policy", given.get("Content-Security-Policy").replace("img-src", "manifest-src 'self'; img-src 'self'"));
   given.delete("Content-Length");
   return new Response(LINKS.reduce((page, [text, more]) => page.replace(text, more), new TextDecoder().decode(found.body)), { headers: given });
 }

@@ -20,7 +20,7 @@ function showAnswer(model, answer) {
     el("p", { class: size, id: "prediction" }, shown(model, answer, text), more ? [" ", el("span", { class: "with" }, more)] : null),
     exact ? el("p", { class: "exact" }, unbroken(exact)) : null,
     answerOf(model).description ? el("p", { class: "quiet" }, answerOf(model).description) : null, unlike(found), inFull(model, answer)),
-    el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
+    LOCAL ? "" : el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
   reserve(model);
   say(`${model.name}: ${byId("prediction").textContent}${found ? ". The row is unlike those that the model learned from" : ""}`);
 }

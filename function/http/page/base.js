@@ -11,6 +11,8 @@ const MOST_CLASSES = 10; // where there are more than MOST_BARS
 const PLACEHOLDER = "$API_KEY"; // what snippets say instead of a key
 const state = { models: [], model: null, asked: 0, answer: null, fields: [], language: "curl", search: "", ending: [], limits: {}, coverage: 0.9, span: null, k: null };
 
+const LOCAL = Boolean(document.querySelector("[rel=manifest]")); // answered in this browser: no reasons, no drift
+
 const byId = (id) => document.getElementById(id);
 
 const AS_TYPED = { autocomplete: "off", spellcheck: "false" }; // of a box

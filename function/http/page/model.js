@@ -44,7 +44,7 @@ function showModel() {
           el("header", {}, el("h2", { class: "kicker" }, kicker(model)), wishes(model)),
           el("div", { id: "reply" }, ready ? el("div", { class: "wait" }) : emptyAnswer())),
         calls())),
-    pictured ? "" : tableBox(model), driftPanel(model));
+    pictured ? "" : tableBox(model), LOCAL ? "" : driftPanel(model));
   fill(madeUp(columns, typicalCell));
   if (ready) { reserve(model); predictAtOnce(); }
 }

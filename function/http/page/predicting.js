@@ -55,7 +55,7 @@ async function predict(focusing = false, madeUp = false) {
     showAnswer(model, answer);
     if (body !== bodyText()) stale();
     if (focusing) bringIntoView(byId("answer"));
-    await explain(model, body, answer, asked, signal);
+    if (!LOCAL) await explain(model, body, answer, asked, signal);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (asked !== state.asked) return;
