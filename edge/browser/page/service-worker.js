@@ -109,9 +109,8 @@ self.addEventListener("message", (event) => event.waitUntil((async () => {
   const [port] = event.ports;
   try {
     if (event.data === "prove") {
-      const { proof } = await started(Object.keys(release.models));
-      await setState(STATE, { ...about(), proof });
-      engine = null;
+      engine = started(Object.keys(release.models));
+      await setState(STATE, { ...about(), proof: (await engine).proof });
     }
     const { proof } = await running();
     port.postMessage({ number: release.number, proof });
@@ -120,12 +119,22 @@ self.addEventListener("message", (event) => event.waitUntil((async () => {
   }
 })()));
 
+/** What the engine answers; one that fails has ended, and the next request starts another. */
+function asked({ answer: answered }, request, path, body) {
+  try {
+    return answered(request.method, `/${decodeURIComponent(path)}`, new URL(request.url).search.slice(1), Object.fromEntries(request.headers), body);
+  } catch (error) {
+    engine = null;
+    throw error;
+  }
+}
+
 async function answer(request, path) {
   const file = release.plain[path];
   if (file) return new Response(await bytesOf(file), { headers: { "Content-Type": file.type } });
-  const { answer: answered } = await running(), headers = Object.fromEntries(request.headers);
-  const url = new URL(request.url), body = new Uint8Array(await request.arrayBuffer());
-  const found = answered(request.method, `/${decodeURIComponent(path)}`, url.search.slice(1), headers, body);
+  if (path === release.path) return new Response(`export default ${JSON.stringify(release)};`, { headers: { "Content-Type": "text/javascript" } });
+  if (path.startsWith("licences/")) return fetch(request); // which nobody needs offline
+  const found = asked(await running(), request, path, new Uint8Array(await request.arrayBuffer()));
   const given = new Headers(found.headers);
   if (given.get("Content-Type") !== HTML || path) return new Response(bodyOf(found), { status: found.status, headers: given });
   given.set("Content-Security-Policy", given.get("Content-Security-Policy").replace("img-src", "manifest-src 'self'; img-src 'self'"));
@@ -139,7 +148,6 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return;
   event.respondWith(answer(event.request, url.pathname.slice(SCOPE.pathname.length)).catch(async (error) => {
-    engine = null; // it may have ended
     const { failed: detail } = await failed(error);
     if (event.request.mode === "navigate") return Response.redirect(address("index.html"));
     const problem = { type: "about:blank", title: "Service Unavailable", status: 503, detail };
