@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from bench import report
+from bench.browser import browser
 from bench.device import device
 from bench.models import MODELS, Fitted
 from bench.score import score
@@ -29,6 +30,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "refit": ("Coverage after a refit", refit.section),
     "score": ("Scoring tables", score.section),
     "edge": ("Device: size, start and memory", device.section),
+    "browser": ("Browser: bytes, visits and memory", browser.section),
     "watch": ("Drift: what counting costs", watch.section),
     "unusual": ("Rows unlike the training rows: how many are marked", unusual.section),
 }

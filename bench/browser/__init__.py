@@ -1,0 +1,1 @@
+"""Visits of a browser to a folder that `package --target browser` wrote."""

@@ -1,0 +1,122 @@
+"""Run by the environment of `make test-browser`: visits a folder by Chromium; prints JSON.
+
+Arguments are the folder, a model and a file with rows, of which one is asked for again and again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+
+from tests.project.commands import free_port
+
+CHROMIUM = "/usr/bin/chromium"
+FIRST, LATER = 3, 7  # visits
+REQUESTS = 200
+PHONE = {"width": 390, "height": 844}
+# Milliseconds of each request, one after another, and the last answer.
+ASK = """async ([model, row, count]) => {
+  const took = [];
+  let answer;
+  for (let each = 0; each < count; each += 1) {
+    const start = performance.now();
+    const body = JSON.stringify({ instances: [row] });
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(`models/${model}/predict`, { method: "POST", headers, body });
+    answer = await response.json();
+    if (response.status !== 200) throw new Error(answer.detail);
+    took.push(performance.now() - start);
+  }
+  return { took, answer };
+}"""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder, by Python's own server."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    command += ["--directory", str(folder)]
+    none = subprocess.DEVNULL
+    server = subprocess.Popen(command, stdout=none, stderr=none)
+    try:
+        yield f"http://localhost:{port}/"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def browser(playwright: Playwright, profile: str) -> Iterator[tuple[BrowserContext, Page]]:
+    """A phone-sized window that keeps what it is given in a profile."""
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=["--no-sandbox"], viewport=PHONE, is_mobile=True,
+    )  # fmt: skip
+    try:
+        yield context, context.pages[0]
+    finally:
+        context.close()
+
+
+def first_visit(page: Page, address: str) -> float:
+    """Seconds until all rows whose answers are known are answered."""
+    start = time.perf_counter()
+    page.goto(address)
+    page.wait_for_selector("#open:not([hidden])")
+    return time.perf_counter() - start
+
+
+def later_visit(page: Page, address: str, ask: list[Any]) -> float:
+    """Seconds until the page has the first answer, without a network."""
+    start = time.perf_counter()
+    page.goto(address)
+    page.evaluate(ASK, [*ask, 1])
+    return time.perf_counter() - start
+
+
+def memory(profile: str) -> float:
+    """MB, proportional, of the largest of this browser's processes that run pages."""
+    sizes = []
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = status.read_bytes().decode(errors="replace")
+            if "--type=renderer" in command:
+                text = (status.parent / "smaps_rollup").read_text()
+                found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
+                sizes.append(int(found[1]) * 1024 / 1e6 if found else 0.0)
+        except OSError:  # it has ended
+            continue
+    return max(sizes)
+
+
+def main(folder: Path, model: str, rows: Path) -> None:
+    """Measure, and print."""
+    ask = [model, json.loads(rows.read_text())[0]]
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        firsts, laters = [], []
+        for number in range(FIRST):
+            profile = f"{scratch}/{number}"
+            with served(folder) as address, browser(playwright, profile) as (_, page):
+                firsts.append(first_visit(page, address))
+        for _ in range(LATER):  # the server is gone
+            with browser(playwright, profile) as (_, page):
+                laters.append(later_visit(page, address, ask))
+                took = page.evaluate(ASK, [*ask, REQUESTS])["took"]
+                used = memory(profile)
+        found = {"first": median(firsts), "later": median(laters)}
+        print(json.dumps({**found, "request": median(took), "memory": used}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
