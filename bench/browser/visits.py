@@ -86,18 +86,32 @@ def later_visit(page: Page, address: str, ask: list[Any]) -> float:
 
 
 def memory(profile: str) -> float:
-    """MB, proportional, of the largest of this browser's processes that run pages."""
-    sizes = []
-    for status in Path("/proc").glob("[0-9]*/cmdline"):
+    """MB, proportional, of the largest process of a profile's browser that runs pages."""
+    sizes = [0.0]
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = status.read_bytes().decode(errors="replace")
-            if "--type=renderer" in command:
-                text = (status.parent / "smaps_rollup").read_text()
+            if "--type=renderer" in _command(process) and _is_below(process, profile):
+                text = (process / "smaps_rollup").read_text()
                 found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
-                sizes.append(int(found[1]) * 1024 / 1e6 if found else 0.0)
+                sizes += [int(found[1]) * 1024 / 1e6] if found else []
         except OSError:  # it has ended
             continue
     return max(sizes)
+
+
+def _command(process: Path) -> str:
+    return (process / "cmdline").read_bytes().decode(errors="replace")
+
+
+def _is_below(process: Path, profile: str) -> bool:
+    """Whether a process was started by the browser of a profile, which is in its command."""
+    while parent := re.search(r"^PPid:\s+(\d+)", (process / "status").read_text(), re.MULTILINE):
+        process = process.with_name(parent[1])
+        if profile in _command(process):
+            return True
+        if parent[1] == "1":
+            break
+    return False
 
 
 def main(folder: Path, model: str, rows: Path) -> None:
