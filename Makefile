@@ -14,7 +14,7 @@ STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
 ARCH ?= $(if $(filter image,$(TARGET)),$(shell uname -m),aarch64)
-BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip)
+BUNDLE ?= build/$(if $(filter browser,$(TARGET)),site,onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip))
 PY := .venv/bin/python
 READY := .venv/ready
 DEV := .venv/dev
@@ -90,7 +90,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 .venv/train: $(READY) requirements/train.txt
 	sh tools/setup.sh .venv requirements/train.txt train
 
-package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+package: $(READY) ## MODELS (models) as one zip, image or site for TARGET (lambda, device, image, browser), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out "$(BUNDLE)" $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with

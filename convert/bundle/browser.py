@@ -25,8 +25,8 @@ from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME
 from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.npm import NODE, NpmPackage, command, fetched
-from onnxlet.convert.bundle.package import Order
+from onnxlet.convert.bundle.npm import NODE, NpmPackage, check_node, command, fetched
+from onnxlet.convert.bundle.package import Order, Share, check
 from onnxlet.convert.bundle.parts import MEGABYTE
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
@@ -94,10 +94,11 @@ def write_browser(order: Order, report: Report) -> list[str]:
     Raises WrongUse where another folder is there; PackagingFailed where packages can't be had, or
     models do not answer their golden rows there, with the reasons.
     """
+    if any(each.remote for each in order.models):
+        raise WrongUse("--remote: a folder for browsers has its graphs itself", "Leave it out.")
     number = _number(order)
-    for name in ("node", "npm"):
-        command(name)
-    order.out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    check_node()
+    order.out.parent.mkdir(parents=True, exist_ok=True)
     report("fetching Pyodide and ONNX Runtime's build for the web, by npm")
     of_npm = {name: content for each in NPM for name, content in fetched(each).items()}
     with tempfile.TemporaryDirectory(prefix="onnxlet-browser-") as scratch:
@@ -116,6 +117,9 @@ def write_browser(order: Order, report: Report) -> list[str]:
             "packed": {name: _placed_packed(files, name, each) for name, each in big.items()},
             "models": {m.name: {"version": m.version, "file": _tar_of(m)} for m in public},
         }
+        shares = [Share(n, len(big[n]), each["bytes"]) for n, each in release["packed"].items()]
+        shares.sort(key=lambda each: -each.unpacked)
+        check(shares, sum(each.zipped for each in shares), order.budget)
         for name in PLAIN:
             files[name] = (BROWSER / "page" / name).read_bytes()
         files["manifest.webmanifest"] = json_text.dumps(APP | {"name": order.name})
@@ -153,7 +157,7 @@ def _number(order: Order) -> int:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise WrongUse(
                 f"--out: '{out}' is there, and no folder that this has written",
-                "Name another one.",
+                "Name a new or an empty one.",
             )
         return order.release or 1
     known = NUMBER.search(found[0].read_text())
@@ -289,14 +293,14 @@ def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
     if faults:
         good = [name for name in golden if not any(f.startswith(f"{name}: ") for f in faults)]
         others = " ".join(f"--model {name}" for name in good)
-        raise PackagingFailed("; ".join(faults), f"Package the others: {others}." if good else "")
-    return [
-        f"{rows} golden rows of {len(models)} models answered in Node, which runs the same code"
-    ]
+        told = "; ".join(faults)
+        raise PackagingFailed(told, f"Package the others: {others}." if good else "")
+    return [f"{rows} golden rows answered in Node, which runs the same code; models: {len(models)}"]
 
 
 def _replace(folder: Path, out: Path) -> None:
     """Put a folder where another may be."""
+    out = out.resolve()  # of "." and of a link the folder itself
     whole = out.with_name(f".{out.name}.part")
     shutil.rmtree(whole, ignore_errors=True)
     shutil.copytree(folder, whole)

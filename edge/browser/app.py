@@ -74,7 +74,10 @@ def prove() -> str:
             try:
                 _, rows, faults = load_proven(directory / str(version))
             except OnnxletError as error:
-                rows, faults = 0, [error.message]
+                # What it lacks says more than that it does not load.
+                lacks = error.__cause__
+                told = lacks.message if isinstance(lacks, NeedsServer) else error.message
+                rows, faults = 0, [told]
             about = {"name": directory.name, "version": version, "rows": rows, "faults": faults}
             found.append(about)
             if faults:
