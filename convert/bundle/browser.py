@@ -63,7 +63,7 @@ LEVEL = 9
 SHORT = 16  # characters of a hash in a name
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
-    ".mjs": "text/javascript", ".svg": "image/svg+xml", ".ts": "text/plain; charset=utf-8",
+    ".svg": "image/svg+xml", ".ts": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
 }  # fmt: skip
 # Each after those that it imports.
@@ -139,6 +139,7 @@ def write_browser(order: Order, report: Report) -> list[str]:
         release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
         files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
         files["service-worker.js"] = _linked(_page("service-worker.js"), scripts, "./").encode()
+        files["package.json"] = json_text.dumps({"type": "module"})  # for Node.js
         folder = Path(scratch, "site")
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -263,10 +264,12 @@ def _placed_packed(files: dict[str, bytes], name: str, content: bytes) -> dict[s
 
 
 def _place_script(files: dict[str, bytes], scripts: dict[str, str], name: str, text: str) -> None:
-    """Place a script below `files/`, named by its hash, as are those that it imports."""
+    """Place a script below `files/`, named by its hash, as are those that it imports.
+
+    All end in `.js`: some servers, nginx among them, know no other scripts.
+    """
     content = _linked(text, scripts, "../").encode()
-    stem, dot, end = name.rpartition(".")
-    scripts[name] = f"files/{stem}-{sha256(content)[:SHORT]}{dot}{end}"
+    scripts[name] = f"files/{Path(name).stem}-{sha256(content)[:SHORT]}.js"
     files[scripts[name]] = content
 
 
