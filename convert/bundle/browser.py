@@ -62,7 +62,8 @@ SHORT = 16  # characters of a hash in a name
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
     ".mjs": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png",
-    ".ts": "text/plain; charset=utf-8",    ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
+    ".ts": "text/plain; charset=utf-8", ".webmanifest": "application/manifest+json",
+    ".gz": "application/gzip",
 }  # fmt: skip
 # Each after those that it imports.
 SCRIPTS = (
