@@ -17,7 +17,6 @@ from typing import Any
 
 from onnxlet.edge.browser.absent import NeedsServer, refuse_what_is_absent
 from onnxlet.edge.browser.sessions import Session
-from onnxlet.function import messages
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
@@ -43,7 +42,7 @@ def begin(host: Any) -> None:
     sessions.open_graph = partial(_opened, host)
     # Rows are read as lists, however many there are.
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
-    tensors.FEW_VALUES = json_body.LARGE_BODY = messages.FEW_ROWS = ANY
+    tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
     routes.OWN = tuple(map(_refused, routes.OWN))
 
 
