@@ -26,12 +26,15 @@ async function tell(message) {
   for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(message);
 }
 
+/** Where a file is kept: pages and their scripts have the same path in each release. */
+const placeOf = ({ path, sha256 }) => `${address(path)}?${sha256}`;
+
 /** A file's bytes: those that are here, else the server's, which are kept once their hash is right. */
-async function bytesOf({ path, sha256, type }) {
-  const here = await (await cache()).match(address(path));
+async function bytesOf(file) {
+  const { path, sha256, type } = file, here = await (await cache()).match(placeOf(file));
   if (here) return here.arrayBuffer();
   const bytes = await checked(await fetch(address(path), { cache: "no-cache" }), path, sha256);
-  await (await cache()).put(address(path), new Response(bytes, { headers: { "Content-Type": type } }));
+  await (await cache()).put(placeOf(file), new Response(bytes, { headers: { "Content-Type": type } }));
   return bytes;
 }
 
@@ -86,7 +89,7 @@ async function install() {
 async function activate() {
   const next = await state(NEXT), store = await cache();
   if (next && next.digest === release.digest) await setState(STATE, next);
-  const kept = new Set([STATE, ...inAll.map(({ path }) => path)].map(address));
+  const kept = new Set([address(STATE), ...inAll.map(placeOf)]);
   for (const each of await store.keys()) if (!kept.has(each.url)) await store.delete(each);
   await self.clients.claim();
 }
