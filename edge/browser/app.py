@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from onnxlet.edge.browser.absent import NeedsServer, refuse_what_is_absent
 from onnxlet.edge.browser.sessions import Session
+from onnxlet.function import arrays
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
@@ -43,6 +45,7 @@ def begin(host: Any) -> None:
     # Rows are read as lists, however many there are.
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
     tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
+    arrays.is_written_alike = lambda value: True  # any exponent will do: `orjson.py` has its own
     routes.OWN = tuple(map(_refused, routes.OWN))
 
 
@@ -99,12 +102,13 @@ def answer(
 ) -> tuple[int, str, bytes]:
     """A response's status, its headers as pairs in JSON, and its body.
 
-    The path is below the folder that the page is in, decoded; headers are in lower case.
+    The path is below the folder that the page is in, as addresses have it; headers are in lower
+    case.
     """
     assert _app is not None  # noqa: S101 - the engine has it made first
     environ = {
         "CONTENT_LENGTH": str(len(body)),
-        "PATH_INFO": path.encode().decode("latin-1"),
+        "PATH_INFO": unquote(path, "latin-1"),
         "QUERY_STRING": query,
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
