@@ -27,9 +27,11 @@ class NeedsServer(RequestError):
 
     status = 501
 
-    def __init__(self, what: str) -> None:
+    def __init__(
+        self, what: str, why: str = "that takes NumPy or Pillow, which are not there"
+    ) -> None:
         super().__init__(
-            f"{what} can't be had in a browser: that takes NumPy or Pillow, which are not there",
+            f"{what} can't be had in a browser: {why}",
             "A server or a device with this model answers it.",
         )
 

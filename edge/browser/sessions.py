@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxlet.edge.browser.absent import NeedsServer
 from onnxlet.function.arrays import Cells
-from onnxlet.function.runtime.faults import FAIL, INVALID_ARGUMENT, RuntimeFault
+from onnxlet.function.runtime.faults import FAIL, RuntimeFault
 from onnxlet.function.runtime.tensor_types import (
     BY_NAME,
     STRING,
@@ -47,7 +47,7 @@ class Runs:
         self._outputs, self._given = list(outputs), given
 
     def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:
-        """What the graph answers; RuntimeFault where it raises, or a text has a NUL in it."""
+        """What the graph answers; RuntimeFault where it raises."""
         feeds = [
             [name, BY_NAME[each.dtype], list(each.shape), _packed(each)]
             for name, each in zip(self._given, cells, strict=True)
@@ -65,7 +65,7 @@ def _packed(cells: Cells) -> bytes:
     if code != STRING:
         return packing(code, (prod(cells.shape),)).pack(*cells.values)
     if any("\0" in text for text in cells.values):  # C's texts end there
-        raise RuntimeFault(INVALID_ARGUMENT, "a text has the character U+0000 in it")
+        raise NeedsServer("a text with the character U+0000 in it", "it would end there")
     return "".join(f"{text}\0" for text in cells.values).encode()
 
 
