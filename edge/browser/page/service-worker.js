@@ -132,7 +132,7 @@ self.addEventListener("message", (event) => event.waitUntil((async () => {
 /** What the engine answers; one that fails has ended, and the next request starts another. */
 function asked({ answer: answered }, request, path, body) {
   try {
-    return answered(request.method, `/${path}`, new URL(request.url).search.slice(1), Object.fromEntries(request.headers), body);
+    return answered(request.method, `/${path}`, new URL(request.url).search.slice(1), { ...Object.fromEntries(request.headers), host: SCOPE.host }, body);
   } catch (error) {
     engine = null;
     throw error;
