@@ -17,6 +17,7 @@ from typing import Any
 
 from onnxlet.edge.browser.absent import NeedsServer, refuse_what_is_absent
 from onnxlet.edge.browser.sessions import Session
+from onnxlet.function import arrays
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
@@ -40,7 +41,8 @@ def begin(host: Any) -> None:
     """Have models opened by the host's runtime, and everything done without NumPy."""
     refuse_what_is_absent()
     sessions.open_graph = partial(_opened, host)
-    # Rows are read as lists, however many there are.
+    # Lists are read and written, however many rows there are and whatever their exponents.
+    arrays.is_written_alike = lambda value: True
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
     tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
     routes.OWN = tuple(map(_refused, routes.OWN))

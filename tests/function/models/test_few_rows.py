@@ -207,7 +207,7 @@ def test_labels_are_of_their_own_type(answered: Cells, output: Output, declared:
 def test_a_float32_has_no_more_digits_than_it_needs(value: float) -> None:
     [rounded] = struct.unpack("f", struct.pack("f", value))
     expected = orjson.dumps(np.array([rounded], np.float32), option=orjson.OPT_SERIALIZE_NUMPY)
-    if arrays._is_written_alike(rounded):
+    if arrays.is_written_alike(rounded):
         assert orjson.dumps([arrays._fewest_digits(rounded)]) == expected
     cells = Cells([rounded], (1,), "float32")
     assert json_text.dumps(cells.written()) == expected
