@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
-from onnxlet.function.numpy_later import is_array, np
+from onnxlet.function.numpy_later import np
 
 Faults = Mapping[int, str]
 Read = Callable[[], Iterator[tuple[Sequence[Any], Faults]]]
@@ -65,7 +65,7 @@ def rows_of(columns: Sequence[Sequence[Any] | Array]) -> Parts:
         step = max(1, FIELDS_AT_ONCE // len(columns))
         for start in range(0, len(columns[0]), step):
             some = (each[start : start + step] for each in columns)
-            cells = (c.tolist() if is_array(c) else c for c in some)
+            cells = (c.tolist() if isinstance(c, np.ndarray) else c for c in some)
             yield list(map(list, zip(*cells, strict=True))), {}
 
     return Parts(len(columns[0]), read)
@@ -73,7 +73,7 @@ def rows_of(columns: Sequence[Sequence[Any] | Array]) -> Parts:
 
 def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
     """A column's values in the least memory that holds them exactly: in an array if alike."""
-    if is_array(cells):
+    if isinstance(cells, np.ndarray):
         return cells
     kinds = set(map(type, cells))
     if kinds == {float}:
