@@ -26,7 +26,7 @@ EXACT = 2**53  # whole numbers up to it are float64's own, one by one
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = math.nextafter(2.0**128 - 2.0**103, 0)
 
-LEAST_NORMAL = 2.0**-126  # of float32: below it are fewer digits
+SMALLEST_FLOAT32 = 2.0**-126  # with all its digits
 AS_FLOAT32 = struct.Struct("f")
 # Stands for a missing text, since a string tensor of ONNX has no NaN. Two noncharacters: no text
 # that people write has them, and a request that does is refused.
@@ -95,7 +95,7 @@ def _fewest_digits(value: float) -> float:
     Nine do for any; of those that do the nearest, as "Ryu: fast float-to-string conversion" (Adams,
     2018) has it.
     """
-    for digits in range(6 if abs(value) > LEAST_NORMAL else 1, 10):
+    for digits in range(6 if abs(value) > SMALLEST_FLOAT32 else 1, 10):
         found = float(f"{value:.{digits}g}")
         if AS_FLOAT32.unpack(AS_FLOAT32.pack(found))[0] == value:
             return found

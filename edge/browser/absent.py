@@ -27,11 +27,9 @@ class NeedsServer(RequestError):
 
     status = 501
 
-    def __init__(
-        self, what: str, why: str = "that takes NumPy or Pillow, which are not there"
-    ) -> None:
+    def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} can't be had in a browser: {why}",
+            f"{what} can't be had in a browser: that takes NumPy or Pillow, which are not there",
             "A server or a device with this model answers it.",
         )
 

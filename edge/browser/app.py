@@ -23,7 +23,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
 from onnxlet.function.http.fast_path import App
-from onnxlet.function.inputs import json_body, validation
+from onnxlet.function.inputs import json_body, murmur, validation
 from onnxlet.function.messages import Reply, Route
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.monitoring.watches import Watches
@@ -42,10 +42,11 @@ def begin(host: Any) -> None:
     """Have models opened by the host's runtime, and everything done without NumPy."""
     refuse_what_is_absent()
     sessions.open_graph = partial(_opened, host)
-    # Rows are read as lists, however many there are.
+    # Lists are read and written, however many rows there are and whatever their exponents.
+    arrays.is_written_alike = lambda value: True
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
+    murmur.MANY_TOKENS = ANY
     tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
-    arrays.is_written_alike = lambda value: True  # any exponent will do: `orjson.py` has its own
     routes.OWN = tuple(map(_refused, routes.OWN))
 
 
