@@ -189,9 +189,8 @@ def _is_near(got: Any, expected: float, most: float) -> bool:
     """Whether a number differs by no more; JSON's null is what it has no form for."""
     if got is None or (type(got) is float and not isfinite(got)):
         return not isfinite(expected)
-    if type(got) not in (int, float) or not isfinite(expected):
-        return False
-    return got == expected or abs(got - expected) <= most
+    is_number = type(got) in (int, float) and isfinite(expected)
+    return is_number and (got == expected or abs(got - expected) <= most)
 
 
 def _differing(
