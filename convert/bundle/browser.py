@@ -129,7 +129,8 @@ def write_browser(order: Order, report: Report) -> list[str]:
         for name in SCRIPTS:
             text = of_npm[name].decode() if name in of_npm else _page(name)
             _place_script(files, scripts, name, CUT.sub("", text))
-        digest = sha256(json_text.dumps([release, {path: sha256(files[path]) for path in files}]))
+        hashes = {path: sha256(files[path]) for path in files}
+        digest = sha256(json_text.dumps([number, release, hashes]))
         scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
         files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
         release["plain"] = {
