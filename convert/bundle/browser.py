@@ -134,7 +134,9 @@ def write_browser(order: Order, report: Report) -> list[str]:
         }
         release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
         files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
-        files["service-worker.js"] = _linked(_page("service-worker.js"), scripts, "./").encode()
+        worker = _linked(_page("service-worker.js"), scripts, "./")
+        hashed = worker.replace(f"SHA-256 of {RELEASE}", sha256(files[scripts[RELEASE]]))
+        files["service-worker.js"] = hashed.encode()
         folder = Path(scratch, "site")
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

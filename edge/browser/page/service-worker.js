@@ -13,7 +13,8 @@ const LINKS = [["</title>", '</title>\n<link rel="manifest" href="manifest.webma
 
 const address = (path) => new URL(path, SCOPE).href;
 const cache = () => caches.open(CACHE);
-const inAll = [...Object.values(release.packed), ...Object.values(release.plain)];
+const RELEASE = { path: release.path, sha256: "SHA-256 of release.js", bytes: 0, type: "text/javascript" };
+const inAll = [RELEASE, ...Object.values(release.packed), ...Object.values(release.plain)];
 
 async function state(of = STATE) {
   const found = await (await cache()).match(address(of));
@@ -67,6 +68,7 @@ function running() {
 const about = () => ({ number: release.number, digest: release.digest, agent: navigator.userAgent });
 
 async function install() {
+  await bytesOf(RELEASE); // what says of all else what it has to be
   const before = await state();
   if (before && before.digest !== release.digest && before.number >= release.number) {
     throw new Error(`the folder has release ${release.number}, and ${before.number} is in use here: only a higher number is taken`);
@@ -133,9 +135,8 @@ function asked({ answer: answered }, request, path, body) {
 }
 
 async function answer(request, path) {
-  const file = release.plain[path];
+  const file = path === RELEASE.path ? RELEASE : release.plain[path];
   if (file) return new Response(await bytesOf(file), { headers: { "Content-Type": file.type } });
-  if (path === release.path) return new Response(`export default ${JSON.stringify(release)};`, { headers: { "Content-Type": "text/javascript" } });
   if (path.startsWith("licences/")) return fetch(request); // which nobody needs offline
   const found = asked(await running(), request, path, new Uint8Array(await request.arrayBuffer()));
   const given = new Headers(found.headers);
