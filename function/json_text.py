@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.numpy_later import np
+from onnxlet.function.numpy_later import is_there, np
 from onnxlet.function.orjson_alone import orjson
 
 DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
@@ -122,7 +122,7 @@ def dumps_large(answer: Any) -> bytes:
 def _pieces(answer: Any) -> Iterator[bytes]:
     if isinstance(answer, dict):
         yield from _joined(b"{", b"}", (_member(*pair) for pair in answer.items()))
-    elif isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
+    elif is_there() and isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
         rows = max(1, VALUES * len(answer) // answer.size)
         yield from _sliced(answer, rows)
     elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW_MEMBERS:
@@ -156,6 +156,6 @@ def _sliced(values: Any, rows: int) -> Iterator[bytes]:
 
 def listed(value: Any) -> Any:
     """Lists of the arrays that orjson does not write: of strings, or not contiguous in memory."""
-    if isinstance(value, np.ndarray | np.generic):
+    if is_there() and isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -24,14 +24,13 @@ from typing import Any
 from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME
 from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
-from onnxlet.convert.bundle.contents import Chosen
+from onnxlet.convert.bundle.contents import BROWSER, Chosen
 from onnxlet.convert.bundle.npm import NODE, NpmPackage, command, fetched
 from onnxlet.convert.bundle.package import Order
 from onnxlet.convert.bundle.parts import MEGABYTE
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
-from onnxlet.folders import PACKAGE
 from onnxlet.function import json_text
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.serving.golden import compare
@@ -55,7 +54,6 @@ NPM = (
 # Of function.txt, what is there; of MarkupSafe, its part in Python.
 PACKAGES = ("flask", "werkzeug", "markupsafe", "blinker")
 BESIDE = ("__init__.py", "environment.py", "folders.py", "edge/__init__.py")
-BROWSER = PACKAGE / "edge" / "browser"
 ORJSON = "orjson.py"  # which stands for the package of that name
 COMPILE, PROOF = (Path(__file__).with_name(f"browser_{name}.mjs") for name in ("compile", "proof"))
 LIBRARY = "python_stdlib.zip"
@@ -63,15 +61,17 @@ LEVEL = 9
 SHORT = 16  # characters of a hash in a name
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
-    ".mjs": "text/javascript", ".svg": "image/svg+xml", ".ts": "text/plain; charset=utf-8",
-    ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
+    ".mjs": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png",
+    ".ts": "text/plain; charset=utf-8", ".webmanifest": "application/manifest+json",
+    ".gz": "application/gzip",
 }  # fmt: skip
 # Each after those that it imports.
 SCRIPTS = (
     "pyodide.asm.mjs", "pyodide.mjs", "ort-wasm-simd-threaded.mjs", "files.js", "runtime.js",
     "engine.js",
 )  # fmt: skip
-PLAIN = ("index.html", "device.css", "device.js", "icon.svg")
+ICONS = {"icon.svg": "any", "icon-192.png": "192x192", "icon-512.png": "512x512"}
+PLAIN = ("index.html", "device.css", "device.js", *ICONS)
 IMPORT = re.compile(r'(?<=from ")\./([\w.-]+)(?=")')
 # What is cut out of npm's scripts: the name of a file that is not here; and where ONNX Runtime's
 # threads begin in Node, which has an `await` that service workers may not have.
@@ -84,7 +84,7 @@ RELEASE = "release.js"
 APP = {
     "start_url": "./", "scope": "./", "display": "standalone", "background_color": "#f6f8f7",
     "theme_color": "#0b6b66",
-    "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+    "icons": [{"src": name, "sizes": sizes} for name, sizes in ICONS.items()],
 }  # fmt: skip
 
 

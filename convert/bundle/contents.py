@@ -93,6 +93,7 @@ def compile_sources(
     return done.stdout.splitlines()
 
 
+BROWSER = PACKAGE / "edge" / "browser"
 CODE = (".py", ".html", ".css", ".js")
 GRAPH = "model.onnx"
 REQUIREMENTS = PACKAGE / "requirements"
@@ -192,10 +193,12 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
 def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
     """Copy a folder of this project's code, and files beside it, below a bundle's root.
 
-    Returns the paths that are new there.
+    Returns the paths that are new there. What browsers have is only in its own target.
     """
     paths = []
     for source in sorted([*map(PACKAGE.joinpath, files), *(PACKAGE / folder).rglob("*")]):
+        if BROWSER in source.parents and PACKAGE / folder != BROWSER:
+            continue
         if source.is_file() and source.suffix in CODE and "__pycache__" not in source.parts:
             path = f"onnxlet/{source.relative_to(PACKAGE).as_posix()}"
             (root / path).parent.mkdir(parents=True, exist_ok=True)

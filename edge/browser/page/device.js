@@ -23,6 +23,7 @@ function show({ number, proof }) {
   }));
   say(wrong.length ? `Release ${number}: ${wrong.length} of ${proof.length} models answer otherwise in this browser.` : `Release ${number}: all ${rows} rows are answered as where the models were packaged.`, wrong.length > 0);
   for (const id of ["open", "again", "update"]) byId(id).hidden = false;
+  byId("open").href = `./${location.hash}`; // of the model that a link names
 }
 
 /** What the worker replies to a message. */

@@ -9,7 +9,7 @@ const SCOPE = new URL(self.registration.scope), CACHE = `onnxlet ${SCOPE.pathnam
 const STATE = "state", NEXT = "next state"; // in the cache: `number`, `digest`, `proof`, `agent`
 const HTML = "text/html; charset=utf-8";
 // Into the page as it is on servers: what makes it an app, and the way to what was proven.
-const LINKS = [["</title>", '</title>\n<link rel="manifest" href="manifest.webmanifest">'], ['<a class="doc" id="document"', '<a class="doc" href="index.html">On this device</a>\n    $&']];
+const LINKS = [["</title>", '</title>\n<link rel="manifest" href="manifest.webmanifest"><link rel="apple-touch-icon" href="icon-192.png">'], ['<a class="doc" id="document"', '<a class="doc" href="index.html">On this device</a>\n    $&']];
 
 const address = (path) => new URL(path, SCOPE).href;
 const cache = () => caches.open(CACHE);

@@ -43,7 +43,7 @@ function showModel() {
         el("section", { class: "card answer", id: "answer", "aria-label": "Answer" },
           el("header", {}, el("h2", { class: "kicker" }, kicker(model)), wishes(model)),
           el("div", { id: "reply" }, ready ? el("div", { class: "wait" }) : emptyAnswer())),
-        calls())),
+        LOCAL ? "" : calls())),
     pictured ? "" : tableBox(model), LOCAL ? "" : driftPanel(model));
   fill(madeUp(columns, typicalCell));
   if (ready) { reserve(model); predictAtOnce(); }

@@ -2,6 +2,7 @@
 
 /** Keep the height that the answer, or its bars, will take, so that nothing moves when they come. */
 function reserve(model) {
+  if (LOCAL) return;
   const why = 90 + 26 * Math.min(columnsOf(model).length, MOST_BARS), classes = Math.min((model.classes || []).length, MOST_CLASSES);
   if (byId("why")) byId("why").style.minHeight = `${why}px`;
   else byId("reply").style.minHeight = `${100 + why + (classes ? 18 + 28 * classes : 0) + (coverageOf(model) ? classes ? 37 : 98 : 0)}px`;

@@ -286,7 +286,7 @@ def chosen(prediction: Prediction, requested: tuple[str, ...]) -> dict[str, Any]
     """
     brings = prediction.coverage is not None or prediction.unusual is not None
     if not brings and requested == PREDICTION:
-        return {"prediction": prediction.outputs["prediction"]}
+        return {"prediction": answer(prediction)["prediction"]}
     names = [output.name for output in prediction.model.signature.outputs]
     if brings:
         more = [name for name in prediction.outputs if name not in names]

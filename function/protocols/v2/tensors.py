@@ -101,6 +101,8 @@ def few_of(flat: Sequence[Any], shape: Sequence[int], datatype: str) -> Cells | 
     if code:
         if bool in types:  # which `struct` packs like a number
             return None
+        if type(None) in types and code in "efd":  # null is NaN
+            flat = [math.nan if value is None else value for value in flat]
         try:
             form = struct.Struct(f"<{len(flat)}{code}")
             return Cells(form.unpack(form.pack(*flat)), tuple(shape), dtype)
