@@ -140,7 +140,9 @@ def write_browser(order: Order, report: Report) -> list[str]:
         }
         release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
         files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
-        files[WORKER] = _linked(_page(WORKER), scripts, "./").encode()
+        worker = _linked(_page(WORKER), scripts, "./")
+        hashed = worker.replace(f"SHA-256 of {RELEASE}", sha256(files[scripts[RELEASE]]))
+        files[WORKER] = hashed.encode()
         files["package.json"] = json_text.dumps({"type": "module"})  # for Node.js
         folder = Path(scratch, "site")
         for path, content in files.items():

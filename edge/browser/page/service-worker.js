@@ -13,7 +13,8 @@ const LINKS = [["</title>", '</title>\n<link rel="manifest" href="manifest.webma
 
 const address = (path) => new URL(path, SCOPE).href;
 const cache = () => caches.open(CACHE);
-const inAll = [...Object.values(release.packed), ...Object.values(release.plain)];
+const RELEASE = { path: release.path, sha256: "SHA-256 of release.js", bytes: 0, type: "text/javascript" };
+const inAll = [RELEASE, ...Object.values(release.packed), ...Object.values(release.plain)];
 const byPath = new Map(inAll.map((file) => [file.path, file]));
 const OWN = /^(models|v\d)\//; // paths that are nobody else's
 
@@ -74,6 +75,7 @@ function running() {
 const about = () => ({ number: release.number, digest: release.digest, agent: navigator.userAgent });
 
 async function install() {
+  await bytesOf(RELEASE); // what says of all else what it has to be
   const before = await state();
   if (before && before.digest !== release.digest && before.number >= release.number) {
     throw new Error(`the folder has release ${release.number}, and ${before.number} is in use here: only a higher number is taken`);
@@ -142,7 +144,6 @@ function asked({ answer: answered }, request, path, body) {
 async function answer(request, path) {
   const file = byPath.get(path);
   if (file) return new Response(await bytesOf(file), { headers: { "Content-Type": file.type } });
-  if (path === release.path) return new Response(`export default ${JSON.stringify(release)};`, { headers: { "Content-Type": "text/javascript" } });
   const found = asked(await running(), request, path, new Uint8Array(await request.arrayBuffer()));
   if (found.status === 404 && request.method === "GET" && !OWN.test(path)) { // a licence, or of another site in a folder below
     const other = await fetch(request).catch(() => found);
