@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -231,6 +231,9 @@ test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's client
 
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
 	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
+
+test-browser: $(BROWSER)/ready ## folders for browsers in a real one: visits, updates, proofs, faults (needs chromium, npm)
+	$(BROWSER)/bin/python -m pytest -m browser $(SPREAD) tests/browser $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
