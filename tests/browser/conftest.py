@@ -18,7 +18,7 @@ from tests.browser.servers import FaultyServer, WebServer, faulty_server, web_se
 from tests.conftest import Client, app_of, client_of
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-PATIENCE = 20  # seconds until what has not happened never will
+PATIENCE = 60  # seconds until what has not happened never will
 PROVEN = "are answered as where the models were packaged"
 
 ASK = """async ([method, path, type, body]) => {
