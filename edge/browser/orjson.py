@@ -14,8 +14,11 @@ from typing import Any
 JSONDecodeError = json.JSONDecodeError
 OPT_SERIALIZE_NUMPY = 0  # there are no arrays
 DEEPEST = 1024  # levels of lists and objects, as orjson's
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The last may lack its end. It is matched once, and not from each quote in it.
+STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 NO_BRACKET = re.compile(r"[^][{}]+")
+LONGEST = 20  # characters of an integer of 64 bits
+LONG = re.compile(r"\d{19}")  # digits: it may be no integer of 64 bits
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -39,7 +42,15 @@ def _read(text: str) -> Any:
             from onnxlet.function.json_text import TOO_DEEP  # which imports this
 
             raise MalformedRequest(TOO_DEEP)
-    return json.loads(text)
+    return json.loads(text, parse_int=_whole if LONG.search(text) else None)
+
+
+def _whole(text: str) -> int | float:
+    """A number without a point, as orjson has it: a float where 64 bits do not hold it."""
+    value = int(text) if len(text) <= LONGEST else float(text)
+    if not isfinite(value):
+        raise JSONDecodeError("a number is out of range", text, 0)
+    return value if -(2**63) <= value < 2**64 else float(value)
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None, option: int = 0) -> bytes:

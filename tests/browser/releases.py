@@ -163,8 +163,8 @@ def rewritten(
     moved[old] = f"files/release-{digest[:SHORT]}.js"
     more = {".html": b"<!-- anew -->\n", ".svg": b"<!-- anew -->\n", ".webmanifest": b"\n"}
     for path in [path for path in files if "/" not in path]:
-        end = more.get(Path(path).suffix, b"/* anew */\n") if anew else b""
-        files[path] = linked(files[path], moved) + end
+        last = more.get(Path(path).suffix, b"/* anew */\n") if anew else b""
+        files[path] = linked(files[path], moved) + last
     release["plain"] = {
         path: about_file(path, content)
         for path, content in files.items()

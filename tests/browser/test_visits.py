@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +35,10 @@ V2 = {
     "inputs": [{"name": "input", "shape": [2, 4], "datatype": "FP64", "data": [5, 3, 1, 0.2] * 2}]
 }
 REQUESTS: list[tuple[str, Any, str]] = [
-    *((f"models/{name}/predict", {"instances": rows}, "application/json") for name, rows in ROWS.items()),
+    *(
+        (f"models/{name}/predict", {"instances": rows}, "application/json")
+        for name, rows in ROWS.items()
+    ),
     ("predict", {"model": "rent", "instances": ROWS["rent"]}, "application/json"),
     ("models", None, ""),
     ("models/iris", None, ""),
@@ -52,8 +54,12 @@ REQUESTS: list[tuple[str, Any, str]] = [
     ("models/rent/predict", '{"instances": [', "application/json"),
     ("models/rent/predict", "[" * 100_000, "application/json"),
     ("models/rent/predict", '{"a":' * 100_000 + "1" + "}" * 100_000, "application/json"),
+    ("models/rent/predict", "[" * 1024 + "]" * 1024, "application/json"),
+    ("models/rent/predict", '{"instances": [[' + "9" * 5000 + ", 1]]}", "application/json"),
+    ("models/rent/predict", '{"instances": [[' + "9" * 25 + ", 1]]}", "application/json"),
+    ("models/churn/predict", '{"instances": [["\\ud800", 1]]}', "application/json"),
     ("models/rent/predict?coverrage=1", {"instances": [[50, 2]]}, "application/json"),
-    ("models/rent/predict", {"instances": [{"area": "big"}, [None, 1], [1], 3]}, "application/json"),
+    ("models/rent/predict", {"instances": [{"area": "b"}, [None, 1], [1], 3]}, "application/json"),
     ("models/churn/predict", {"instances": [{"plan": 3, "months": True}]}, "application/json"),
     ("models/rent/predict", {"instances": [[50, 2]]}, "text/plain+odd"),
 ]  # fmt: skip
@@ -102,7 +108,12 @@ def test_a_phone_gets_the_models_proven_and_answers_as_the_function_does(
         expected = natively(native, path, body, kind)
         found = asked(page, path, body, kind)
         # Its probabilities are of float32, whose exponential function differs by processor.
-        assert is_same(found, expected, 1e-6 if "reviews" in path else 0.0), (path, str(body)[:80], found, expected)
+        assert is_same(found, expected, 1e-6 if "reviews" in path else 0.0), (
+            path,
+            str(body)[:80],
+            found,
+            expected,
+        )
     assert {natively(native, *each)[0] for each in REQUESTS} == {200, 400, 404, 415, 422}
 
     status, document = asked(page, "openapi.json")
@@ -210,5 +221,3 @@ def test_it_can_be_installed(launch: Launch, served: WebServer) -> None:
     assert found == []
     told = session.send("Page.getAppManifest")
     assert (told["errors"], told["url"]) == ([], f"{served.address}manifest.webmanifest")
-
-

@@ -36,7 +36,9 @@ const placeOf = ({ path, sha256 }) => `${address(path)}?${sha256}`;
 async function bytesOf(file) {
   const { path, sha256, type } = file, here = await (await cache()).match(placeOf(file));
   if (here) return here.arrayBuffer();
-  const bytes = await checked(await fetch(address(path), { cache: "no-cache" }), path, sha256);
+  const bytes = await fetch(address(path), { cache: "no-cache" }).then((response) => checked(response, path, sha256)).catch((error) => {
+    throw error instanceof TypeError ? new Error(`the file ${path} is not on this device, and the connection to the server failed`) : error;
+  });
   await (await cache()).put(placeOf(file), new Response(bytes, { headers: { "Content-Type": type } }));
   return bytes;
 }
@@ -164,7 +166,7 @@ self.addEventListener("fetch", (event) => {
   const path = url.pathname.slice(SCOPE.pathname.length);
   event.respondWith(answer(event.request, path).catch(async (error) => {
     const { failed: detail } = await failed(error);
-    if (event.request.mode === "navigate" && path !== "index.html") return Response.redirect(address("index.html"));
+    if (event.request.mode === "navigate") return url.href.startsWith(address("index.html")) ? new Response(`${detail}.`, { status: 503 }) : Response.redirect(address("index.html"));
     const problem = { type: "about:blank", title: "Service Unavailable", status: 503, detail };
     return new Response(JSON.stringify(problem), { status: 503, headers: { "Content-Type": "application/problem+json" } });
   }));
