@@ -13,7 +13,6 @@ from onnxlet.function.errors import RequestError
 ABSENT = {
     "numpy": "this",
     "PIL": "pictures",
-    "onnxlet.function.serving.options": "intervals, sets and other numbers of neighbours",
     "onnxlet.function.serving.unusual": "unusual rows",
 }
 
