@@ -25,11 +25,13 @@ def loads(text: bytes | str) -> Any:
     Raises JSONDecodeError for what is none; MalformedRequest where it is nested too deeply, which
     Python's own parser would follow until this engine has no more stack, and ends.
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode()
-        except UnicodeDecodeError as error:
-            raise JSONDecodeError("no UTF-8", "", 0) from error
+    try:
+        return _read(text if isinstance(text, str) else text.decode())
+    except ValueError as error:  # no JSON, no UTF-8, or a number of too many digits
+        raise JSONDecodeError(str(error), "", 0) from error
+
+
+def _read(text: str) -> Any:
     if text.count("[") + text.count("{") > DEEPEST:
         brackets = NO_BRACKET.sub("", STRING.sub("", text))
         if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > DEEPEST:

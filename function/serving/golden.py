@@ -189,7 +189,9 @@ def _is_near(got: Any, expected: float, most: float) -> bool:
     """Whether a number differs by no more; JSON's null is what it has no form for."""
     if got is None or (type(got) is float and not isfinite(got)):
         return not isfinite(expected)
-    return type(got) in (int, float) and (got == expected or abs(got - expected) <= most)
+    if type(got) not in (int, float) or not isfinite(expected):
+        return False
+    return got == expected or abs(got - expected) <= most
 
 
 def _differing(
