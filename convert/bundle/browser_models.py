@@ -25,7 +25,7 @@ from onnxlet.function.serving.golden import floor_of
 from onnxlet.function.serving.predict import predict
 
 # Of the manifest, what is answered from, and what is told to whoever asks.
-SHOWN = (*native.DESCRIBED, "format", "graph", "positive", "versions")
+SHOWN = (*native.DESCRIBED, "conformal", "format", "graph", "positive", "versions")
 MOST_WORDS = 12  # of a made-up text
 
 

@@ -16,7 +16,6 @@ ABSENT = {
     "onnxlet.function.inputs.image_feed": "pictures",
     "onnxlet.function.inputs.sentences": "key sentences",
     "onnxlet.function.inputs.sequences": "texts that a model writes",
-    "onnxlet.function.serving.options": "intervals, sets and other numbers of neighbours",
     "onnxlet.function.serving.unusual": "unusual rows",
 }
 

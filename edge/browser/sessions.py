@@ -29,6 +29,11 @@ class Session:
         self.inputs = {name: _name(code) for name, code in inputs}
         self.outputs = {name: _name(code) for name, code in outputs}
 
+    def __del__(self) -> None:
+        """Give its memory back, as after a proof: the model is opened again to be served."""
+        if (handle := self.__dict__.get("_handle")) is not None:
+            self._host.close(handle)
+
     def run(self, *given: Any, **more: Any) -> Any:
         """Refuse: what only arrays can be made of needs NumPy."""
         raise NeedsServer("these rows")

@@ -120,6 +120,14 @@ def compared(model: Model, got: Mapping[str, Any], expected: Mapping[str, Any]) 
     return found
 
 
+def largest_of(got: Any, expected: Any) -> float:
+    """The largest relative difference of two forms in JSON; infinite where more differs."""
+    pairs = list(zip(_leaves(got), _leaves(expected), strict=True))
+    if any(a != b and not (isinstance(a, float) and isinstance(b, float)) for a, b in pairs):
+        return math.inf
+    return max([abs(a - b) / abs(b) for a, b in pairs if a != b], default=0.0)
+
+
 def _largest(name: str, single: bool, numbers: Sequence[tuple[float, float]]) -> float:
     if not numbers:
         return 0.0

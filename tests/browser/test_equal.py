@@ -10,6 +10,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -28,9 +29,10 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
-from tests.browser.engines import Engine, compared, engine_of, packaged
+from tests.browser.engines import EXACT, Engine, compared, engine_of, largest_of, packaged
 from tests.conftest import quiet
 from tests.convert.parity.gate_models import MODELS
+from tests.function import near
 from tests.kept_builds import kept, kept_builds
 from tests.pipelines import rarer  # noqa: F401 - its animals come into the zoo
 from tests.pipelines.test_zoo import QUICK, _spoilt
@@ -38,7 +40,11 @@ from tests.pipelines.zoo import ZOO
 
 pytestmark = pytest.mark.browser
 
-GALLERY = ("churn", "house_prices", "sentiment_chinese", "sentiment_english", "works_like_this_one")
+GALLERY = ("house_prices", "sentiment_chinese", "sentiment_english")
+MORE = (
+    "churn", "loan_default", "music_for_you", "sea_temperature", "sensor_anomalies",
+    "works_like_this_one",
+)  # fmt: skip
 SENTIMENT = ("sentiment-chinese", "sentiment-english")
 PICTURES = "gate-images"  # Pillow has no build for browsers
 TREES = ("gate-tree", "gate-scaled-tree", "gate-isolation-forest", "gate-gradient-boosting")
@@ -77,15 +83,15 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         sources = {_name("gate", each): MODELS[each]() for each in MODELS}
         for each in sorted(ZOO if whole else QUICK):
             sources[_name("zoo", each)] = Source(*ZOO[each]())
-    sources["categories"] = _categories()
+    sources |= {"categories": _categories(), "products": near.sources()["products"]}
     kept_builds(sources, models)
     for name, source in sources.items():
         if name.startswith("zoo-"):
             inputs, X = read_inputs(source.X_test)
             manifest = json.loads((models / name / "1" / "manifest.json").read_bytes())
             rows[name] = _spoilt(inputs, inputs.rows(X), manifest)
-    for example in GALLERY:
-        built = kept(f"example-{example}", lambda into, name=example: make(name, into, quiet))
+    for example in (*GALLERY, *(MORE if whole else ())):
+        built = kept(f"example-{example}", partial(_make, example))
         shutil.copytree(built, models, dirs_exist_ok=True)
     settings = Settings(models=models, owned=True)
     client = create_app(models, settings=settings, log=lambda entry: None).test_client()
@@ -95,6 +101,10 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def _name(kind: str, name: str) -> str:
     return f"{kind}-{name}".replace("_", "-").replace(" ", "-").lower()
+
+
+def _make(example: str, into: Path) -> None:
+    make(example, into, quiet)
 
 
 def _categories() -> Source:
@@ -120,7 +130,7 @@ def test_most_pipelines_run(asked: Asked) -> None:
 
 def test_labels_are_equal_and_numbers_as_far_as_they_have_digits(asked: Asked) -> None:
     """Golden rows, and those that the zoo spoils, wrong ones among them."""
-    wrong, count = [], 0
+    wrong, count = list[Any](), 0
     for name in asked.engine.served:
         model = asked.model(name)
         assert model.directory is not None
@@ -191,17 +201,30 @@ def test_what_is_no_text_is_refused_alike(text: Any, asked: Asked) -> None:
         assert there[0] == 422
 
 
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [("house-prices", "interval"), ("categories", "set"), ("sentiment-english", "set")],
+)
+def test_intervals_and_sets_are_equal(name: str, member: str, asked: Asked) -> None:
+    model = asked.model(name)
+    assert model.directory is not None
+    rows = json.loads((model.directory / "golden.json").read_bytes())["instances"]
+    for some in ([*rows, [7]], [[7]]):
+        there, here = asked.both(name, some, "on_error=null&coverage=0.8")
+        assert (there[0], here[0]) == (200, 200), there
+        assert largest_of(there[1][member], here[1][member]) <= EXACT
+        assert there[1][member][-1] is None
+
+
 def test_odd_categories_and_labels(asked: Asked) -> None:
-    kinds = ["a", "ü", "専門", "👩‍👩‍👧", "👩", "", *(text for text in _odd_strings() if "\0" not in text)]
+    odd = (text for text in _odd_strings() if "\0" not in text)
+    kinds = ["a", "ü", "専門", "👩‍👩‍👧", "👩", "", *odd]
     rows = [[kind, float(number)] for number, kind in enumerate(kinds[:AT_ONCE])]
     there, here = asked.both("categories", rows)
     assert (there[0], here[0]) == (200, 200), there
-    assert all(each.is_equal for each in compared(asked.model("categories"), *_bodies(there, here)).values())
+    found = compared(asked.model("categories"), there[1], here[1])
+    assert all(each.is_equal for each in found.values()), found
     assert len(set(there[1]["prediction"])) == 4
-
-
-def _bodies(there: tuple[int, Any], here: tuple[int, Any]) -> tuple[Any, Any]:
-    return there[1], here[1]
 
 
 def test_a_zero_that_the_graph_would_read_is_refused_where_it_is(asked: Asked) -> None:

@@ -133,14 +133,15 @@ self.addEventListener("message", (event) => event.waitUntil((async () => {
   }
 })()));
 
-/** What the engine answers; one that fails has ended, and the next request starts another. */
+/** What the engine answers; one that fails may have ended, and the next request starts another. */
 function asked({ answer: answered }, request, path, body) {
+  let found;
   try {
-    return answered(request.method, `/${path}`, new URL(request.url).search.slice(1), { ...Object.fromEntries(request.headers), host: SCOPE.host }, body);
-  } catch (error) {
-    engine = null;
-    throw error;
+    found = answered(request.method, `/${path}`, new URL(request.url).search.slice(1), { ...Object.fromEntries(request.headers), host: SCOPE.host }, body);
+  } finally {
+    if (!found || found.status === 500) engine = null;
   }
+  return found;
 }
 
 async function answer(request, path) {
