@@ -232,7 +232,7 @@ test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's client
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
 	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
 
-test-browser: $(BROWSER)/ready ## folders for browsers in a real one: visits, updates, proofs, faults (needs chromium, npm)
+test-browser: $(BROWSER)/ready ## folders for browsers in a real one: visits, updates, proofs, faults (needs chromium, firefox-esr, npm)
 	$(BROWSER)/bin/python -m pytest -m browser $(SPREAD) tests/browser $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh

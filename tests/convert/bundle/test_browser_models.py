@@ -25,7 +25,6 @@ PAIRS = [("onnxlet/function", "function"), ("onnxlet/edge/browser", "edge/browse
 WITHHELD = {"background", "estimate", "reference", "unusual"}
 
 
-
 @pytest.fixture(scope="module")
 def built(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Model directories, one of them of texts that somebody wrote."""
