@@ -62,7 +62,7 @@ SHORT = 16  # characters of a hash in a name
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
     ".svg": "image/svg+xml", ".png": "image/png", ".ts": "text/plain; charset=utf-8",
-    ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
+    ".webmanifest": "application/manifest+json", ".pack": "application/octet-stream",
 }  # fmt: skip
 # Each after those that it imports.
 SCRIPTS = (
@@ -136,7 +136,7 @@ def write_browser(order: Order, report: Report) -> list[str]:
         release["plain"] = {
             path: _about(path, content)
             for path, content in files.items()
-            if not path.endswith(".gz") and not path.startswith("licences/")
+            if not path.endswith(".pack") and not path.startswith("licences/")
         }
         release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
         files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
@@ -261,8 +261,9 @@ def _about(path: str, content: bytes) -> dict[str, Any]:
 
 
 def _placed_packed(files: dict[str, bytes], name: str, content: bytes) -> dict[str, Any]:
+    """Place a file packed by gzip, under a name that no server takes for an encoded file."""
     packed = gzip.compress(content, LEVEL, mtime=0)
-    path = f"files/{name}-{sha256(packed)[:SHORT]}.gz"
+    path = f"files/{name}-{sha256(packed)[:SHORT]}.pack"
     files[path] = packed
     return _about(path, packed)
 

@@ -147,7 +147,7 @@ def rewritten(
             models[model](held)
             content = tar_of(held)
         packed = gzip.compress(content, 1 if anew else 9, mtime=0)
-        path = f"files/{name}-{sha256(packed)[:SHORT]}.gz"
+        path = f"files/{name}-{sha256(packed)[:SHORT]}.pack"
         files[path] = packed
         release["packed"][name] = about_file(path, packed)
     moved = dict[str, str]()
@@ -168,7 +168,7 @@ def rewritten(
     release["plain"] = {
         path: about_file(path, content)
         for path, content in files.items()
-        if not path.endswith(".gz")
+        if not path.endswith(".pack")
         and not path.startswith("licences/")
         and path != "service-worker.js"
     }

@@ -131,7 +131,7 @@ def test_a_release_of_the_same_has_the_same_bytes(first: Path, second: Path) -> 
     differing = {path for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
     names = {re.sub(r"-[0-9a-f]{16}", "", path) for path in differing}
     assert names == {
-        "files/rent-1.tar.gz", "files/rent-2.tar.gz", "files/release.js", "onnxlet.js",
+        "files/rent-1.tar.pack", "files/rent-2.tar.pack", "files/release.js", "onnxlet.js",
         "service-worker.js",
     }  # fmt: skip
     assert len(one) > 30
