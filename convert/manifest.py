@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet import __version__
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.column_types import array_entry, column_entry
 from onnxlet.convert.reference.inputs import Inputs
@@ -24,7 +25,8 @@ LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 def versions(images: bool = False) -> dict[str, str]:
     """The versions of Python and of every tool that had a hand in a build."""
     tools = (*TOOLS, "pillow") if images else TOOLS
-    return {"python": platform.python_version()} | {t: installed_version(t) for t in tools}
+    own = {"python": platform.python_version(), "onnxlet": __version__}
+    return own | {tool: installed_version(tool) for tool in tools}
 
 
 def serving_part(
