@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def make(name: str, folder: Path, report: Report) -> BuiltExample:
     source = None
     if hasattr(example, "build"):
         parts, origin = called(f"{example.__name__}:build")
-        source = Source(*parts, origin=origin)
+        source = replace(Source(*parts), origin=origin)
     built = _built(example, source, title, folder, report)
     model = ProvenModel(built.directory.absolute(), title, built.version, built.manifest)
     scores = {

@@ -18,10 +18,9 @@ from sklearn.datasets import load_iris
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.sources.origin import folder_entry, rows_read
 from onnxlet.convert.sources.users_function import called
-from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
-from tests.convert.helpers import ROOT, quiet
+from tests.convert.helpers import ROOT
 
 CODE = """
 from pathlib import Path
@@ -124,7 +123,7 @@ def test_a_manifest_without_it_is_valid(theirs: Path) -> None:
 
 def test_no_list_of_models_names_it(theirs: Path) -> None:
     origin, _ = made(theirs)
-    client = create_app(theirs / "models", Settings()).test_client()
+    client = create_app(theirs / "models", settings=Settings()).test_client()
     for path in ("/models", "/models/m", "/v2/models/m", "/openapi.json"):
         answer = client.get(path)
         assert answer.status_code == 200
@@ -169,23 +168,6 @@ def test_what_was_written_meanwhile_or_is_installed_is_none_of_it(tmp_path: Path
     later.read_text()
 
     assert found == [kept]
-
-
-def test_a_trained_table_is_named_by_its_bytes(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"a": range(60), "b": [n % 7 for n in range(60)]}).assign(y=1)
-    rows["y"] = rows["a"] * 2.0 + rows["b"]
-    table, test = tmp_path / "rows.csv", tmp_path / "later.csv"
-    rows.to_csv(table, index=False)
-    rows[:30].to_csv(test, index=False)
-
-    inspected = inspect_table(str(table), "y", Options(test=str(test)), quiet)
-    of_a_frame = inspect_table(rows, "y", Options(), quiet)
-
-    assert inspected.origin == {
-        "tables": [{"file": "rows.csv", "sha256": sha256(table)}],
-        "held_out": [{"file": "later.csv", "sha256": sha256(test)}],
-    }
-    assert of_a_frame.origin == {}
 
 
 def test_a_folder_is_one_hash_of_what_sha256sum_lists(tmp_path: Path) -> None:
