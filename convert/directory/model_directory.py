@@ -235,7 +235,8 @@ def _holds(version: Path, files: Mapping[str, bytes], report: Report) -> bool:
         return False
     # The same model of other files, such as of code with another comment: clients have no reason
     # to load it again, and what it was made from stays true of the version that is there.
-    report(f"note: version {version.name} is the same model, made from other files: it names those")
+    if "origin" in json_text.loads(files[MANIFEST]):  # a script has none to tell
+        report(f"note: version {version.name} is the same model: its origin stays, of other files")
     return True
 
 

@@ -47,7 +47,7 @@ def rows_read() -> Iterator[list[Path]]:
         yield found
     finally:
         _watched.remove(opened)
-        read = [Path(path) for path, written in opened.items() if not written]
+        read = [Path(path) for path, written in list(opened.items()) if not written]
         found += sorted(each for each in read if each.is_file() and _is_users_rows(each))
 
 
@@ -61,9 +61,12 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if event != "open" or not _watched:
         return
     path, mode, flags = arguments
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | bytes | os.PathLike):  # a descriptor
         return
-    whole = os.path.abspath(path)  # noqa: PTH100 - a path object is slower, for each file
+    try:
+        whole = os.fsdecode(os.path.abspath(path))  # noqa: PTH100 - slower otherwise, for each file
+    except OSError:  # the working directory is gone: what a hook raises, the opening would
+        return
     writes = bool(set("wax+") & set(mode or "")) or bool(flags & (os.O_WRONLY | os.O_RDWR))
     for each in _watched:
         each[whole] = each.get(whole, False) or writes
@@ -107,7 +110,11 @@ def _is_users(module: ModuleType) -> bool:
 
 def _imported(file: Path, package: str) -> Iterator[str]:
     """The dotted names that a file's imports may be of, with those of the packages around them."""
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    try:
+        parsed = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # in an archive, or altered meanwhile
+        return
+    for node in ast.walk(parsed):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [each.name for each in node.names]

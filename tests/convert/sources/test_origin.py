@@ -104,7 +104,7 @@ def test_the_same_model_of_other_code_stays_the_version_that_it_is(theirs: Path)
     second, said = made(theirs)
 
     assert second == first
-    assert "note: version 1 is the same model, made from other files" in said
+    assert "note: version 1 is the same model: its origin stays, of other files" in said
     (theirs / "weights_of_mine.py").write_text("WEIGHT = 3.0\n")
     third, said = made(theirs)
     assert third["code"] != first["code"]
@@ -180,3 +180,24 @@ def test_a_folder_is_one_hash_of_what_sha256sum_lists(tmp_path: Path) -> None:
     [entry] = folder_entry(tmp_path, [each for each in tmp_path.rglob("*") if each.is_file()])
 
     assert entry == {"file": tmp_path.name, "files": 3, "sha256": done.stdout.split()[0]}
+
+
+def test_where_the_working_directory_is_gone_files_are_opened_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    (tmp_path / "bytes.csv").write_text("a\n1\n")
+    monkeypatch.chdir(tmp_path / "gone")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with rows_read() as found:
+        (tmp_path / "gone").rmdir()
+        with open(os.open("rows.csv", os.O_RDONLY, dir_fd=folder)) as file:  # noqa: PTH123
+            assert file.read() == "a\n1\n"
+        with open(os.fsencode(tmp_path / "bytes.csv"), "rb") as file_of_bytes:  # noqa: PTH123
+            file_of_bytes.read()
+        (tmp_path / "rows.csv").read_text()
+        monkeypatch.chdir(tmp_path)
+    os.close(folder)
+
+    assert found == [tmp_path / "bytes.csv", tmp_path / "rows.csv"]
