@@ -1,84 +1,46 @@
 """`make audit`: the locked versions against known vulnerabilities, as https://osv.dev has them.
 
-uv asks, in one go for all lock files; its own lock, which it reads them from, is made up of them.
+uv asks, in one go for all lock files: out of these one lock of its own is made.
 """
 
-from __future__ import annotations
-
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 SOURCE = 'source = { registry = "https://pypi.org/simple" }'
 PROJECT = '[project]\nname = "locked"\nversion = "0"\nrequires-python = ">=3.11"\n'
 HEAD = 'version = 1\nrequires-python = ">=3.11"\n\n[[package]]\nname = "locked"\nversion = "0"\n'
-ASK = ("--frozen", "--preview-features", "audit-command,json-output", "--output-format", "json")
-FOUND = 1  # uv's exit code where there is something; others are failures
-
-Pin = tuple[str, str]  # a package, and its version
+FAILED = 2  # uv's exit code where it can't ask; 1 is that something is known
 
 
-def pins_of(files: Sequence[Path]) -> dict[Pin, list[str]]:
-    """The locked versions, each with the lock files that have it."""
-    pins: dict[Pin, list[str]] = {}
-    for file in files:
-        for name, version in PIN.findall(file.read_text()):
-            pins.setdefault((name.lower(), version), []).append(file.name)
-    return pins
+def pins_of(folder: Path) -> list[tuple[str, str]]:
+    """The locked versions in a folder's lock files, each once."""
+    found = (PIN.findall(file.read_text()) for file in folder.rglob("*.txt"))
+    return sorted({(name.lower(), version) for each in found for name, version in each})
 
 
-def lock_of(pins: Mapping[Pin, Sequence[str]]) -> str:
-    """A lock of uv's that has all of them; several versions of a package, too."""
-    about = {(n, v): f'name = "{n}", version = "{v}", {SOURCE}' for n, v in sorted(pins)}
-    asked = ", ".join(f"{{ {each} }}" for each in about.values())
-    packages = [f'[[package]]\nname = "{n}"\nversion = "{v}"\n{SOURCE}\n' for n, v in about]
-    whole = f'{HEAD}source = {{ virtual = "." }}\ndependencies = [{asked}]\n'
-    return "\n".join([whole, *packages])
+def audit(folder: Path, *options: str) -> int:
+    """Have uv print what is known of the versions in a folder's lock files; 0 where it is nothing.
 
-
-def audit(files: Sequence[Path], *more: str) -> Iterator[str]:
-    """A line for each vulnerability: the package, what it is, where it is fixed, its lock files.
-
-    Raises RuntimeError with what uv says where it can't ask; more of its options may be given.
+    Its options may be given, such as the address of another service.
     """
-    pins = pins_of(files)
-    with TemporaryDirectory() as folder:
-        Path(folder, "pyproject.toml").write_text(PROJECT)
-        Path(folder, "uv.lock").write_text(lock_of(pins))
-        command = [sys.executable, "-m", "uv", "audit", *ASK, *more]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
-    if done.returncode not in (0, FOUND) or not done.stdout:
-        raise RuntimeError(done.stderr.strip())
-    told = json.loads(done.stdout)
-    if told["summary"]["audited_packages"] != len(pins):
-        raise RuntimeError(f"uv has asked of {told['summary']['audited_packages']} of {len(pins)}")
-    for each in told["vulnerabilities"]:
-        name, version = each["dependency"]["name"], each["dependency"]["version"]
-        fixed = ", ".join(each["fix_versions"]) or "no version yet"
-        locks = ", ".join(sorted(pins[name, version]))
-        what = each["summary"] or each["link"]
-        yield f"{name} {version}: {each['display_id']}: {what}; fixed in {fixed}; in {locks}"
-
-
-def main(*more: str) -> int:
-    """Print what is found; 0 where that is nothing."""
-    files = sorted((ROOT / "requirements").rglob("*.txt"))
-    try:
-        lines = list(audit(files, *more))
-    except RuntimeError as error:
-        print(f"error: known vulnerabilities can't be asked for:\n{error}", file=sys.stderr)
-        print("hint: make audit needs a network, and asks api.osv.dev", file=sys.stderr)
-        return 2
-    print(*lines, sep="\n", end="\n" * bool(lines))
-    print(f"{len(pins_of(files))} locked versions in {len(files)} files: {len(lines)} found")
-    return 1 if lines else 0
+    pins = pins_of(folder)
+    asked = ", ".join(f'{{ name = "{n}", version = "{v}", {SOURCE} }}' for n, v in pins)
+    packages = (f'\n[[package]]\nname = "{n}"\nversion = "{v}"\n{SOURCE}\n' for n, v in pins)
+    lock = f'{HEAD}source = {{ virtual = "." }}\ndependencies = [{asked}]\n{"".join(packages)}'
+    command = [sys.executable, "-m", "uv", "audit", "--preview-features", "audit-command"]
+    with TemporaryDirectory() as project:
+        Path(project, "pyproject.toml").write_text(PROJECT)
+        Path(project, "uv.lock").write_text(lock)
+        done = subprocess.run([*command, "--frozen", *options], cwd=project, check=False)  # noqa: S603 - our own arguments
+    if done.returncode == FAILED:
+        print("hint: known vulnerabilities are asked of api.osv.dev, by network", file=sys.stderr)
+    return done.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(audit(FOLDER, *sys.argv[1:]))

@@ -23,13 +23,10 @@ Entry = Mapping[str, Any]  # `file`, `sha256`; of several files that are one ent
 Origin = Mapping[str, Sequence[Entry]]  # by `code`, `tables`, `estimator`, `held_out`
 # What rows are read from, whatever packs it. Other files that a program opens, such as caches,
 # fonts and the system's, differ from one machine to the next.
-ROWS = frozenset(
-    f".{each}"
-    for each in (
-        *("arff", "arrow", "csv", "data", "feather", "json", "jsonl", "ndjson", "npy", "npz"),
-        *("ods", "parquet", "pq", "tsv", "txt", "xls", "xlsm", "xlsx"),
-    )
-)
+ROWS = {
+    ".arff", ".arrow", ".csv", ".data", ".feather", ".json", ".jsonl", ".ndjson", ".npy", ".npz",
+    ".ods", ".parquet", ".pq", ".tsv", ".txt", ".xls", ".xlsm", ".xlsx",
+}  # fmt: skip
 _watched: list[dict[str, bool]] = []  # by path, whether it was written; one for each that watches
 
 
@@ -41,14 +38,14 @@ def rows_read() -> Iterator[list[Path]]:
     open by code that is not Python's, such as Arrow's own reader.
     """
     _hook()
-    opened, found = dict[str, bool](), list[Path]()
+    opened, found, here = dict[str, bool](), list[Path](), Path.cwd()
     _watched.append(opened)
     try:
         yield found
     finally:
         _watched.remove(opened)
         read = [Path(path) for path, written in list(opened.items()) if not written]
-        found += sorted(each for each in read if each.is_file() and _is_users_rows(each))
+        found += sorted(each for each in read if each.is_file() and _is_users_rows(each, here))
 
 
 @cache
@@ -72,8 +69,8 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         each[whole] = each.get(whole, False) or writes
 
 
-def _is_users_rows(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
+def _is_users_rows(path: Path, here: Path) -> bool:
+    hidden = any(part.startswith(".") for part in {*path.parts} - {*here.parts})  # of a cache
     return bool(ROWS.intersection(path.suffixes)) and not hidden and is_users_file(path)
 
 

@@ -1,4 +1,4 @@
-"""`make audit`: what is locked is asked for, and what is found is named with its lock file."""
+"""`make audit`: what is locked is asked for, and what is found is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tools.audit import audit, main, pins_of
+from tools.audit import FOLDER, audit
 
 LOCK = """\
 flask==3.1.0 \\
@@ -78,50 +78,51 @@ def osv() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-def test_what_is_found_is_named_with_the_files_that_lock_it(
-    osv: tuple[str, list[dict[str, Any]]], tmp_path: Path
+def test_what_is_found_is_named(
+    osv: tuple[str, list[dict[str, Any]]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     address, asked = osv
-    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
-    for file in files:
+    for file in (tmp_path / "one.txt", tmp_path / "below" / "two.txt"):
+        file.parent.mkdir(exist_ok=True)
         file.write_text(LOCK)
 
-    [line] = audit(files, "--service-url", address)
+    assert audit(tmp_path, "--service-url", address) == 1
 
-    assert line == (
-        "jinja2 3.1.2: PYSEC-1: templates run what they should not; fixed in 3.1.6; "
-        "in one.txt, two.txt"
-    )
+    written = capfd.readouterr()
+    assert "jinja2 3.1.2 has 1 known vulnerability" in written.out
+    assert "PYSEC-1: templates run what they should not" in written.out
+    assert "Fixed in: 3.1.6" in written.out
+    assert "hint" not in written.err
     pairs = sorted((each["package"]["name"], each["version"]) for each in asked)
     assert pairs == [("flask", "3.1.0"), ("jinja2", "3.1.2"), ("jinja2", "3.1.6")]
 
 
-def test_all_lock_files_are_asked_of(
-    osv: tuple[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_that_is_locked_is_asked_of(osv: tuple[str, list[dict[str, Any]]]) -> None:
     address, asked = osv
-    code = main("--service-url", address)
+    assert audit(FOLDER, "--service-url", address) == 0
 
-    files = [file for file in (ROOT / "requirements").rglob("*.txt") if "==" in file.read_text()]
-    expected = pins_of(files)
-    found = {(each["package"]["name"], each["version"]) for each in asked}
-    assert found == {(re.sub(r"[._]", "-", name), version) for name, version in expected}
-    said = capsys.readouterr().out.splitlines()[-1]
-    assert said == f"{len(expected)} locked versions in {len(files)} files: {code} found"
+    locks = [file.read_text() for file in FOLDER.rglob("*.txt")]
+    written = {line.split()[0] for lock in locks for line in lock.splitlines() if "==" in line}
+    expected = {each.lower().replace("_", "-") for each in written if "==" in each}
+    assert len(expected) > 300
+    assert {f"{each['package']['name']}=={each['version']}" for each in asked} == expected
 
 
 def test_without_a_network_it_fails_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    (tmp_path / "one.txt").write_text(LOCK)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-    code = main("--service-url", address)
 
-    written = capsys.readouterr()
-    assert (code, written.out) == (2, "")
-    assert written.err.startswith("error: known vulnerabilities can't be asked for:\n")
-    assert "hint: make audit needs a network, and asks api.osv.dev" in written.err
+    assert audit(tmp_path, "--service-url", address) == 2
+
+    written = capfd.readouterr()
+    assert "Connection refused" in written.err
+    assert written.err.endswith(
+        "hint: known vulnerabilities are asked of api.osv.dev, by network\n"
+    )
 
 
 def test_the_suite_does_not_need_it() -> None:

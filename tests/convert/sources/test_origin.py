@@ -154,20 +154,30 @@ def test_a_package_that_is_named_brings_its_own_modules(
     assert names == ["__init__.py", "data.py", "deep.py", "models.py", "steps.py"]
 
 
-def test_what_was_written_meanwhile_or_is_installed_is_none_of_it(tmp_path: Path) -> None:
-    kept, own = tmp_path / "kept.csv", tmp_path / "own.csv"
+def test_what_was_written_meanwhile_or_is_installed_is_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, own, cache = tmp_path / "kept.csv", tmp_path / "own.csv", tmp_path / ".cache"
+    cache.mkdir()
+    (cache / "fonts.json").write_text("{}")
     kept.write_text("a\n1\n")
     with rows_read() as found:
         load_iris()  # a CSV of scikit-learn's
         own.write_text("a\n2\n")
         own.read_text()
         kept.read_text()
+        (cache / "fonts.json").read_text()
         (tmp_path / "gone.csv").touch()
     later = tmp_path / "later.csv"
     later.write_text("a\n")
     later.read_text()
 
     assert found == [kept]
+
+    monkeypatch.chdir(cache)  # somebody's project may be in a hidden folder
+    with rows_read() as found:
+        Path("fonts.json").read_text()
+    assert found == [cache / "fonts.json"]
 
 
 def test_a_folder_is_one_hash_of_what_sha256sum_lists(tmp_path: Path) -> None:
