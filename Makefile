@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs audit lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs audit lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -14,7 +14,7 @@ STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
 ARCH ?= $(if $(filter image,$(TARGET)),$(shell uname -m),aarch64)
-BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip)
+BUNDLE ?= build/$(if $(filter browser,$(TARGET)),site,onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip))
 PY := .venv/bin/python
 READY := .venv/ready
 DEV := .venv/dev
@@ -90,7 +90,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 .venv/train: $(READY) requirements/train.txt
 	sh tools/setup.sh .venv requirements/train.txt train
 
-package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+package: $(READY) ## MODELS (models) as one zip, image or site for TARGET (lambda, device, image, browser), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out "$(BUNDLE)" $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
@@ -231,6 +231,9 @@ test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's client
 
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
 	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
+
+test-browser: $(BROWSER)/ready ## folders for browsers in a real one: visits, updates, proofs, faults (needs chromium, npm)
+	$(BROWSER)/bin/python -m pytest -m browser $(SPREAD) tests/browser $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt

@@ -26,6 +26,7 @@ EXACT = 2**53  # whole numbers up to it are float64's own, one by one
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = math.nextafter(2.0**128 - 2.0**103, 0)
 
+SMALLEST_FLOAT32 = 2.0**-126  # with all its digits
 AS_FLOAT32 = struct.Struct("f")
 # Stands for a missing text, since a string tensor of ONNX has no NaN. Two noncharacters: no text
 # that people write has them, and a request that does is refused.
@@ -73,7 +74,7 @@ class Cells(NamedTuple):
         """The values for JSON: of a float32 no more digits than tell it from all others."""
         if self.dtype != "float32":
             return self.values
-        if is_there() or not all(map(_is_written_alike, self.values)):
+        if is_there() or not all(map(is_written_alike, self.values)):
             return self.array().ravel()
         return list(map(_fewest_digits, self.values))
 
@@ -83,7 +84,7 @@ def as_array(values: Array | Cells) -> Array:
     return values.array() if isinstance(values, Cells) else values
 
 
-def _is_written_alike(value: float) -> bool:
+def is_written_alike(value: float) -> bool:
     """Whether JSON has a float32 as the float64 of its digits: with no other exponent."""
     return 1e-4 <= abs(value) < 1e12 or value == 0 or value != value
 
@@ -94,7 +95,7 @@ def _fewest_digits(value: float) -> float:
     Nine do for any; of those that do the nearest, as "Ryu: fast float-to-string conversion" (Adams,
     2018) has it.
     """
-    for digits in range(6, 10):
+    for digits in range(6 if abs(value) > SMALLEST_FLOAT32 else 1, 10):
         found = float(f"{value:.{digits}g}")
         if AS_FLOAT32.unpack(AS_FLOAT32.pack(found))[0] == value:
             return found

@@ -9,12 +9,17 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["is_there", "np"]
+__all__ = ["is_array", "is_there", "np"]
 
 
 def is_there() -> bool:
     """Whether NumPy is imported already."""
     return "numpy" in sys.modules
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array: without NumPy none is."""
+    return is_there() and isinstance(value, np.ndarray)
 
 
 if TYPE_CHECKING:

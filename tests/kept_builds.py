@@ -30,7 +30,7 @@ from onnxlet.convert.sources.source import Source
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".pytest_cache" / "builds"  # a folder for each state of the code
 CODE = ("function", "edge", "convert", "onnxlet", "requirements", "tests")
-ENDINGS = (".py", ".html", ".css", ".js", ".txt")
+ENDINGS = (".py", ".html", ".css", ".js", ".mjs", ".png", ".svg", ".txt")
 LICENCES = ("LICENSE", "NOTICE")
 STATES = 4  # of the code whose builds are kept, such as those of several environments
 

@@ -25,8 +25,8 @@ from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME
 from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
 from onnxlet.convert.bundle.contents import BROWSER, Chosen
-from onnxlet.convert.bundle.npm import NODE, NpmPackage, command, fetched
-from onnxlet.convert.bundle.package import Order
+from onnxlet.convert.bundle.npm import NODE, NpmPackage, check_node, command, fetched
+from onnxlet.convert.bundle.package import Order, Share, check
 from onnxlet.convert.bundle.parts import MEGABYTE
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
@@ -61,9 +61,8 @@ LEVEL = 9
 SHORT = 16  # characters of a hash in a name
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
-    ".mjs": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png",
-    ".ts": "text/plain; charset=utf-8", ".webmanifest": "application/manifest+json",
-    ".gz": "application/gzip",
+    ".svg": "image/svg+xml", ".png": "image/png", ".ts": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json", ".gz": "application/gzip",
 }  # fmt: skip
 # Each after those that it imports.
 SCRIPTS = (
@@ -81,6 +80,8 @@ CUT = re.compile(
 )
 NUMBER = re.compile(r'"number":(\d+)')  # in the script of a release
 RELEASE = "release.js"
+WORKER = "service-worker.js"
+HASHED = re.compile(rf"-[0-9a-f]{{{SHORT}}}\.\w+$")
 APP = {
     "start_url": "./", "scope": "./", "display": "standalone", "background_color": "#f6f8f7",
     "theme_color": "#0b6b66",
@@ -89,15 +90,16 @@ APP = {
 
 
 def write_browser(order: Order, report: Report) -> list[str]:
-    """Write the folder, whole or not at all; what is said of it.
+    """Write the folder once its golden rows are answered; what is said of it.
 
     Raises WrongUse where another folder is there; PackagingFailed where packages can't be had, or
     models do not answer their golden rows there, with the reasons.
     """
+    if any(each.remote for each in order.models):
+        raise WrongUse("--remote: a folder for browsers has its graphs itself", "Leave it out.")
     number = _number(order)
-    for name in ("node", "npm"):
-        command(name)
-    order.out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    check_node()
+    order.out.parent.mkdir(parents=True, exist_ok=True)
     report("fetching Pyodide and ONNX Runtime's build for the web, by npm")
     of_npm = {name: content for each in NPM for name, content in fetched(each).items()}
     with tempfile.TemporaryDirectory(prefix="onnxlet-browser-") as scratch:
@@ -116,6 +118,9 @@ def write_browser(order: Order, report: Report) -> list[str]:
             "packed": {name: _placed_packed(files, name, each) for name, each in big.items()},
             "models": {m.name: {"version": m.version, "file": _tar_of(m)} for m in public},
         }
+        shares = [Share(n, len(big[n]), each["bytes"]) for n, each in release["packed"].items()]
+        shares.sort(key=lambda each: -each.unpacked)
+        check(shares, sum(each.zipped for each in shares), order.budget)
         for name in PLAIN:
             files[name] = (BROWSER / "page" / name).read_bytes()
         files["manifest.webmanifest"] = json_text.dumps(APP | {"name": order.name})
@@ -124,7 +129,8 @@ def write_browser(order: Order, report: Report) -> list[str]:
         for name in SCRIPTS:
             text = of_npm[name].decode() if name in of_npm else _page(name)
             _place_script(files, scripts, name, CUT.sub("", text))
-        digest = sha256(json_text.dumps([release, {path: sha256(files[path]) for path in files}]))
+        hashes = {path: sha256(files[path]) for path in files}
+        digest = sha256(json_text.dumps([number, release, hashes]))
         scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
         files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
         release["plain"] = {
@@ -134,30 +140,33 @@ def write_browser(order: Order, report: Report) -> list[str]:
         }
         release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
         files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
-        files["service-worker.js"] = _linked(_page("service-worker.js"), scripts, "./").encode()
+        worker = _linked(_page(WORKER), scripts, "./")
+        hashed = worker.replace(f"SHA-256 of {RELEASE}", sha256(files[scripts[RELEASE]]))
+        files[WORKER] = hashed.encode()
+        files["package.json"] = json_text.dumps({"type": "module"})  # for Node.js
         folder = Path(scratch, "site")
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         report("answering the golden rows by these very files, in Node")
         lines = prove(folder, order.models)
-        _replace(folder, order.out)
+        _place(folder, order.out)
     return [*lines, *_said(files, release, order.out)]
 
 
 def _number(order: Order) -> int:
     """The number of a release: as is asked for, else the next one."""
     out = order.out
-    found = [*out.glob("files/release-*.js")]
-    if not found:
+    texts = [file.read_text() for file in out.glob("files/release-*.js")]
+    known = [int(found[1]) for text in texts if (found := NUMBER.search(text))]
+    if not known:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise WrongUse(
                 f"--out: '{out}' is there, and no folder that this has written",
-                "Name another one.",
+                "Name a new or an empty one.",
             )
         return order.release or 1
-    known = NUMBER.search(found[0].read_text())
-    before = int(known[1]) if known else 0
+    before = max(known)
     if order.release is not None and order.release <= before:
         raise WrongUse(
             f"--release: '{out}' has release {before} already, got {order.release}",
@@ -180,14 +189,14 @@ def place_function(order: Order, root: Path, packages: Path) -> dict[str, bytes]
         if not path.endswith(".py"):
             (root / path).unlink()
     shutil.copyfile(BROWSER / ORJSON, root / ORJSON)
-    texts = (BROWSER / "licences").iterdir()
+    texts = sorted((BROWSER / "licences").iterdir())
     found = {f"licences/{each.name}": each.read_bytes() for each in texts}
     for path in contents.place_licences(root):
         found[f"licences/{Path(path).name}"] = (root / path).read_bytes()
     for name in ("LICENSE", "ThirdPartyNotices.txt"):
         found[f"licences/onnxruntime/{name}"] = (packages / "onnxruntime" / name).read_bytes()
     for name in PACKAGES:
-        for file in packages.glob(f"{name}-*.dist-info/**/LICENSE*"):
+        for file in sorted(packages.glob(f"{name}-*.dist-info/**/LICENSE*")):
             found[f"licences/{name}/{file.name}"] = file.read_bytes()
     return found
 
@@ -259,10 +268,12 @@ def _placed_packed(files: dict[str, bytes], name: str, content: bytes) -> dict[s
 
 
 def _place_script(files: dict[str, bytes], scripts: dict[str, str], name: str, text: str) -> None:
-    """Place a script below `files/`, named by its hash, as are those that it imports."""
+    """Place a script below `files/`, named by its hash, as are those that it imports.
+
+    All end in `.js`: some servers, nginx among them, know no other scripts.
+    """
     content = _linked(text, scripts, "../").encode()
-    stem, dot, end = name.rpartition(".")
-    scripts[name] = f"files/{stem}-{sha256(content)[:SHORT]}{dot}{end}"
+    scripts[name] = f"files/{Path(name).stem}-{sha256(content)[:SHORT]}.js"
     files[scripts[name]] = content
 
 
@@ -279,29 +290,36 @@ def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
         model.name: json_text.loads((model.directory / "golden.json").read_bytes())
         for model in models
     }
-    asked = {name: {"instances": each["instances"]} for name, each in golden.items()}
+    # As texts: JavaScript has no whole numbers beyond 2**53.
+    asked = {name: json.dumps({"instances": each["instances"]}) for name, each in golden.items()}
     answers = json.loads(node(PROOF, folder / "onnxlet.js", given=json.dumps(asked)))
     faults, rows = [], 0
     for name, answered in answers.items():
-        found = answered["faults"] or compare(answered["answer"], golden[name])
+        found = answered["faults"] or compare(json.loads(answered["answer"]), golden[name])
         faults += [f"{name}: {found[0]}"] if found else []
         rows += len(golden[name]["instances"])
     if faults:
         good = [name for name in golden if not any(f.startswith(f"{name}: ") for f in faults)]
         others = " ".join(f"--model {name}" for name in good)
-        raise PackagingFailed("; ".join(faults), f"Package the others: {others}." if good else "")
-    return [
-        f"{rows} golden rows of {len(models)} models answered in Node, which runs the same code"
-    ]
+        told = "; ".join(faults)
+        raise PackagingFailed(told, f"Package the others: {others}." if good else "")
+    return [f"{rows} golden rows answered in Node, which runs the same code; models: {len(models)}"]
 
 
-def _replace(folder: Path, out: Path) -> None:
-    """Put a folder where another may be."""
-    whole = out.with_name(f".{out.name}.part")
-    shutil.rmtree(whole, ignore_errors=True)
-    shutil.copytree(folder, whole)
-    shutil.rmtree(out, ignore_errors=True)
-    whole.replace(out)
+def _place(folder: Path, out: Path) -> None:
+    """Put a release where the one before may be; what others have there, such as `.git`, stays.
+
+    The worker comes last: until then browsers find the release before.
+    """
+    paths = sorted(below(folder), key=lambda path: (not path.startswith("files/"), path == WORKER))
+    for path in paths:
+        part = out / f"{path}.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / path, part)
+        part.replace(out / path)
+    for file in out.glob("files/*"):
+        if HASHED.search(file.name) and f"files/{file.name}" not in paths:
+            file.unlink()
 
 
 def _said(files: Mapping[str, bytes], release: Mapping[str, Any], out: Path) -> list[str]:

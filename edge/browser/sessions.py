@@ -8,7 +8,8 @@ from typing import Any
 
 from onnxlet.edge.browser.absent import NeedsServer
 from onnxlet.function.arrays import Cells
-from onnxlet.function.runtime.faults import FAIL, INVALID_ARGUMENT, RuntimeFault
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.runtime.faults import FAIL, RuntimeFault
 from onnxlet.function.runtime.tensor_types import (
     BY_NAME,
     STRING,
@@ -27,6 +28,11 @@ class Session:
         self._handle, inputs, outputs = _called(host.open, onnx)
         self.inputs = {name: _name(code) for name, code in inputs}
         self.outputs = {name: _name(code) for name, code in outputs}
+
+    def __del__(self) -> None:
+        """Give its memory back, as after a proof: the model is opened again to be served."""
+        if (handle := self.__dict__.get("_handle")) is not None:
+            self._host.close(handle)
 
     def run(self, *given: Any, **more: Any) -> Any:
         """Refuse: what only arrays can be made of needs NumPy."""
@@ -47,7 +53,10 @@ class Runs:
         self._outputs, self._given = list(outputs), given
 
     def run(self, cells: Iterable[Cells], ending: Any = None) -> list[Cells]:
-        """What the graph answers; RuntimeFault where it raises, or a text has a NUL in it."""
+        """What the graph answers; RuntimeFault where it raises.
+
+        InvalidRows names rows with a text that has U+0000 in it.
+        """
         feeds = [
             [name, BY_NAME[each.dtype], list(each.shape), _packed(each)]
             for name, each in zip(self._given, cells, strict=True)
@@ -64,9 +73,17 @@ def _packed(cells: Cells) -> bytes:
     code = BY_NAME[cells.dtype]
     if code != STRING:
         return packing(code, (prod(cells.shape),)).pack(*cells.values)
-    if any("\0" in text for text in cells.values):  # C's texts end there
-        raise RuntimeFault(INVALID_ARGUMENT, "a text has the character U+0000 in it")
+    if any("\0" in text for text in cells.values):
+        raise _with_zero(cells)
     return "".join(f"{text}\0" for text in cells.values).encode()
+
+
+def _with_zero(cells: Cells) -> InvalidRows:
+    """What is said of rows with a text that has a zero in it: there texts of C end."""
+    width = len(cells.values) // cells.shape[0]
+    rows = {at // width for at, text in enumerate(cells.values) if "\0" in text}
+    why = "a text has the character U+0000 in it, which can't be answered in a browser"
+    return InvalidRows([Problem(row, None, why) for row in sorted(rows)])
 
 
 def _called(function: Any, *given: Any) -> Any:

@@ -74,8 +74,9 @@ class StepFeed:
         for block, position in self._at:
             column = blocks[block].values[position :: blocks[block].shape[1]]
             changed = [self._change(cell) for cell in deadline.checked(column, BETWEEN_CHECKS)]
-            # A cell becomes several numbers, or one by itself.
-            parts.append(changed if self._width > 1 else [(each,) for each in changed])
+            # A cell becomes several numbers, or one: by itself, or as the only part of a date.
+            several = self._width > 1 or isinstance(changed[0], list)
+            parts.append(changed if several else [(each,) for each in changed])
         found = list(chain.from_iterable(chain.from_iterable(zip(*parts, strict=True))))
         if self._dtype == "int64":
             found = list(map(int, found))

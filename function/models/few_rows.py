@@ -47,7 +47,12 @@ class FewRows:
     """Answers few rows of one model."""
 
     def __init__(
-        self, session: Session, signature: Signature, names: Sequence[str], watched: bool
+        self,
+        session: Session,
+        signature: Signature,
+        names: Sequence[str],
+        watched: bool,
+        back_end: Mapping[str, Declare],
     ) -> None:
         self._session, self._signature = session, signature
         self._names, self._watched = tuple(names), watched
@@ -61,7 +66,10 @@ class FewRows:
             *[name for feed in signature.token_feeds for name in (feed.name, feed.positions)],
         )
         pairs = zip(signature.outputs, names, strict=False)
-        self._declare = {o.name: _declaring(o, session.outputs[name]) for o, name in pairs}
+        self._declare = {
+            output.name: back_end.get(output.name) or _declaring(output, session.outputs[name])
+            for output, name in pairs
+        }
         self._runs: dict[int, Runs] = {}  # by the number of rows
 
     def answer(self, blocks: Blocks, rows: int, noted: Noted | None) -> LateOutputs | None:
@@ -136,14 +144,21 @@ class FewRows:
 
 
 def few_rows_of(
-    session: Any, signature: Signature, names: Sequence[str], watched: bool
+    session: Any,
+    signature: Signature,
+    names: Sequence[str],
+    watched: bool,
+    back_end: Mapping[str, Declare],
 ) -> FewRows | None:
-    """What answers few rows of a model; None where only arrays do."""
+    """What answers few rows of a model, whose back end has steps; None where only arrays do."""
     others = (signature.nested, signature.id_feed, signature.image_feeds, signature.sentence_feeds)
     held = [block.dtype for block in signature.blocks]
     fed = [(held[block], feed.dtype) for feed in signature.feeds for block, _ in feed.at]
-    answered = (session.outputs[name] for name in names)
-    declared = zip(answered, (output.type for output in signature.outputs), strict=False)
+    declared = [
+        (session.outputs[name], output.type)
+        for name, output in zip(names, signature.outputs, strict=False)
+        if output.name not in back_end
+    ]
     if (
         any(others)
         or not hasattr(session, "runs_of")
@@ -151,7 +166,7 @@ def few_rows_of(
         or any(one != other and (one, other) not in KNOWN for one, other in declared)
     ):
         return None
-    return FewRows(session, signature, names, watched)
+    return FewRows(session, signature, names, watched, back_end)
 
 
 def refuse_raising(flags: Sequence[Any]) -> None:

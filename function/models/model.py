@@ -24,7 +24,7 @@ from onnxlet.function.runtime import sessions
 from onnxlet.function.runtime.sessions import new_session
 
 if TYPE_CHECKING:
-    from onnxlet.function.outputs.back_end import Step
+    from onnxlet.function.outputs.back_end import CellStep, Step
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
@@ -67,10 +67,12 @@ class Model:
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._back_end: Mapping[str, Step] = {}
+        self._cell_steps: Mapping[str, CellStep] | None = {}
         if "back_end" in manifest["graph"]:
-            from onnxlet.function.outputs.back_end import steps_of  # most models start without it
+            from onnxlet.function.outputs import back_end  # most models start without it
 
-            self._back_end = steps_of(self)
+            self._back_end = back_end.steps_of(self)
+            self._cell_steps = back_end.cell_steps_of(self)
         self._shapes = {
             name: output.shape
             for name, output in zip(self._names, self.signature.outputs, strict=True)
@@ -124,9 +126,10 @@ class Model:
     @cached_property
     def _few(self) -> FewRows | None:
         """What answers few rows; None where only arrays do."""
-        if self._given or self._back_end or self.manifest["task"] == IMPORTED:
+        steps = self._cell_steps
+        if self._given or steps is None or self.manifest["task"] == IMPORTED:
             return None
-        return few_rows_of(self._session, self.signature, self._names, self._watched)
+        return few_rows_of(self._session, self.signature, self._names, self._watched, steps)
 
     @property
     def has_report(self) -> bool:

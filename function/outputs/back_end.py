@@ -12,18 +12,18 @@ from functools import cache, partial
 from itertools import takewhile
 from typing import Any, Protocol
 
-import numpy as np
-
 from onnxlet.function import json_text
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import LARGEST_INTEGER, Array, Cells
 from onnxlet.function.errors import MalformedRequest, ModelError
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import CheckedBatch
 from onnxlet.function.model_files import AGAIN
+from onnxlet.function.numpy_later import np
 
 # Takes the graph's array and the checked rows; returns an array with one entry for each row.
 Step = Callable[[Array, "CheckedBatch"], Array]
+CellStep = Callable[[Cells, int], Cells]  # the same of few rows, and how many these are
 
 ITEMS = "items.json"  # labels of items lie beside the graph: there may be many
 
@@ -46,6 +46,14 @@ def steps_of(model: ModelFacts) -> dict[str, Step]:
     return {name: _made(model, **entry) for name, entry in entries.items()}
 
 
+def cell_steps_of(model: ModelFacts) -> dict[str, CellStep] | None:
+    """The same of few rows; None where one of them takes arrays only."""
+    entries: Mapping[str, Mapping[str, Any]] = model.manifest["graph"].get("back_end", {})
+    if any(entry != {"step": "items"} for entry in entries.values()):
+        return None
+    return {name: item_cells(model) for name in entries}
+
+
 def _made(model: ModelFacts, step: str, **settings: Any) -> Step:
     if step == "boxes":
         from onnxlet.function.outputs.boxes import boxes  # which reads images
@@ -65,9 +73,8 @@ def items(model: ModelFacts) -> Step:
 
     def named(positions: Array, table: CheckedBatch) -> Array:
         labels = known()
-        if positions.size and positions.max() >= len(labels):
-            there = f"{len(labels)} items, and the graph answers position {positions.max()}"
-            raise ModelError(f"model {model.name}/{model.version}: {ITEMS} has {there}", AGAIN)
+        if positions.size:
+            _check(model, labels, positions.max())
         found: Array = labels[positions]
         if (nothing := positions < 0).any():
             found = found.astype(object)
@@ -77,21 +84,47 @@ def items(model: ModelFacts) -> Step:
     return named
 
 
+def item_cells(model: ModelFacts) -> CellStep:
+    """The same of few rows."""
+    known = cache(partial(_listed, model))
+
+    def named(positions: Cells, rows: int) -> Cells:
+        labels = known()
+        _check(model, labels, max(positions.values, default=-1))
+        found = [labels[at] if at >= 0 else None for at in positions.values]
+        dtype = "int64" if set(map(type, found)) == {int} else "string"
+        return Cells(found, positions.shape, dtype)
+
+    return named
+
+
+def _check(model: ModelFacts, labels: Sequence[Any] | Array, last: int) -> None:
+    if last >= len(labels):
+        there = f"{len(labels)} items, and the graph answers position {last}"
+        raise ModelError(f"model {model.name}/{model.version}: {ITEMS} has {there}", AGAIN)
+
+
 def _labels(model: ModelFacts) -> Array:
     """The labels by position: int64, or text in an object array."""
+    labels = _listed(model)
+    return np.array(labels, np.int64 if type(labels[0]) is int else object)
+
+
+def _listed(model: ModelFacts) -> list[Any]:
+    """The labels by position, all of them whole numbers or all of them text."""
     try:
         labels = json_text.loads(model.content(ITEMS))["items"]
         if not isinstance(labels, list) or not labels:
             raise TypeError("expected a list of labels")
-        if {*map(type, labels)} <= {int}:
-            return np.array(labels, np.int64)
-        if {*map(type, labels)} <= {str}:
-            return np.array(labels, dtype=object)
-        raise TypeError("labels of several types")
-    except (MalformedRequest, KeyError, TypeError, OverflowError) as error:
+        if {*map(type, labels)} not in ({int}, {str}):
+            raise TypeError("labels of several types")
+        if type(labels[0]) is int and max(map(abs, labels)) > LARGEST_INTEGER:
+            raise TypeError("a number that does not fit 64 bits")
+    except (MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(
             f"model {model.name}/{model.version}: {ITEMS} has no items in it: {error}", AGAIN
         ) from error
+    return labels
 
 
 def text(

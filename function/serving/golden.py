@@ -189,7 +189,8 @@ def _is_near(got: Any, expected: float, most: float) -> bool:
     """Whether a number differs by no more; JSON's null is what it has no form for."""
     if got is None or (type(got) is float and not isfinite(got)):
         return not isfinite(expected)
-    return type(got) in (int, float) and (got == expected or abs(got - expected) <= most)
+    is_number = type(got) in (int, float) and isfinite(expected)
+    return is_number and (got == expected or abs(got - expected) <= most)
 
 
 def _differing(

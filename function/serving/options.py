@@ -10,32 +10,38 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import compress
+from itertools import compress, repeat
+from math import prod
 from typing import Any
 
-import numpy as np
-
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Cells, LateOutputs
 from onnxlet.function.errors import NoNeighbours, NotCalibrated
 from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.example import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
+from onnxlet.function.numpy_later import np
 
 # The graph's probabilities lie so near to those that the table was made of, which is what parity
 # was proven to. A class that is just at the limit belongs to the set.
 NEAR = 1e-5
 ROUNDING = 4  # units in the last place of a number, by which an interval is wider
 AGAIN = "Build it again with y_test, the right answers to the held-out rows."
+EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}  # of numbers: the unit in the last place of 1
 TASKS = ("regression", "classification")
 
 
 def score_at(model: Model, coverage: float) -> Array:
+    """`scores_at` as an array, of shape (); of several outputs, of shape (outputs,)."""
+    return np.asarray(scores_at(model, coverage), np.float64)
+
+
+def scores_at(model: Model, coverage: float) -> float | list[float]:
     """The score which bounds that share of new rows, strictly between 0 and 1.
 
-    float64 of shape (); of several outputs, of shape (outputs,). Raises NotCalibrated where the
+    Of several outputs, one for each. Raises NotCalibrated where the
     model's manifest has no table, or its rows are too few for the coverage.
     """
     table = table_of(model.manifest)
@@ -52,7 +58,8 @@ def score_at(model: Model, coverage: float) -> Array:
             f"'{model.name}' was built with {rows}{answered}",
             f"Ask for at most {highest(table)}, or build it again with more rows and their y_test.",
         )
-    return np.asarray(table["scores"][bisect_left(ranks, rank)], np.float64)
+    found: float | list[float] = table["scores"][bisect_left(ranks, rank)]
+    return found
 
 
 def _lacking(model: Model) -> str:
@@ -105,8 +112,65 @@ def _sets(classes: Sequence[Any], score: float, probabilities: Array) -> Array:
     return np.fromiter(sets, dtype=object, count=len(inside))
 
 
-def beside(prediction: Prediction, score: Array) -> dict[str, Array]:
-    """A prediction's outputs and its intervals or sets; None for rows that were not answered."""
+def region_cells(
+    model: Model, score: float | list[float], outputs: Mapping[str, Cells]
+) -> tuple[str, Cells]:
+    """The same as `region`, of few rows in lists."""
+    if model.classes is None:
+        return "interval", _interval_cells(model.manifest["conformal"]["scale"], score, outputs)
+    assert isinstance(score, float | int)  # noqa: S101 - sets are of one output
+    shares, width = outputs["probabilities"].values, len(model.classes)
+    sets = []
+    for start in range(0, len(shares), width):
+        row = shares[start : start + width]
+        inside = [not 1.0 - share > score + NEAR for share in row]
+        if not any(inside):
+            inside[row.index(max(row))] = True
+        sets.append([*compress(model.classes, inside)])
+    return "set", Cells(sets, (len(sets),), "object")
+
+
+def _interval_cells(scale: Any, score: float | list[float], outputs: Mapping[str, Cells]) -> Cells:
+    values, shape, dtype = outputs["prediction"]
+    width = prod(shape[1:])
+    scores = score if isinstance(score, list) else [score]
+    scores = scores * (len(values) // len(scores))
+    factors: Iterable[float] = repeat(1.0)
+    if scale == "std":
+        std = outputs["std"]
+        times = width if len(std.shape) < len(shape) else 1
+        factors = [each for each in std.values for _ in range(times)]
+    elif scale is not None:
+        factors = [scale["error"][bisect_left(scale["edges"], each)] for each in values]
+    ends = list[float]()
+    for value, each, factor in zip(values, scores, factors, strict=False):
+        half = each * factor
+        half += ROUNDING * EPSILON[dtype] * (abs(value) + half)
+        ends += (value - half, value + half)
+    return Cells(ends, (*shape, 2), "float64")
+
+
+def beside(prediction: Prediction, score: float | list[float], wider: float) -> Mapping[str, Array]:
+    """A prediction's outputs and its intervals or sets; None for rows that were not answered.
+
+    The score is `scores_at`'s, and is multiplied to make them so many times as wide.
+    """
+    score = [each * wider for each in score] if isinstance(score, list) else score * wider
+    if not isinstance(prediction.outputs, LateOutputs):
+        return _arrays_beside(prediction, np.asarray(score, np.float64))
+    model, whole, bad = prediction.model, prediction.outputs, prediction.problems
+    answered = whole if prediction.answered is None else prediction.answered
+    if isinstance(answered, LateOutputs):
+        name, found = region_cells(model, score, answered.cells)
+    else:  # no row was
+        name, found = "interval" if model.classes is None else "set", Cells([], (0,), "object")
+    if bad:
+        good = sorted({*range(prediction.rows)} - {problem.row for problem in bad})
+        found = found.spread(good, prediction.rows)
+    return LateOutputs({**whole.cells, name: found})
+
+
+def _arrays_beside(prediction: Prediction, score: Array) -> dict[str, Array]:
     model, outputs = prediction.model, prediction.outputs
     unanswered = {problem.row for problem in prediction.problems}
     if not unanswered:

@@ -63,9 +63,10 @@ def predict(
     if request.coverage is not None:
         from onnxlet.function.serving import options  # most requests ask for none
 
-        score = options.score_at(model, request.coverage) * request.wider
+        score = options.scores_at(model, request.coverage)
         plain = predict(model, request._replace(coverage=None), marks, request_id, noted)
-        return plain._replace(outputs=options.beside(plain, score), coverage=request.coverage)
+        outputs = options.beside(plain, score, request.wider)
+        return plain._replace(outputs=outputs, coverage=request.coverage)
     left_out: LeftOut | None = None
     if request.nulls:
         from onnxlet.function.inputs.batches import LeftOut  # most requests lose no rows

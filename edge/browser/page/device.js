@@ -1,6 +1,7 @@
 // What is on this device: brings it here at the first visit, and shows what was proven.
 const byId = (id) => document.getElementById(id);
 const first = !navigator.serviceWorker?.controller;
+let served = null; // the number of the release that answers here
 
 function say(text, wrong = false) {
   byId("said").textContent = text;
@@ -11,6 +12,7 @@ const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/\.?
 
 function show({ number, proof }) {
   const wrong = proof.filter(({ faults }) => faults.length), rows = proof.reduce((sum, each) => sum + each.rows, 0);
+  served = number;
   byId("progress").hidden = true;
   byId("proof").hidden = false;
   byId("proof").tBodies[0].replaceChildren(...proof.map((each) => {
@@ -86,7 +88,7 @@ byId("update").addEventListener("click", async () => {
     const found = await registration.update();
     if (!found.installing && !found.waiting) await showState();
   } catch (error) {
-    showFailure({ failed: "the server can't be reached", kept: true });
+    showFailure({ failed: "the server can't be reached", kept: served });
   }
 });
 begin();

@@ -7,9 +7,9 @@ export async function digest(bytes) {
 
 /** A response's bytes; an error where they have another hash, as where half a release was put there. */
 export async function checked(response, path, sha256) {
-  if (!response.ok) throw new Error(`${path}: the server answers ${response.status}`);
+  if (!response.ok) throw new Error(`the file ${path}: the server answers ${response.status}`);
   const bytes = await response.arrayBuffer();
-  if (await digest(bytes) !== sha256) throw new Error(`${path} was altered: it is not the file of this release. Put the whole folder there again.`);
+  if (await digest(bytes) !== sha256) throw new Error(`the file ${path} was altered: it is not the file of this release. Put the whole folder there again.`);
   return bytes;
 }
 

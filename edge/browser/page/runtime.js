@@ -8,6 +8,9 @@ const BYTES = { 1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12
 const WORD = 4; // bytes of an address, and of a size
 const ON_CPU = 1;
 const EVERY_OPTIMISATION = 99;
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true }); // which is a character of a text here
+// It scales products of float64 by a float32: another answer than elsewhere, from the eighth digit on.
+const LEFT_OUT = "optimization.disable_specified_optimizers", SCALED = "MatMulScaleFusion";
 const FATAL = 4; // of what is logged: what goes wrong is thrown
 
 /** `open`, `run` and `close`, as `edge/browser/sessions.py` calls them; of a compiled module. */
@@ -46,6 +49,9 @@ export async function createHost(module) {
   function open(onnx) {
     const options = ort._OrtCreateSessionOptions(EVERY_OPTIMISATION, true, true, 0, false, 0, 0, FATAL, 0, 0);
     check(!options);
+    const [key, value] = [LEFT_OUT, SCALED].map((text) => copied(new TextEncoder().encode(`${text}\0`)));
+    check(ort._OrtAddSessionConfigEntry(options, key, value));
+    [key, value].forEach((at) => ort._free(at));
     const model = copied(onnx), address = ort._OrtCreateSession(model, onnx.length, options);
     ort._free(model);
     ort._OrtReleaseSessionOptions(options);
@@ -104,7 +110,9 @@ export async function createHost(module) {
     ort._OrtFree(sizes);
     if (type !== STRING) return [type, shape, ort.HEAPU8.slice(data, data + count * BYTES[type])];
     const starts = words(data, count);
-    return [type, shape, starts.map((start, index) => ort.UTF8ToString(start, index + 1 < count ? starts[index + 1] - start : undefined))];
+    const texts = starts.map((start, index) => UTF8.decode(ort.HEAPU8.slice(start, index + 1 < count ? starts[index + 1] : ort.HEAPU8.indexOf(0, start))));
+    ort._free(data);
+    return [type, shape, texts];
   }
 
   /** What a session answers to feeds: for each a name, type, shape and bytes. */

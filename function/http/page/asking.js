@@ -6,6 +6,8 @@ class Trouble extends Error {
 
 /** JSON from a path below BASE; a body is sent as it is. */
 async function ask(path, body, { type = "application/json", signal } = {}) {
+  // Or a host gets it.
+  if (LOCAL && !navigator.serviceWorker.controller) throw new Trouble(0, { title: "The models are gone", detail: "Reload the page." });
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers["X-API-Key"] = key;

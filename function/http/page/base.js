@@ -11,7 +11,7 @@ const MOST_CLASSES = 10; // where there are more than MOST_BARS
 const PLACEHOLDER = "$API_KEY"; // what snippets say instead of a key
 const state = { models: [], model: null, asked: 0, answer: null, fields: [], language: "curl", search: "", ending: [], limits: {}, coverage: 0.9, span: null, k: null };
 
-const LOCAL = Boolean(document.querySelector("[rel=manifest]")); // answered in this browser: no reasons, no drift, no curl
+const LOCAL = Boolean(document.querySelector("[rel=manifest]")); // in this browser: no reasons, drift, curl
 
 const byId = (id) => document.getElementById(id);
 

@@ -21,7 +21,7 @@ from onnxlet.function.errors import (
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Request
-from onnxlet.function.numpy_later import np
+from onnxlet.function.numpy_later import is_array, np
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.parts import Change, Faults
@@ -178,7 +178,7 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     problems = [
         Problem(None, name, f"expected a list with a value for each row, got {kind(cells)}")
         for name, cells in columns.items()
-        if not (is_list(cells) or isinstance(cells, np.ndarray))
+        if not (is_list(cells) or is_array(cells))
     ]
     if problems or not columns:
         raise InvalidRows(problems or [Problem(None, None, "no columns: expected at least one")])
@@ -189,7 +189,7 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     check_rows(rows)
     if len(names) == 1:
         [cells] = columns.values()
-        cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
+        cells = cells.tolist() if is_array(cells) else cells
         return changed(
             PredictRequest(cells, names=names),
             lambda some: ([cell if isinstance(cell, list) else [cell] for cell in some], {}),

@@ -15,12 +15,14 @@ import pytest
 
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.reference.answers import Task
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, LateOutputs
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction, PredictRequest
-from onnxlet.function.models.example import highest
+from onnxlet.function.models.example import highest, table_of
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.serving.options import region, score_at
+from onnxlet.function.protocols import native, v2
+from onnxlet.function.protocols.v2.outputs import AnswerOptions
+from onnxlet.function.serving.options import beside, region, score_at, scores_at
 from onnxlet.function.serving.predict import predict
 from tests.conftest import ran
 from tests.function import calibrated as made
@@ -363,3 +365,33 @@ print(before, [name for name in sys.modules if name.endswith(LATE)])
     done = ran([sys.executable, "-c", code, str(calibrated)], check=True)
     late = ("models.example", "serving.options")
     assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_lists_have_the_bytes_of_arrays(models: dict[str, Model], spoilt: bool) -> None:
+    """Of few rows, with and without one that is not answered; also where none is."""
+    calibrated = {name: each for name, each in models.items() if table_of(each.manifest)}
+    assert len(calibrated) == 5
+    for name, model in calibrated.items():
+        rows = json.loads(golden_of(model).read_bytes())["instances"]
+        if spoilt:
+            rows = [["odd"], *rows]
+        for some in (rows, rows[:1], rows[:3]):
+            request = PredictRequest(some, coverage=0.7, nulls=True, options=AnswerOptions())
+            by_lists = predict(model, request)
+            assert isinstance(by_lists.outputs, LateOutputs), name
+            plain = predict(model, request._replace(coverage=None))
+            arrays = {each: array.copy() for each, array in plain.outputs.items()}
+            answered = plain.answered and {each: plain.answered[each] for each in plain.answered}
+            as_arrays = plain._replace(outputs=arrays, answered=answered)
+            outputs = beside(as_arrays, scores_at(model, 0.7), 1.0)
+            by_arrays = as_arrays._replace(outputs=outputs, coverage=0.7)
+            protocols: list[Any] = [native] if spoilt else [native, v2]
+            for protocol in protocols:
+                written = [protocol.encode(e, request).body for e in (by_lists, by_arrays)]
+                assert written[0] == written[1], name
+
+
+def golden_of(model: Model) -> Path:
+    assert model.directory is not None
+    return model.directory / "golden.json"

@@ -1,0 +1,1 @@
+"""Folders of `package --target browser`, in the browser that visitors have."""

@@ -1,0 +1,1 @@
+"""What stands in for packages that browsers have not."""
