@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs audit lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -308,6 +308,7 @@ bench: $(DEV) .venv/train ## measure side by side, or one PART, and write docs/r
 # The same bytes whenever it is built.
 dist: $(DEV) ## the wheel, and the source archive that makes it, into dist/
 	rm -rf dist
+	$(PY) -m tools.wheel_bill
 	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
 
 # Mermaid draws the site's pictures; without npm they stay text.
@@ -318,6 +319,9 @@ docs: $(DOCS)/ready ## build the documents as a site, into build/docs
 
 $(DOCS)/ready: requirements/docs.txt tools/setup.sh
 	sh tools/setup.sh $(DOCS) requirements/docs.txt
+
+audit: $(DEV) ## locked versions against known vulnerabilities, as osv.dev has them (needs a network)
+	$(PY) -m tools.audit $(ARGS)
 
 lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock

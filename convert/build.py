@@ -61,7 +61,8 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.models.model import GRAPH, Model, load_model
+from onnxlet.function.model_files import read_file
+from onnxlet.function.models.model import GRAPH, MANIFEST, Model, load_model
 from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
 from onnxlet.not_set_up import check_installed
@@ -153,6 +154,7 @@ def proven(
     model = accepted.model.with_manifest(manifest)
     refuse_other_answers(model, found.state, rows, own)
     about: dict[str, Any] = {
+        **({"origin": source.origin} if source.origin else {}),
         "parity": found.certificate,
         "statistics": column_statistics(*described, source.estimator),
     }
@@ -264,5 +266,5 @@ def write(
 ) -> Built:
     """Write the next version of a model, or find that the highest is these very bytes."""
     version, new = write_version(folder, name, files, breaking, report, beside)
-    manifest = json_text.loads(files["manifest.json"])
-    return Built(folder / name / str(version), version, new, manifest)
+    directory = folder / name / str(version)
+    return Built(directory, version, new, json_text.loads(read_file(directory, MANIFEST)))

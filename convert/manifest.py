@@ -13,6 +13,7 @@ from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.column_types import array_entry, column_entry
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
+from onnxlet.folders import VERSION
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import MANIFEST_FORMAT
@@ -24,7 +25,8 @@ LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 def versions(images: bool = False) -> dict[str, str]:
     """The versions of Python and of every tool that had a hand in a build."""
     tools = (*TOOLS, "pillow") if images else TOOLS
-    return {"python": platform.python_version()} | {t: installed_version(t) for t in tools}
+    own = {"python": platform.python_version(), "onnxlet": VERSION}
+    return own | {tool: installed_version(tool) for tool in tools}
 
 
 def serving_part(

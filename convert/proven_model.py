@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.import_onnx import import_lines
+from onnxlet.convert.imported.import_onnx import import_lines, is_imported
 from onnxlet.convert.lines_as_html import lines_as_html
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
@@ -97,7 +97,7 @@ class ProvenModel:
         return load_model(self.directory)
 
     def __repr__(self) -> str:
-        as_lines = import_lines if "origin" in self.manifest else certificate_lines
+        as_lines = import_lines if is_imported(self.manifest) else certificate_lines
         lines = as_lines(self.name, self.version, self.manifest)
         return "\n".join([*lines, f"  directory   {self.directory}"])
 

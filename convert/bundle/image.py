@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from onnxlet import __version__
 from onnxlet.convert.bundle import contents, image_debian, image_system
 from onnxlet.convert.bundle.archive import read, size_of
+from onnxlet.convert.bundle.bill import bill_of_materials, debian_package
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
     USER,
@@ -33,7 +34,7 @@ from onnxlet.convert.bundle.package import (
     interpreter_for,
     table,
 )
-from onnxlet.convert.bundle.parts import Budget, Progress
+from onnxlet.convert.bundle.parts import ARCHITECTURES, Budget, Progress
 from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.progress import Report
 
@@ -144,6 +145,12 @@ def _bundle_layers(order: Order, files: Files, packages: Mapping[str, str]) -> d
     layers["models"][f"{ROOT}/image.json"] = LayerEntry(
         json.dumps(about, indent=1).encode() + b"\n"
     )
+    listed = [
+        debian_package(name, version, ARCHITECTURES[order.machine.arch])
+        for name, version in packages.items()
+    ]
+    bill = bill_of_materials("image", listed, {"architecture": order.machine.arch})
+    layers["models"][f"{ROOT}/image-bom.json"] = LayerEntry(bill)
     layers["models"][f"{ROOT}/models"] = LayerEntry(mode=RUNNABLE, folder=True)
     script = SCRIPT.format(python=order.machine.python, root=ROOT)
     layers["onnxlet"]["usr/bin/onnxlet"] = LayerEntry(script.encode(), RUNNABLE)

@@ -1,6 +1,6 @@
 """`convert package`: models, function and packages into one zip, with a bill of materials in it.
 
-The bill is CycloneDX 1.6, in JSON. A table says what takes what, against the limits of where the
+A table says what takes what, against the limits of where the
 bundle goes.
 """
 
@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import HashAlgorithm, HashType, Property
-from cyclonedx.model.bom import Bom
-from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.license import LicenseAcknowledgement
-from cyclonedx.output.json import JsonV1Dot6
-from packageurl import PackageURL
-
-from onnxlet import __version__
 from onnxlet.convert.bundle import contents
-from onnxlet.convert.bundle.archive import TIME, Content, read, size_of, write_archive
+from onnxlet.convert.bundle.archive import Content, read, size_of, write_archive
+from onnxlet.convert.bundle.bill import bill_of_materials, packages_of, served_model
 from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.parts import MEGABYTE, Budget, BundlePart, Machine, Progress
 from onnxlet.convert.directory.model_directory import sha256
@@ -35,7 +24,6 @@ from onnxlet.convert.progress import Report
 
 PARTS_NAMED = 3
 OTHERS = "the rest"
-IDS = {"MIT License": "MIT"}  # SPDX's, of how classifiers name licences
 NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their package
 
 
@@ -178,15 +166,19 @@ def bundle_files(order: Order, report: Report, interpreter: str | None) -> Itera
         files, bill = _files(function, machine, root, {}, interpreter, [IMAGES] if images else [])
         placed = contents.place_licences(root) + contents.place_models(models, root)
         files |= {path: root / path for path in placed}
-        graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
-        files[function.bill] = bill_of_materials(function.name, machine, root, bill, graphs)
+        graphs = [
+            served_model(each.name, each.version, each.sha256) for m in models for each in m.every
+        ]
+        listed = [*packages_of(root, bill), *graphs]
+        for_machine = {"python": machine.python, "architecture": machine.arch}
+        files[function.bill] = bill_of_materials(function.name, listed, for_machine)
         about = description(machine, models)
         files[function.listing] = _json({**about, "files": hashes(files)})
         for part in others:
             root = Path(scratch, part.code)
             own, bill = _files(part, machine, root, files, interpreter)
             own["__main__.py"] = root / "onnxlet" / part.code / part.entry
-            own[part.bill] = bill_of_materials(part.name, machine, root, bill, [])
+            own[part.bill] = bill_of_materials(part.name, packages_of(root, bill), for_machine)
             about = {"format": BUNDLE_FORMAT, "release": order.release}
             own[part.listing] = _json({**about, "files": hashes(own)})
             files |= own
@@ -274,72 +266,3 @@ def hashes(files: Files) -> dict[str, str]:
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
-
-
-def bill_of_materials(
-    part: str,
-    machine: Machine,
-    packages: Path,
-    names: Iterable[str],
-    models: Iterable[tuple[str, int, str]],
-) -> bytes:
-    """List the packages and models of a bundle; the same input gives the same bytes.
-
-    Distributions are named as their folders in `packages` spell them; of each version of a model
-    there are the name, the number, and the SHA-256 of the graph.
-    """
-    whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
-    whole.bom_ref.value = "onnxlet"
-    whole.properties.add(Property(name="onnxlet:python", value=machine.python))
-    whole.properties.add(Property(name="onnxlet:architecture", value=machine.arch))
-    wanted = set(names)
-    components = [
-        _package(PathDistribution(info))
-        for info in sorted(packages.glob("*.dist-info"))
-        if info.name.split("-")[0] in wanted
-    ]
-    components += [_model(*each) for each in sorted(models)]
-    bom = Bom(components=components)
-    bom.metadata.component = whole
-    bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)
-    bom.register_dependency(whole, components)
-    listed = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
-    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{part}, {machine}\n{listed}")
-    return JsonV1Dot6(bom).output_as_string(indent=1).encode()
-
-
-def _package(distribution: PathDistribution) -> Component:
-    name, version = distribution.name, distribution.version
-    purl = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
-    metadata = distribution.metadata
-    told = [metadata[key] for key in ("License-Expression", "License") if key in metadata]
-    classifiers = [each.split(" :: ") for each in metadata.get_all("Classifier", ())]
-    told += [each[-1] for each in classifiers if each[0] == "License"]
-    # Some packages put the whole text there.
-    licence = next((each for each in told if each != "UNKNOWN" and len(each) < 100), "")
-    licences = []
-    if licence:
-        factory = LicenseFactory()
-        licences = [
-            factory.make_from_string(
-                IDS.get(licence, licence), license_acknowledgement=LicenseAcknowledgement.DECLARED
-            )
-        ]
-    return Component(
-        name=name,
-        version=version,
-        type=ComponentType.LIBRARY,
-        purl=purl,
-        bom_ref=purl.to_string(),
-        licenses=licences,
-    )
-
-
-def _model(name: str, version: int, sha256: str) -> Component:
-    return Component(
-        name=name,
-        version=str(version),
-        type=ComponentType.MACHINE_LEARNING_MODEL,
-        bom_ref=f"model:{name}@{version}",
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
-    )

@@ -174,7 +174,7 @@ def _written(
             shutil.rmtree(left)
         home = folder / name
         versions = versions_in(home)
-        if versions and _holds(home / str(versions[-1]), files):
+        if versions and _holds(home / str(versions[-1]), files, report):
             replace_files(home / str(versions[-1]), beside)
             return versions[-1], False
         if versions:
@@ -221,10 +221,31 @@ def _compare(
         report(f"breaking, against version {number}: {each}")
 
 
-def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
+def _holds(version: Path, files: Mapping[str, bytes], report: Report) -> bool:
+    """Whether a version has these very files; a line reports where they come from others."""
     # A report makes no versions differ: it holds measured times.
     there = {entry.name for entry in version.iterdir() if not entry.name.startswith(REPORT)}
-    return there == set(files) and all(read_file(version, f) == c for f, c in files.items())
+    known = {file: read_file(version, file) for file in there & set(files)}
+    if there != set(files) or any(known[file] != files[file] for file in there - {MANIFEST}):
+        return False
+    if known[MANIFEST] == files[MANIFEST]:
+        return True
+    kept, made = _without_origin(known[MANIFEST]), _without_origin(files[MANIFEST])
+    if kept is None or kept != made:
+        return False
+    # The same model of other files, such as of code with another comment: clients have no reason
+    # to load it again, and what it was made from stays true of the version that is there.
+    if "origin" in json_text.loads(files[MANIFEST]):  # a script has none to tell
+        report(f"note: version {version.name} is the same model: its origin stays, of other files")
+    return True
+
+
+def _without_origin(manifest: bytes) -> dict[str, Any] | None:
+    """What a manifest says but where the model comes from; None where it can't be read."""
+    with suppress(ValueError, RecursionError):
+        found = json_text.loads(manifest)
+        return {key: found[key] for key in found if key != "origin"}
+    return None
 
 
 def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:

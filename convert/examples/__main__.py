@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,13 @@ from onnxlet.commands import Command
 from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
 from onnxlet.convert.examples.parts import Scores
-from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
+from onnxlet.convert.imported.import_onnx import import_lines, import_onnx, is_imported
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.proven_model import ProvenModel
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.sources.users_function import called
 from onnxlet.function.errors import WrongUse
 
 
@@ -45,13 +47,16 @@ def make(name: str, folder: Path, report: Report) -> BuiltExample:
 
     WrongUse where there is none, Refusal where it can't be served and nothing was written.
     """
-    file, called = name.replace("-", "_"), name.replace("_", "-")
+    file, title = name.replace("-", "_"), name.replace("_", "-")
     if file not in names():
         raise WrongUse(f"no example '{name}'", f"There are {', '.join(names())}.")
     example = import_module(f"onnxlet.convert.examples.{file}")
-    source = Source(*example.build()) if hasattr(example, "build") else None
-    built = _built(example, source, called, folder, report)
-    model = ProvenModel(built.directory.absolute(), called, built.version, built.manifest)
+    source = None
+    if hasattr(example, "build"):
+        parts, origin = called(f"{example.__name__}:build")
+        source = replace(Source(*parts), origin=origin)
+    built = _built(example, source, title, folder, report)
+    model = ProvenModel(built.directory.absolute(), title, built.version, built.manifest)
     scores = {
         metric.replace("_", " "): (pair["model"], pair["baseline"])
         for metric, pair in (built.manifest["metrics"] or {}).items()
@@ -76,7 +81,7 @@ def _built(
 
 def _lines(model: ProvenModel, further: Scores, built: Built) -> Iterator[str]:
     """What was proven and measured, and where it was written."""
-    lines = import_lines if "origin" in model.manifest else certificate_lines
+    lines = import_lines if is_imported(model.manifest) else certificate_lines
     yield from lines(model.name, model.version, model.manifest)
     for name, (own, baseline) in further.items():
         yield f"  {name}: {own:,.4g} (baseline: {baseline:,.4g})"

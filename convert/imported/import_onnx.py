@@ -49,6 +49,7 @@ from onnxlet.convert.parity.refusals import differences_in_words
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.sources.origin import entries
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
@@ -234,7 +235,11 @@ def import_onnx(
         "metrics": None,
         "statistics": statistics,
         **_reference(graph.model, given),
-        "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
+        "origin": {
+            "producer": _origin(proto),
+            "opsets": opsets(proto),
+            "graphs": entries([path, *((texts.decoder,) if texts else ())]),
+        },
         "versions": versions(),
     }
     files = proven_files(graph.model, parts, manifest, proof.golden)
@@ -293,6 +298,11 @@ def _reference(model: Model, rows: list[Cells]) -> dict[str, Any]:
     if len(rows) >= FEWEST_ROWS:
         made = reference_statistics(model, rows, "sample", rows, answers(model, rows))
     return {} if made is None else {"reference": made}
+
+
+def is_imported(manifest: Mapping[str, Any]) -> bool:
+    """Whether a model directory came of another framework's file, and not of an estimator."""
+    return "producer" in manifest.get("origin", {})
 
 
 def import_lines(name: str, version: int, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from onnxlet.convert.prove.onnx_file import onnx_file
 from onnxlet.convert.prove.prove import Opened
 from onnxlet.convert.prove.python_function import PythonFunction, predicting
 from onnxlet.convert.proven_model import ProvenModel
-from onnxlet.convert.sources.source import load_function
+from onnxlet.convert.sources.users_function import load_function
 from onnxlet.function.errors import WrongUse
 
 SECONDS = 30.0  # that an endpoint may take for one answer

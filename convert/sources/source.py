@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from onnxlet.convert.autogluon.fitted_types import as_fitted
 from onnxlet.convert.autogluon.folder import is_predictor
 from onnxlet.convert.autogluon.loading import read_predictor
 from onnxlet.convert.describe import Descriptions
-from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.older.elsewhere import Elsewhere
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.mlflow_folder import (
@@ -28,18 +22,23 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
+from onnxlet.convert.sources.origin import (
+    Entry,
+    Origin,
+    entries,
+    folder_entry,
+)
 from onnxlet.convert.sources.saved import is_pickle, load_any
-from onnxlet.convert.sources.users_code import find_in, functions_of, keep_out, where
+from onnxlet.convert.sources.users_code import find_in, keep_out
+from onnxlet.convert.sources.users_function import RETURNED, called, no_file
 from onnxlet.convert.tables.held_out import read_table_file
-from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead, searched_in
+from onnxlet.convert.tables.rows_file import BY_ITSELF, HowRead
 from onnxlet.folders import typed
-from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.not_set_up import how_to_get
+from onnxlet.function.errors import WrongUse
 
 FILES = (".joblib", ".pkl", ".pickle", ".cloudpickle", ".skops")
 NO_ANSWERS = "note: the held-out rows have no answers: the manifest has no scores."
 FEW = "Add --data FILE with more of them: they show that the answers stay the same."
-RETURNED = "return estimator, X_test"
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
 
 
@@ -64,6 +63,8 @@ class Source:
     positive: Any = None  # the label of two that rates are of; None is the one that says yes
     descriptions: Descriptions | None = None  # what is said of the target and of columns
     answered_by: Elsewhere | None = None  # the same estimator in the scikit-learn that fitted it
+    # The files that it comes from, as far as known: of `code`, `tables`, `estimator`, `held_out`.
+    origin: Origin = field(default_factory=dict)
 
     @property
     def targets(self) -> list[str]:
@@ -117,13 +118,7 @@ def load_source(
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
     if trusted:
         raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
-    make = load_function(text)
-    try:
-        made = make()
-    except (Exception, SystemExit) as error:
-        arguments = isinstance(error, TypeError) and not where(error)
-        hint = "It is called without arguments." if arguments else _ending(error)
-        raise SourceFailed(_raised(text, error), hint) from error
+    made, known = called(text)
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
         raise WrongUse(
@@ -135,25 +130,7 @@ def load_source(
             f"SOURCE: expected {text} to return the estimator first: {FORMS}",
             f"End the function with '{RETURNED}'.",
         )
-    return Source(*made)
-
-
-def load_function(text: str, what: str = "SOURCE") -> Callable[..., Any]:
-    """A function that the user's own file or module has, FILE.py:FUNCTION or MODULE:FUNCTION.
-
-    Messages call it `what`. Raises WrongUse where there is none, and SourceFailed where the code
-    around it raised.
-    """
-    find_in(Path.cwd())
-    origin, _, function = text.rpartition(":")
-    module = _module(origin, what)
-    found: Callable[..., Any] | None = getattr(module, function, None)
-    if not callable(found):
-        raise WrongUse(
-            f"{what}: '{origin}' has no function '{function}'",
-            functions_of(module, origin, function),
-        )
-    return found
+    return replace(Source(*made), origin=known)
 
 
 class _Given(NamedTuple):
@@ -174,10 +151,10 @@ def _load_file(path: Path, given: _Given) -> Source:
     else:
         keep_out(kept_out)
     if not path.is_file():
-        raise _no_file(path)
+        raise no_file(path)
     rows, y_test = _held_out(path, given)
     estimator, there = load_any(path, given.trusted, given.report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
+    return _saved(estimator, there, (rows, y_test), given, entries([path]))
 
 
 def _load_mlflow(path: Path, given: _Given) -> Source:
@@ -199,7 +176,7 @@ def _load_mlflow(path: Path, given: _Given) -> Source:
         for own in kept_out[:-1]:
             find_in(own)
     estimator, there = load_any(model.file, given.trusted, given.report, rows, kept_out)
-    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
+    return _saved(estimator, there, (rows, y_test), given, entries([model.file]))
 
 
 def _load_autogluon(path: Path, given: _Given, model: str | None) -> Source:
@@ -218,7 +195,20 @@ def _load_autogluon(path: Path, given: _Given, model: str | None) -> Source:
     if given.target is None and label in frame.columns:
         given = given._replace(target=label)
     rows, y_test = _split(frame, given)
-    return Source(estimator, rows, y_test, data=given.data, target=given.target, answered_by=there)
+    files = folder_entry(path, path.rglob("*.pkl"))
+    return _saved(estimator, there, (rows, y_test), given, files)
+
+
+def _saved(
+    estimator: Any, there: Elsewhere | None, rows: tuple[Any, Any], given: _Given,
+    files: Sequence[Entry],
+) -> Source:  # fmt: skip
+    """An estimator that was saved in files, on held-out rows and their answers."""
+    held_out = {"held_out": entries([given.data])} if given.data else {}
+    return Source(
+        estimator, *rows, data=given.data, target=given.target, answered_by=there,
+        origin={"estimator": files, **held_out},
+    )  # fmt: skip
 
 
 def _form_hint(text: str) -> str:
@@ -237,66 +227,6 @@ def _callable_in(path: Path) -> str:
         functions = [each for each in parsed if isinstance(each, ast.FunctionDef)]
     called = [f.name for f in functions if len(f.args.args) == len(f.args.defaults)]
     return called[0] if called and all(f.name != "build" for f in functions) else "build"
-
-
-class _AsItIs(SourceFileLoader):
-    """Reads the file itself: compiled code beside it may be of what it was a second ago."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def _module(origin: str, what: str) -> ModuleType:
-    try:
-        if not origin.endswith(".py"):
-            return importlib.import_module(origin)
-        path = Path(origin)
-        if not path.is_file():
-            raise _no_file(path, what)
-        sys.path.insert(0, str(path.resolve().parent))
-        name = _free_name(path)
-        loader = _AsItIs(name, os.fspath(path))
-        spec = ModuleSpec(name, loader, origin=loader.path)
-        spec.has_location = True
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        loader.exec_module(module)
-    except OnnxletError:
-        raise
-    except ModuleNotFoundError as error:
-        if error.name and (origin == error.name or origin.startswith(f"{error.name}.")):
-            raise WrongUse(f"{what}: there is no module '{origin}'") from error
-        hint = how_to_get(error.name or "", "Install it.")
-        raise SourceFailed(f"{origin} needs module '{error.name}'", hint) from error
-    except (Exception, SystemExit) as error:
-        raise SourceFailed(_raised(origin, error), _ending(error)) from error
-    return module
-
-
-def _no_file(path: Path, what: str = "SOURCE") -> WrongUse:
-    if path.is_dir():
-        return WrongUse(f"{what}: '{path}' is a folder", "Name the file in it.")
-    return WrongUse(f"{what}: there is no file '{path}'", searched_in(path))
-
-
-def _ending(error: BaseException) -> str:
-    """What to do where a file of the user's own does not run to its end."""
-    if isinstance(error, SyntaxError):
-        return "Mend that line: Python can't read the file."
-    if isinstance(error, SystemExit):
-        return f"Take out what ends Python (exit, sys.exit): '{RETURNED}' has to be reached."
-    return ""
-
-
-def _raised(what: str, error: BaseException) -> str:
-    return f"{what} raised {type(error).__name__}: {error}{where(error)}"
-
-
-def _free_name(path: Path) -> str:
-    """A module's name for a file, beside a module that has its stem for a name already."""
-    there = getattr(sys.modules.get(path.stem), "__file__", None)
-    free = path.stem not in sys.modules or there == str(path.resolve())
-    return path.stem if free else f"{path.stem}_source"
 
 
 def _held_out(path: Path, given: _Given) -> tuple[Any, Any]:

@@ -68,7 +68,12 @@ def is_theirs(code: Any) -> bool:
     name = code.co_filename
     if name.startswith("<"):  # made up as the program runs, or a cell of a notebook
         return str(name).startswith("<ipython-input")
-    path = Path(name).resolve()
+    return is_users_file(Path(name))
+
+
+def is_users_file(file: Path) -> bool:
+    """Whether a file is the user's own: of no installed package, nor Python's or ours."""
+    path = file.resolve()
     if PACKAGES.intersection(path.parts):
         return False
     return path.is_relative_to(EXAMPLES) or not any(map(path.is_relative_to, NOT_THEIRS))

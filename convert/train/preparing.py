@@ -16,6 +16,7 @@ from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.metrics.resampled import ScoredAnswers, Truth
 from onnxlet.convert.problems import Problem, close_to, counted, found_by, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.convert.sources.origin import Origin
 from onnxlet.convert.tables.places import Places
 from onnxlet.convert.tables.rows_file import HowRead
 from onnxlet.convert.train.columns import (
@@ -107,6 +108,7 @@ class InspectedTable:
     images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
     decimal: str = ""  # as `RawRows.decimal`
     descriptions: Descriptions | None = None  # what the user says of target and columns
+    origin: Origin = field(default_factory=dict)  # the files that the rows come from
 
     @property
     def units(self) -> dict[str, str]:
@@ -196,10 +198,12 @@ def inspect_table(
             "has them, as --column photo=image does.",
         )
     notes = [*table.notes, *known.notes, *found.notes, *alike]
+    files = {"tables": table.files, "held_out": tested.files if tested else ()}
     places = known.places if found.kept is None else known.places.at(found.kept)
     return InspectedTable(
         found.frame, found, target, columns, notes, places, held_out, known.images, table.decimal,
         descriptions.beside(found.unit, {one.name: one.unit for one in columns}),
+        {what: of_these for what, of_these in files.items() if of_these},
     )  # fmt: skip
 
 

@@ -70,6 +70,7 @@ def model_files(
         units=table.units,
         positive=table.target.positive if len(np.unique(learnt)) == 2 else None,
         descriptions=table.descriptions, by_time=prepared.splits.by_time, before=before,
+        origin=table.origin,
     )  # fmt: skip
     return proven(source, to.name, to.folder, report, to.keep_background)
 

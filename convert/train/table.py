@@ -6,7 +6,7 @@ A table is read whole, or a sample of it, with a note of all that is odd about i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from onnxlet.convert.problems import counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
+from onnxlet.convert.sources.origin import Entry, digest, folder_entry
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.convert.tables.places import Places
@@ -61,6 +62,7 @@ class RawRows(NamedTuple):
     name: str  # of where they come from, for messages
     places: Places  # where each row stands
     decimal: str = ""  # "point" or "comma" in a file whose fields commas don't separate
+    files: Sequence[Entry] = ()  # that they come from, with their hashes
 
 
 def read_table(
@@ -97,6 +99,7 @@ def read_table(
             ) from error
         if not file.parquet and not file.json:
             decimal = file.decimal
+        read = [{"file": PurePath(file.name).name, "sha256": digest(file.path)}]
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
@@ -111,7 +114,7 @@ def read_table(
     here = None if ELSEWHERE.match(source) else Path(source).parent
     places = places.at(frame.index.to_numpy())
     frame, places = without_totals(frame.reset_index(drop=True), places, len(frame) == rows, note)
-    return RawRows(frame, notes, here, source, places, decimal)
+    return RawRows(frame, notes, here, source, places, decimal, read)
 
 
 def _read_other(file: Opened, seed: int, note: Report, what: str) -> ReadRows:
@@ -271,7 +274,8 @@ def rows_of(
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
         places = Places.of_rows(np.arange(len(labelled)), data)
-        return RawRows(labelled, [], root or Path(data), data, places)
+        files = folder_entry(Path(data).absolute(), map(Path, labelled.iloc[:, 0]))
+        return RawRows(labelled, [], root or Path(data), data, places, files=files)
     table = read_table(data, seed, report, what, how=how)
     return table._replace(root=root or table.root)
 

@@ -32,6 +32,7 @@ def packed(checkout: Path, out: Path, *targets: str) -> None:
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the source archive."""
     out = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "tools.wheel_bill"], cwd=ROOT, check=True)
     packed(ROOT, out, "sdist", "wheel")
     return out
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import re
 import sys
 import tarfile
@@ -11,6 +13,8 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from onnxlet import __version__
@@ -62,6 +66,24 @@ def test_by_way_of_the_source_archive_it_is_the_same(
     packed(tmp_path / f"onnxlet-{__version__}", tmp_path, "wheel")
 
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_its_bill_of_materials_is_of_this_very_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(f"{INFO}/sboms/onnxlet.cdx.json").decode()
+        content = {name: archive.read(name) for name in archive.namelist()}
+    metadata = Parser().parsestr(content[f"{INFO}/METADATA"].decode())
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill = json.loads(text)
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/onnxlet@{__version__}"
+    files = {each["name"]: each for each in bill["components"] if each["type"] == "data"}
+    assert len(files) > 5
+    for name, each in files.items():
+        digest = hashlib.sha256(content[name]).hexdigest()
+        assert each["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    asked = {Requirement(text).name for text in metadata.get_all("Requires-Dist", [])}
+    assert asked == {each["name"] for each in bill["components"]} - files.keys()
 
 
 def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from onnxlet.convert.bundle import archive, image_debian, image_system
 from onnxlet.convert.bundle.image import ROOT
@@ -117,7 +119,7 @@ def test_it_has_the_very_files_of_a_device(
         device = {name: bundle.read(name) for name in bundle.namelist()}
     below = root / ROOT
     there = {p.relative_to(below).as_posix(): p for p in below.rglob("*") if p.is_file()}
-    assert there.keys() - device.keys() == {"image.json"}
+    assert there.keys() - device.keys() == {"image.json", "image-bom.json"}
     assert {name: there[name].read_bytes() for name in device} == device
 
 
@@ -170,6 +172,11 @@ def test_each_package_is_listed_with_its_licence(image: Image, root: Path) -> No
         assert f"Package: {name}\n" in told
         assert f"\nVersion: {version}\n" in told
         assert (root / "usr/share/doc" / name / "copyright").stat().st_size > 100
+    bill = (root / ROOT / "image-bom.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    components = {each["name"]: each for each in json.loads(bill)["components"]}
+    assert {n: each["version"] for n, each in components.items()} == image.written.packages
+    assert components["libc6"]["purl"].startswith("pkg:deb/debian/libc6@")
     status = {path.name for path in (root / "var/lib/dpkg/status.d").iterdir()}
     assert status == listed["system"].keys()
     assert "ID=debian" in (root / "etc/os-release").read_text()

@@ -21,8 +21,8 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
 from onnxlet.convert.report.evaluation.serving import call, serving
 from onnxlet.convert.report.form.figures import Metric
-from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity
-from onnxlet.convert.report.form.plain_json import as_json
+from onnxlet.convert.report.form.findings import FORMAT, Findings, MadeFrom, Parity
+from onnxlet.convert.report.form.plain_json import as_json, read_as
 
 
 def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str, Any]:
@@ -77,6 +77,7 @@ def findings(measured: Measured, answered: Evaluation | None = None) -> dict[str
         worst_file=(places and PurePath(places.file).name) or None,
         search=measured.search,
         fairness=fairness(about, refits),
+        made_from=made_from((measured.served or measured.model).manifest),
         parity=parity((measured.served or measured.model).manifest),
         serving=served,
         call=example,
@@ -104,6 +105,16 @@ def _named(label: str, part: Any) -> str:
     part = getattr(part, "estimator", part)
     last = part.steps[-1][1] if isinstance(part, Pipeline) else part
     return one_line(last) if hasattr(last, "get_params") else label
+
+
+def made_from(manifest: Mapping[str, Any]) -> MadeFrom | None:
+    """What a manifest says of where the model comes from; None where it says nothing."""
+    if "versions" not in manifest:
+        return None
+    made: MadeFrom = read_as(
+        MadeFrom, {**manifest.get("origin", {}), "versions": manifest["versions"]}
+    )
+    return made
 
 
 ROWS = ("held_out_rows", "hard_rows", "drawn_rows", "judging_rows")

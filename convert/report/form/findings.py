@@ -219,6 +219,26 @@ class Parity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadeFile:
+    """A file that the model was made from, or several of a folder."""
+
+    file: str
+    sha256: str
+    files: int | None = None  # how many, of a folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeFrom:
+    """What the model was made from, as its manifest says."""
+
+    code: list[MadeFile] = field(default_factory=list)
+    tables: list[MadeFile] = field(default_factory=list)
+    estimator: list[MadeFile] = field(default_factory=list)
+    held_out: list[MadeFile] = field(default_factory=list)
+    versions: Mapping[str, str] = field(default_factory=dict)  # by tool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Serving:
     """Bytes and times of the served model and of the estimator, where they could be measured."""
 
@@ -278,6 +298,7 @@ class Findings:
     worst_file: str | None = None  # the name of the file that they stand in
     search: Search | None = None
     fairness: list[Fairness] | None = None
+    made_from: MadeFrom | None = None
     parity: Parity | None = None
     serving: Serving | None = None
     call: Call | None = None

@@ -7,11 +7,13 @@ a part of `template/card.md`. To add one: its part in `findings.py`, what comput
 
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.sections import (
+    annex,
     curves,
     data,
     errors,
     fairness,
     importance,
+    made,
     scores,
     search,
     use,
@@ -20,7 +22,7 @@ from onnxlet.convert.report.sections import (
 SECTIONS = (
     scores.ANSWER, data.SECTION, scores.SECTION, errors.SECTION, curves.SECTION,
     importance.SECTION, curves.LEARNING, errors.WORST, search.SECTION, fairness.SECTION,
-    use.PARITY, use.SERVING, use.USE, use.CALL, use.NOTES,
+    made.SECTION, use.PARITY, use.SERVING, use.USE, use.CALL, annex.SECTION, use.NOTES,
 )  # fmt: skip
 
 

@@ -62,7 +62,9 @@ def test_with_sample_and_expected_answers_it_is_verified_and_served(tmp_path: Pa
     parity = built.manifest["parity"]
     assert (parity["state"], parity["held_out_rows"]) == ("verified", 40)
     assert parity["differing_rows"] == 0
+    [graph] = built.manifest["origin"].pop("graphs")
     assert built.manifest["origin"] == {"producer": "frame 2.1", "opsets": {"ai.onnx": 17}}
+    assert len(graph["sha256"]) == 64
     assert built.manifest["statistics"]["columns"]["x1"]["missing"] == 0
     assert verify(built.directory)[1] == 24
 

@@ -58,6 +58,15 @@ def column(name: str, kind: str = "number", used: bool = True, why: str | None =
     return {"name": name, "kind": kind, "why": why, "used": used, "missing": 11, "distinct": 73}
 
 
+def made_from(name: str) -> Findings:
+    """Of a table and code, and of a folder of images."""
+    return {
+        "code": [{"file": f"{name}.py", "sha256": "3f" * 32}],
+        "tables": [{"file": name, "sha256": "a0" * 32, "files": 120}],
+        "versions": {"python": "3.13.1", "onnxlet": "0.1.0"},
+    }
+
+
 def binary() -> Findings:
     """A model of who cancels, as `train` finds it."""
     found = copy.deepcopy(NOTHING)
@@ -65,6 +74,7 @@ def binary() -> Findings:
     counts = [1294, 467]
     found |= {
         "name": "churn",
+        "made_from": made_from("churn"),
         "version": 3,
         "target": "Churn",
         "positive": "Yes",
@@ -423,7 +433,7 @@ def hostile() -> Findings:
     names += [f"column {k}" for k in range(200 - len(names))]
     found["name"], found["target"], found["positive"] = "hostile", SCRIPT, MARKUP
     found["classes"] = [CHINESE, MARKUP]
-    found["estimator"] = f"a pipeline of {SCRIPT}"
+    found["estimator"], found["made_from"] = f"a pipeline of {SCRIPT}", made_from(MARKUP)
     found["data"]["columns"] = [
         column(name, "text", k % 2 == 0, MARKUP) for k, name in enumerate(names)
     ]

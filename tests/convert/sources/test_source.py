@@ -203,4 +203,13 @@ def test_saved_estimators_with_held_out_rows(kind: str, from_files: Path) -> Non
 def test_saved_in_three_forms_it_is_one_model(from_files: Path) -> None:
     one, two, three = (contents(from_files, kind) for kind in ("joblib", "pkl", "skops"))
     assert one.keys() == {f"1/{file}" for file in FILES}
+    came = []
+    for each in (one, two, three):
+        manifest = json.loads(each.pop("1/manifest.json"))
+        came.append({what: [e["file"] for e in f] for what, f in manifest.pop("origin").items()})
+        each["without"] = json.dumps(manifest).encode()
     assert one == two == three
+    assert came == [
+        {"estimator": [f"model.{kind}"], "held_out": ["held_out.csv"]}
+        for kind in ("joblib", "pkl", "skops")
+    ]

@@ -36,7 +36,7 @@ MEMBERS = {
     "threshold", "importance", "dependence", "learning", "worst", "search", "fairness", "parity",
     "serving", "call", "use", "notes", "metric", "outputs", "worst_error",
     "over_time", "rows_file",
-    "worst_unit", "worst_file", "unit", "description",
+    "worst_unit", "worst_file", "unit", "description", "made_from",
 }  # fmt: skip
 
 
