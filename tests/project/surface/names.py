@@ -122,7 +122,8 @@ def settings() -> Names:
 def metrics() -> Names:
     """Metrics of Prometheus, each with its labels."""
     rows = [*_rows("reference/log-and-metrics.md"), *_rows("how-to/forward.md")]
-    return {row[0].strip("`"): row[1].replace("`", "") for row in rows if "`onnxlet_" in row[0]}
+    labels = {row[0].strip("`"): row[1].replace("`", "") for row in rows if "onnxlet_" in row[0]}
+    return {name: each or "no labels" for name, each in labels.items()}
 
 
 def log() -> Names:
