@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references mutations bench dist docs audit lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references surface mutations bench dist docs audit lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -298,6 +298,9 @@ references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidentl
 # NannyML is for Python 3.12 at most; pip 23.2, as of older Pythons, can't install Evidently's lock.
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
+
+surface: $(DEV) ## record the names that others rely on (docs/reference/stability.md), where the changelog names what breaks
+	$(PY) -m tests.project.surface
 
 mutations: $(DEV) ## put faults into copies of the checkout, which its tests have to notice (slow); or those of WORDS
 	$(PY) -m tools.mutations $(WORDS)

@@ -72,6 +72,8 @@ class OnnxletError(Exception):
     """
 
     exit_code = 1
+    message: str
+    hint: str  # empty where there is no way out
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.message, self.hint = shortened(message), shortened(hint)
@@ -203,13 +205,15 @@ class InvalidRows(RequestError):
     """Rows that don't fit the signature."""
 
     status = 422
+    count: int  # of all problems
+    problems: list[Problem]  # the first ones, by row and column
 
     def __init__(
         self, problems: Sequence[Problem], count: int | None = None, hint: str = ""
     ) -> None:
-        self.count = len(problems) if count is None else count  # of all
+        self.count = len(problems) if count is None else count
         self.every = problems  # in that order
-        self.problems = list(problems[:SHOWN_PROBLEMS])  # the first ones, by row and column
+        self.problems = list(problems[:SHOWN_PROBLEMS])
         others = f"{self.count - 1} more problem{'s' * (self.count > 2)}"
         more = f" (and {others})" * (self.count > 1)
         super().__init__(f"{self.problems[0]}{more}", hint)

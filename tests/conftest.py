@@ -145,6 +145,11 @@ def lacking(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def sources() -> dict[str, Source]:
     """The estimators behind `models`, by name."""
+    return model_sources()
+
+
+def model_sources() -> dict[str, Source]:
+    """The same, for what is no test."""
     return {
         "house-prices": load_source(f"{EXAMPLES / 'house_prices.py'}:build"),
         "loan-default": load_source(f"{EXAMPLES / 'loan_default.py'}:build"),

@@ -172,15 +172,13 @@ def bundle_files(order: Order, report: Report, interpreter: str | None) -> Itera
         listed = [*packages_of(root, bill), *graphs]
         for_machine = {"python": machine.python, "architecture": machine.arch}
         files[function.bill] = bill_of_materials(function.name, listed, for_machine)
-        about = description(machine, models)
-        files[function.listing] = _json({**about, "files": hashes(files)})
+        files[function.listing] = _json(description(machine, models, files))
         for part in others:
             root = Path(scratch, part.code)
             own, bill = _files(part, machine, root, files, interpreter)
             own["__main__.py"] = root / "onnxlet" / part.code / part.entry
             own[part.bill] = bill_of_materials(part.name, packages_of(root, bill), for_machine)
-            about = {"format": BUNDLE_FORMAT, "release": order.release}
-            own[part.listing] = _json({**about, "files": hashes(own)})
+            own[part.listing] = _json(part_description(order.release, own))
             files |= own
         yield files
 
@@ -229,8 +227,8 @@ def interpreter_for(order: Order, report: Report) -> str | None:
     return found
 
 
-def description(machine: Machine, models: Sequence[Chosen]) -> dict[str, Any]:
-    """What a bundle says of itself, but for its files."""
+def description(machine: Machine, models: Sequence[Chosen], files: Files) -> dict[str, Any]:
+    """What a bundle says of itself in bundle.json."""
     several = {model.name: [each.version for each in model.every] for model in models}
     return {
         "format": BUNDLE_FORMAT,
@@ -239,7 +237,13 @@ def description(machine: Machine, models: Sequence[Chosen]) -> dict[str, Any]:
         "models": {model.name: model.version for model in models},  # that are served
         **({"versions": several} if any(model.others for model in models) else {}),
         "remote": [model.name for model in models if model.remote],
+        "files": hashes(files),
     }
+
+
+def part_description(release: int | None, files: Files) -> dict[str, Any]:
+    """What its further part says of itself, as device.json."""
+    return {"format": BUNDLE_FORMAT, "release": release, "files": hashes(files)}
 
 
 def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:

@@ -284,6 +284,28 @@ def test_the_reference_lists_them_all() -> None:
     assert in_code == in_table
 
 
+def test_the_numbers_that_the_reference_has_are_the_defaults() -> None:
+    reference = (ROOT / "docs" / "reference" / "settings.md").read_text()
+    listed = re.findall(
+        r"^\| `ONNXLET_([A-Z_]+)` \|.*\| (\d+)\b(?!\.)[^|]*\|$", reference, re.MULTILINE
+    )
+    device = DeviceSettings()
+    groups = {
+        "forward_": device.forward._asdict(),
+        "mqtt_": device.mqtt._asdict(),
+        "": vars(device),
+    }
+    usual = Settings()._asdict() | {
+        f"device_{group}{name}": value
+        for group, values in groups.items()
+        for name, value in values.items()
+    }
+    assert {name: int(number) for name, number in listed} == {
+        name: usual[name.lower()] for name, _ in listed
+    }
+    assert len(listed) > 15
+
+
 def test_no_models_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no models in .*: expected NAME/VERSION/manifest\.json"):
         Repository(tmp_path)

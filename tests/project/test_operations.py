@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.reload.reloader import Reloader
 from onnxlet.edge.service.app import RequestMeter, make_app
+from onnxlet.function import request_log
 from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_log import LambdaLog
 from onnxlet.function.http.body import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
+from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, app_of
 from tests.edge.aggregation.links import Links
@@ -37,6 +41,28 @@ def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str])
     assert {k: v for k, v in line.items() if k not in told} == {
         k: v for k, v in EXAMPLES[0].items() if k not in told
     }
+
+
+def test_the_members_that_it_lists(
+    models: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a worker's lines and Lambda's: a request that is answered, one refused, one of a block."""
+    monkeypatch.setattr(request_log, "ORIGIN", '"worker":1,')
+    log, settings = LambdaLog(None), Settings(models, api_keys={"me": sha256(b"key").digest()})
+    watches = Watches(logged=True)
+    client = create_app(models, None, settings, log=log.write, watches=watches).test_client()
+    headers = {"X-API-Key": "key", "traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+    log.ready(init_ms=1.5)
+    client.post(EXAMPLES[0]["path"], json=[HOUSE], headers=headers)
+    log.restored()
+    client.post(EXAMPLES[0]["path"], json=["no row"], headers=headers)
+    client.post("/models/iris/predict", json=drifted(), headers=headers)
+
+    written = {
+        member for line in capfd.readouterr().err.splitlines() for member in json.loads(line)
+    }
+    cells = re.findall(r"^\| (`\w+`.*?) \|", TEXT.split("## Metrics")[0], re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == written
 
 
 def test_the_metrics_that_it_lists(models: Path) -> None:

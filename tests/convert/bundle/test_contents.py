@@ -115,7 +115,7 @@ def test_versions_that_have_names_are_packed_with_them(models: Path, tmp_path: P
     repository = Repository(tmp_path / "to" / "models", lazy=True)
     assert repository.choose("iris").version == 2
     assert repository.aliases("iris") == names
-    told = description(Machine(PYTHON, ARCH), chosen)
+    told = description(Machine(PYTHON, ARCH), chosen, {})
     assert told["models"] == {"iris": 2, "shop": 1}
     assert told["versions"] == {"iris": [1, 2], "shop": [1]}
     write_models(chosen, tmp_path / "alone.zip", 7)  # a device has its own names
