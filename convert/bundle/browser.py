@@ -23,6 +23,7 @@ from typing import Any
 
 from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME
+from onnxlet.convert.bundle.bill import bill_of_materials, npm_package, packages_of, served_model
 from onnxlet.convert.bundle.browser_models import PublicModel, public_model, typed_module
 from onnxlet.convert.bundle.contents import BROWSER, Chosen
 from onnxlet.convert.bundle.npm import NODE, NpmPackage, check_node, command, fetched
@@ -121,29 +122,12 @@ def write_browser(order: Order, report: Report) -> list[str]:
         shares = [Share(n, len(big[n]), each["bytes"]) for n, each in release["packed"].items()]
         shares.sort(key=lambda each: -each.unpacked)
         check(shares, sum(each.zipped for each in shares), order.budget)
-        for name in PLAIN:
-            files[name] = (BROWSER / "page" / name).read_bytes()
+        graphs = [served_model(each.name, each.version, each.sha256) for each in order.models]
+        listed = [*map(npm_package, NPM), *packages_of(packages, PACKAGES), *graphs]
+        files["licences/bom.json"] = bill_of_materials("browser", listed)
         files["manifest.webmanifest"] = json_text.dumps(APP | {"name": order.name})
         files["onnxlet.d.ts"] = typed_module(public).encode()
-        scripts = dict[str, str]()  # by the names that sources have for them, their paths
-        for name in SCRIPTS:
-            text = of_npm[name].decode() if name in of_npm else _page(name)
-            _place_script(files, scripts, name, CUT.sub("", text))
-        hashes = {path: sha256(files[path]) for path in files}
-        digest = sha256(json_text.dumps([number, release, hashes]))
-        scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
-        files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
-        release["plain"] = {
-            path: _about(path, content)
-            for path, content in files.items()
-            if not path.endswith(".pack") and not path.startswith("licences/")
-        }
-        release = {"number": number, "digest": digest, "path": scripts[RELEASE], **release}
-        files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
-        worker = _linked(_page(WORKER), scripts, "./")
-        hashed = worker.replace(f"SHA-256 of {RELEASE}", sha256(files[scripts[RELEASE]]))
-        files[WORKER] = hashed.encode()
-        files["package.json"] = json_text.dumps({"type": "module"})  # for Node.js
+        place_scripts(files, of_npm, number, release)
         folder = Path(scratch, "site")
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +136,37 @@ def write_browser(order: Order, report: Report) -> list[str]:
         lines = prove(folder, order.models)
         _place(folder, order.out)
     return [*lines, *_said(files, release, order.out)]
+
+
+def place_scripts(
+    files: dict[str, bytes], of_npm: Mapping[str, bytes], number: int, release: dict[str, Any]
+) -> None:
+    """Place the pages, and the scripts: each names others by their hashes, the release all files.
+
+    The release, which has the packed files and the models, is completed.
+    """
+    for name in PLAIN:
+        files[name] = (BROWSER / "page" / name).read_bytes()
+    scripts = dict[str, str]()  # by the names that sources have for them, their paths
+    for name in SCRIPTS:
+        text = of_npm[name].decode() if name in of_npm else _page(name)
+        _place_script(files, scripts, name, CUT.sub("", text))
+    hashes = {path: sha256(files[path]) for path in files}
+    digest = sha256(json_text.dumps([number, release, hashes]))
+    scripts[RELEASE] = f"files/release-{digest[:SHORT]}.js"
+    files["onnxlet.js"] = _linked(_page("onnxlet.js"), scripts, "./").encode()
+    plain = {
+        path: _about(path, content)
+        for path, content in files.items()
+        if not path.endswith(".pack") and not path.startswith("licences/")
+    }
+    release |= {"number": number, "digest": digest, "path": scripts[RELEASE], "plain": plain}
+    files[scripts[RELEASE]] = b"export default " + json_text.dumps(release) + b";\n"
+    worker = _linked(_page(WORKER), scripts, "./")
+    files[WORKER] = worker.replace(
+        f"SHA-256 of {RELEASE}", sha256(files[scripts[RELEASE]])
+    ).encode()
+    files["package.json"] = json_text.dumps({"type": "module"})  # for Node.js
 
 
 def _number(order: Order) -> int:
