@@ -16,7 +16,11 @@ from onnxlet.function.errors import OnnxletError, RequestError
 from onnxlet.function.orjson_alone import orjson
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+# A trace's id, that of the caller's span in it, and flags; neither id is all zeros, and only later
+# versions than 00 have more behind (https://www.w3.org/TR/trace-context-2/#traceparent-header).
+TRACE_PARENT = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
+)
 STANDARD_ERROR = 2
 INNERMOST = 20  # frames of a traceback: the outer ones are Flask's, or a thread's
 
