@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import gzip
 import http.client
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
-from functools import partial
 from urllib.parse import urlsplit
 
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.sender import OVERALL_SECONDS, DeliveryResult, Transport
 from onnxlet.edge.net.http_client import (
     Deadline,
-    WatchedHttp,
-    WatchedHttps,
     describe_error,
     make_context,
-    set_date_checks,
+    post,
+    retry_after_seconds,
 )
 from onnxlet.edge.settings.device import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
-LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a server can't ask for a longer pause
 TRANSIENT = {408, 429}  # statuses 4xx after which the same batch may be accepted later
 # Statuses 4xx that are no fault of the records: they are sent once the cause is fixed.
 BARRED = {
@@ -41,7 +36,6 @@ def transport(options: ForwardOptions) -> Transport:
     """
     url = urlsplit(options.url)
     context = make_context(options.ca) if url.scheme == "https" else None
-    connect = partial(WatchedHttps, context=context) if context else WatchedHttp
     headers: dict[str, str | bytes] = {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
@@ -50,30 +44,18 @@ def transport(options: ForwardOptions) -> Transport:
     }
     if options.key:
         headers["Authorization"] = f"Bearer {options.key}".encode()
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     def send(batch: Batch) -> DeliveryResult:
         body = gzip.compress(batch.body, 6, mtime=0)
-        if context:
-            set_date_checks(context)
+        keyed = {**headers, "Idempotency-Key": batch.key}
         deadline = Deadline(OVERALL_SECONDS)
-        connection = connect(deadline, url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
         try:
-            with deadline:
-                connection.connect()
-                # A server may refuse a large body, and close before it has read all of it.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    key = {"Idempotency-Key": batch.key}
-                    connection.request("POST", path, body, {**headers, **key})
-                answer = connection.getresponse()
-                answer.read(BYTES_READ)
-            headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
-            return status_outcome(answer.status, *headed)
+            answer = post(url, body, keyed, context, deadline, TIMEOUT_SECONDS, BYTES_READ)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
             return DeliveryResult("failed", why if deadline.over else describe_error(error))
-        finally:
-            connection.close()
+        headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
+        return status_outcome(answer.status, *headed)
 
     return send
 
@@ -86,19 +68,9 @@ def status_outcome(status: int, retry_after: str = "", date: str = "") -> Delive
     why = f"status {status}"
     if 200 <= status < 300:
         return DeliveryResult("arrived", why)
-    wait = min(_seconds(retry_after, date), LONGEST_RETRY_AFTER_SECONDS)
+    wait = retry_after_seconds(retry_after, date)
     if hint := BARRED.get(status):
         return DeliveryResult("barred", f"{why}: {hint}", wait)
     if 400 <= status < 500 and status not in TRANSIENT:
         return DeliveryResult("refused", why)
     return DeliveryResult("failed", why, wait)
-
-
-def _seconds(retry_after: str, date: str) -> float:
-    if retry_after.isdecimal() and len(retry_after) < 9:
-        return float(retry_after)
-    try:  # by the receiver's clock, since this machine's may be wrong
-        then, now = parsedate_to_datetime(retry_after), parsedate_to_datetime(date)
-        return max(0.0, (then - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

@@ -11,16 +11,22 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult
 
 from onnxlet.edge.device.checks import EPOCH
 
 NO_DATES = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME
 DATE_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a server can't ask for a longer pause
 
 
 def make_context(ca: Path | None) -> ssl.SSLContext:
@@ -112,3 +118,56 @@ class WatchedHttp(HTTPConnection):
 
 class WatchedHttps(WatchedHttp, HTTPSConnection):
     """The same with TLS; only the socket's timeout bounds the handshake."""
+
+
+class Received(NamedTuple):
+    """What a server answered."""
+
+    status: int
+    headers: Message
+    body: bytes  # its beginning
+
+
+def post(
+    url: SplitResult,
+    body: bytes,
+    headers: Mapping[str, str | bytes],
+    context: ssl.SSLContext | None,
+    deadline: Deadline,
+    timeout: float,
+    most: int,
+) -> Received:
+    """Post over a connection of its own, with TLS where there is a context.
+
+    `timeout` are seconds without a byte; of the answer's body `most` bytes are read. OSError or
+    HTTPException is raised where there is no answer.
+    """
+    if context:
+        set_date_checks(context)
+    connect = partial(WatchedHttps, context=context) if context else WatchedHttp
+    connection = connect(deadline, url.hostname or "", url.port, timeout=timeout)
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    try:
+        with deadline:
+            connection.connect()
+            # A server may refuse a large body, and close before it has read all of it.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            return Received(answer.status, answer.headers, answer.read(most))
+    finally:
+        connection.close()
+
+
+def retry_after_seconds(text: str, date: str) -> float:
+    """The pause that a `Retry-After` asks for, a number of seconds or a date; 0 for another text.
+
+    `date` is the receiver's clock.
+    """
+    if text.isdecimal() and len(text) < 9:
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    try:  # by the receiver's clock, since this machine's may be wrong
+        then, now = parsedate_to_datetime(text), parsedate_to_datetime(date)
+        return min(max(0.0, (then - now).total_seconds()), LONGEST_RETRY_AFTER_SECONDS)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
