@@ -110,7 +110,9 @@ class Counters:
             "process": Process(),
         }
 
-    def start(self, service: Service, forward: Forwarder | None) -> None:
+    def start(
+        self, service: Service, forward: Forwarder | None, tracing: CountSource | None = None
+    ) -> None:
         """Have this worker's counts collected from now on.
 
         What is counted of versions that the service has no more is forgotten.
@@ -120,6 +122,8 @@ class Counters:
         self._in_flight = service.in_flight
         if forward is not None:
             self._parts["forward"] = Forwarded(forward)
+        if tracing is not None:
+            self._parts["tracing"] = tracing
         self._link.absorb(TOPIC, self._absorb)
         self._link.provide(TOPIC, self._state)
 

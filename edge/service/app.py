@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.edge.predictions.prediction_store import PredictionStore
+    from onnxlet.edge.tracing.exporter import Exporter, SpanCounts
     from onnxlet.function.serving.service import Service
 
 FILE = "kept.db"  # beside the queue of predictions that are forwarded
@@ -41,14 +42,15 @@ def make_app(
     settings: Settings | None = None,
     keep: PredictionStore | None = None,
     link: Link | None = None,
+    tracing: Exporter | None = None,
 ) -> App:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
     On a device, a slot's models have model-only updates beside them. `observe` is called with each
     prediction that was answered, by default `forward` is; `keep` is started here. A secret's
-    requests are counted nowhere. Workers that serve the same models answer as one by way of a link.
-    SettingsError is raised where an environment variable can't be used, ModelError where there is
-    no model, or one can't be loaded.
+    requests are counted and traced nowhere. Workers that serve the same models answer as one by way
+    of a link. SettingsError is raised where an environment variable can't be used, ModelError where
+    there is no model, or one can't be loaded.
     """
     use_one_arena()
     secret = secret or Secret()
@@ -95,8 +97,12 @@ def make_app(
         keep.start(repository)
     deadline.watch(settings.max_seconds)
     reloader = shared.start(repository) if shared else Reloader(repository)
+    if tracing:
+        meter.tracing = tracing.counts
+        rules = (route.rule for route in service.routes)
+        app.wsgi_app = tracing.follow(app.wsgi_app, rules, secret.request_id)
     if meter.counts:
-        meter.counts.start(service, forward)
+        meter.counts.start(service, forward, meter.tracing)
     if settings.reload_seconds:
         meter.reloader = reloader
         meter.reloader.start(settings.reload_seconds)
@@ -141,6 +147,15 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStor
     )
 
 
+def start_tracing(environ: Mapping[str, str]) -> Exporter | None:
+    """Send spans to the collector that these variables name; None if they name none."""
+    if not any(environ.get(f"OTEL_EXPORTER_OTLP_{each}ENDPOINT") for each in ("", "TRACES_")):
+        return None
+    from onnxlet.edge.tracing import exporter  # most servers have no collector
+
+    return exporter.start(environ)
+
+
 class RequestMeter:
     """Shows what was counted of requests and rows, with what else is known of this process."""
 
@@ -151,6 +166,7 @@ class RequestMeter:
         # Knows which versions were refused; None if nothing is reloaded.
         self.reloader: Reloader | None = None
         self.forward = forward  # keeps predictions; None if nothing is kept
+        self.tracing: SpanCounts | None = None  # None if nothing is traced
         self.drift = DriftReports()  # of the models that are served
         self.counts: Counters | None = None  # those of all workers; None where one process serves
         # Called once a scrape has imported its modules, so that later ones are fast.

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -32,6 +33,9 @@ from onnxlet.edge.service.drift_reports import Digest, DriftReports
 from onnxlet.function.messages import Reply
 from onnxlet.function.runtime.sessions import runtime_version
 from onnxlet.function.serving.service import Service
+
+if TYPE_CHECKING:
+    from onnxlet.edge.tracing.exporter import SpanCounts
 
 VERSION = re.compile(r";\s*version=([^;]*)")
 VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of the formats of Prometheus and OpenMetrics
@@ -60,6 +64,7 @@ class Sources(Protocol):
     drift: DriftReports
     reloader: Reloader | None
     forward: Forwarder | None
+    tracing: SpanCounts | None
 
 
 def expose(meter: Sources, service: Service, accept: str, on_rows: bool) -> Reply:
@@ -118,6 +123,9 @@ def _all_metrics(
     if meter.forward:
         figures = meter.forward.figures()
         yield from _forward(figures if states is None else forwarded(figures, states))
+    if meter.tracing:
+        counted = [state["tracing"] for state in states or ()] or [meter.tracing.state()]
+        yield from _tracing(counted)
     if states is not None:
         yield from _processes(states)
     about = {
@@ -229,6 +237,19 @@ def _forward(figures: Figures) -> Iterator[Metric]:
         (GAUGE, "onnxlet_forward_bytes", "Bytes that the records take on the disk.", (),
          _one(totals.bytes)),
     )  # fmt: skip
+
+
+def _tracing(counted: Iterable[Mapping[str, int]]) -> Iterator[Metric]:
+    """Of spans, as `SpanCounts` has them in each worker."""
+    total = Counter[str]()
+    for each in counted:
+        total.update(each)
+    sent = total.pop("sent")
+    dropped = [([reason], number) for reason, number in total.items()]
+    yield from _filled(
+        (COUNTER, "onnxlet_tracing_sent", "Spans that the collector took.", (), _one(sent)),
+        (COUNTER, "onnxlet_tracing_dropped", "Spans that were dropped.", ("reason",), dropped),
+    )
 
 
 def _processes(states: States) -> Iterator[Metric]:

@@ -165,7 +165,7 @@ def serve_on(
     wrap = _tls(device)
     settings = for_address(listener.getsockname()[0], device.host, settings)
     gc.disable()  # while modules are imported: a collection would find nothing
-    from onnxlet.edge.service.app import make_app, start_forwarding, start_keeping
+    from onnxlet.edge.service.app import make_app, start_forwarding, start_keeping, start_tracing
     from onnxlet.edge.service.log_writer import LogWriter
 
     writer = LogWriter(request_log.STANDARD_ERROR)
@@ -179,9 +179,10 @@ def serve_on(
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
     keep = start_keeping(settings, device.forward)
+    tracing = start_tracing(os.environ)
     app = make_app(
         models, secret=secret, log=log, forward=forward, settings=settings, keep=keep,
-        link=post.link if post else None,
+        link=post.link if post else None, tracing=tracing,
     )  # fmt: skip
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
@@ -207,6 +208,8 @@ def serve_on(
     for number in ENDING:
         end_on(number)
     running.join()
+    if tracing:
+        tracing.stop()
 
 
 def _wait(ending: socket.socket, app: App) -> None:

@@ -1,0 +1,1 @@
+"""Traces: which requests have one, their spans, and how these are sent (OpenTelemetry)."""

@@ -1,0 +1,114 @@
+"""Requests as spans of OTLP in JSON; nothing of their rows is in there.
+
+The form: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Names of attributes:
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from onnxlet.edge.tracing.requests import Traced, new_id
+from onnxlet.folders import VERSION
+from onnxlet.function import json_text
+from onnxlet.function.http.fast_path import LOGGED, Segment, matched, segments
+
+INTERNAL, SERVER = 1, 2  # kinds of spans
+ERROR = 2  # a span's status
+METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+OTHER = "_OTHER"  # stands for methods that clients make up
+# Attributes, by the member of the log's line that has their value.
+NOTED = {
+    "model": "onnxlet.model",
+    "version": "onnxlet.model.version",
+    "rows": "onnxlet.rows",
+    "request_id": "onnxlet.request_id",
+    "error": "onnxlet.error",
+}
+Span = dict[str, Any]
+
+
+class Encoder:
+    """Makes the bodies that a collector takes."""
+
+    def __init__(self, resource: Mapping[str, str]) -> None:
+        """`resource` are attributes of this program, its name among them."""
+        self._resource = _attributes({**resource, "process.pid": os.getpid()})
+        self._rules: list[tuple[str, list[Segment]]] = []
+
+    def know(self, rules: Iterable[str]) -> None:
+        """Name the requests to these routes by them."""
+        self._rules = [(rule, segments(rule)) for rule in rules]
+
+    def body(self, requests: Iterable[Traced]) -> bytes:
+        """An ExportTraceServiceRequest of some requests."""
+        spans = [span for request in requests for span in self._spans(request)]
+        scope = {"name": "onnxlet", "version": VERSION}
+        scoped = [{"scope": scope, "spans": spans}]
+        whole = {"resource": {"attributes": self._resource}, "scopeSpans": scoped}
+        return json_text.dumps({"resourceSpans": [whole]})
+
+    def _spans(self, request: Traced) -> Iterator[Span]:
+        """The request's span, and one for each of its stages, in order."""
+        trace, begins = request.trace, request.ended - int(request.seconds * 1e9)
+        path = request.path.encode("latin-1").decode(errors="replace")
+        route = self._route(path)
+        method = request.method if request.method in METHODS else OTHER
+        failed = request.status >= 500
+        about = {
+            "http.request.method": method,
+            "http.route": route,
+            "url.path": path[:LOGGED],
+            "url.scheme": request.scheme,
+            "http.response.status_code": request.status,
+            "error.type": str(request.status) if failed else None,
+            **{name: request.notes.get(member) for member, name in NOTED.items()},
+        }
+        name = f"{'HTTP' if method == OTHER else method} {route or ''}".rstrip()
+        yield {
+            **_span(request, trace.span, trace.parent, name, SERVER, begins, request.ended),
+            "attributes": _attributes(about),
+            "status": {"code": ERROR} if failed else {},
+        }
+        since = begins + int(request.waited * 1e9)
+        for stage, milliseconds in request.notes.get("stages", {}).items():
+            ends = since + int(milliseconds * 1e6)
+            yield _span(request, new_id(16), trace.span, stage, INTERNAL, since, ends)
+            since = ends
+
+    def _route(self, path: str) -> str | None:
+        """The rule that a path has; None where there is no such route."""
+        parts = path.lstrip("/").split("/")
+        found = (rule for rule, parsed in self._rules if matched(parsed, parts) is not None)
+        return next(found, None)
+
+
+def count_spans(requests: Sequence[Traced]) -> int:
+    """How many spans some requests have."""
+    return sum(1 + len(request.notes.get("stages", ())) for request in requests)
+
+
+def _span(
+    request: Traced, own: str, parent: str, name: str, kind: int, begins: int, ends: int
+) -> Span:
+    """A span without attributes; times are nanoseconds since 1970, which JSON has as texts."""
+    return {
+        "traceId": request.trace.id,
+        "spanId": own,
+        **({"parentSpanId": parent} if parent else {}),
+        "name": name,
+        "kind": kind,
+        "startTimeUnixNano": str(begins),
+        "endTimeUnixNano": str(ends),
+    }
+
+
+def _attributes(values: Mapping[str, str | int | None]) -> list[dict[str, Any]]:
+    """Attributes in OTLP's form, which has whole numbers as texts; without those that are None."""
+    return [
+        {"key": name, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}}
+        for name, v in values.items()
+        if v is not None
+    ]
