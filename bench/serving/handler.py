@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
@@ -29,6 +29,7 @@ from bench.load import closed_loop, processes
 from bench.load.processes import HEADERS, KEY, environ_for, http_event
 from bench.models import Fitted, breast_cancer_split, without_names
 from bench.report import Line, comparisons
+from bench.watch import watch
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
@@ -36,6 +37,8 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
+from tests.edge.tracing.collector import collecting
+from tests.function.monitoring.models import rows_of
 from tests.project.commands import free_port
 
 ROWS = 1000
@@ -56,6 +59,7 @@ def section(models: Path, fitted: Fitted) -> str:
         *_in_process(models, fitted),
         *_starts(models, fitted),
         *_sockets(models, fitted),
+        *_traced(models, fitted),
         *_conversions(models, fitted),
     ]
     return f"{ABOUT}\n{comparisons('compared with', lines)}"
@@ -164,6 +168,18 @@ def _against_textbook(
     yield line("start to first answer (times faster)", "ms", a, b, b / a, 5, True)
     a, b = median(ours.memory), median(textbook.memory)
     yield line("proportional memory", "MiB", a, b, a / b, 0.55, False)
+
+
+def _traced(models: Path, fitted: Fitted) -> Iterator[Line]:
+    """A server that sends spans of one in ten requests, against one that sends none."""
+    loaded = [watch.Loaded("logistic", rows_of(fitted["logistic"][1]))]
+    with collecting() as collector:
+        share = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
+        sides = {"on": {**collector.environ, **share}, "off": {}}
+        single = processes.only(models, "logistic")
+        # A turn has more requests than are sent to the collector together.
+        for line in watch.over_a_socket(single, loaded, sides, rows=(1,), seconds=1.0):
+            yield replace(line, what=f"one in ten requests traced, against none: {line.what}")
 
 
 def _conversions(models: Path, fitted: Fitted) -> Iterator[Line]:

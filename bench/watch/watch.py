@@ -51,11 +51,6 @@ class Loaded(NamedTuple):
         return json.dumps({"instances": list(chosen)}).encode()
 
 
-def _watch_environ(models: Path, watch: str) -> dict[str, str]:
-    """The variables of a server that counts, or does not."""
-    return {**environ_for(models, ""), "ONNXLET_WATCH": watch}
-
-
 class Turn(NamedTuple):
     """One of many turns, in microseconds a request."""
 
@@ -66,17 +61,15 @@ class Turn(NamedTuple):
 
 Running = tuple[subprocess.Popen[bytes], int]  # a server, and its port
 Turns = dict[str, list[Turn]]  # of "on" and "off", one beside the other
+Sides = Mapping[str, Mapping[str, str]]  # further variables of the servers "on" and "off"
 
 
 def section(models: Path, fitted: Fitted) -> str:
     """Measure, and return the page as Markdown."""
     watched = models.parent / "watched"
     loaded = list(_built_examples(models, watched, fitted))
-    parts = [
-        ABOUT,
-        comparisons("without", _over_a_socket(watched, loaded)),
-    ]
-    return "\n".join(parts)
+    sides = {each: {"ONNXLET_WATCH": each} for each in ("on", "off")}
+    return f"{ABOUT}\n{comparisons('without', over_a_socket(watched, loaded, sides))}"
 
 
 def _built_examples(models: Path, watched: Path, fitted: Fitted) -> Iterator[Loaded]:
@@ -93,43 +86,54 @@ def _built_examples(models: Path, watched: Path, fitted: Fitted) -> Iterator[Loa
     yield Loaded(NUMBERS_ONLY, rows_of(fitted[NUMBERS_ONLY][1]))
 
 
-def _over_a_socket(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
+def over_a_socket(
+    models: Path,
+    loaded: list[Loaded],
+    sides: Sides,
+    rows: tuple[int, ...] = ROWS,
+    seconds: float = SECONDS,
+) -> Iterator[Line]:
     """One client that keeps its connection; servers are started several times."""
     found: dict[tuple[str, int], Turns] = {
-        (each.name, rows): {"on": [], "off": []} for each in loaded for rows in ROWS
+        (each.name, some): {"on": [], "off": []} for each in loaded for some in rows
     }
     for number in range(PAIRS):
         with ExitStack() as stack:
             running: dict[str, Running] = {}
-            for watch in ("on", "off") if number % 2 else ("off", "on"):
+            for side in ("on", "off") if number % 2 else ("off", "on"):
                 port = free_port()
-                command, environ = processes.serve(models, port), _watch_environ(models, watch)
+                command = processes.serve(models, port)
+                environ = {**environ_for(models, ""), **sides[side]}
                 path, body = loaded[0].path, loaded[0].body(1)
                 started = processes.running(command, environ, port, path, body, SERVER_CORE)
-                running[watch] = stack.enter_context(started)[0], port
+                running[side] = stack.enter_context(started)[0], port
             for each in loaded:
-                for rows in ROWS:
-                    _put_under(each, rows, running, found[each.name, rows])
-    for (name, rows), turns in found.items():
-        yield from compared(f"{name}, {_rows(rows)}, socket", turns)
+                for some in rows:
+                    _put_under(each, some, running, found[each.name, some], seconds)
+    for (name, some), turns in found.items():
+        yield from compared(f"{name}, {_rows(some)}, socket", turns)
 
 
-def _put_under(each: Loaded, rows: int, running: Mapping[str, Running], turns: Turns) -> None:
+def _put_under(
+    each: Loaded, rows: int, running: Mapping[str, Running], turns: Turns, seconds: float
+) -> None:
     request = closed_loop.post(each.path, each.body(rows), HEADERS)
     for number in range(TURNS + 1):
         order = list(running.items())
         order = order if number % 2 else order[::-1]
-        pair = {watch: _turn(request, *server) for watch, server in order}
-        whole = {watch: turn for watch, turn in pair.items() if turn}
+        pair = {side: _turn(request, *server, seconds) for side, server in order}
+        whole = {side: turn for side, turn in pair.items() if turn}
         if number and len(whole) == len(pair):  # the first turn warms up
-            for watch, turn in whole.items():
-                turns[watch].append(turn)
+            for side, turn in whole.items():
+                turns[side].append(turn)
 
 
-def _turn(request: bytes, process: subprocess.Popen[bytes], port: int) -> Turn | None:
+def _turn(
+    request: bytes, process: subprocess.Popen[bytes], port: int, seconds: float
+) -> Turn | None:
     """None where the machine did something else all the while."""
     before = processes.processor_seconds(process)
-    load = closed_loop.put_under(request, port, 1, SECONDS)
+    load = closed_loop.put_under(request, port, 1, seconds)
     assert not load.errors, load
     if not load.answers:
         return None
