@@ -112,6 +112,7 @@ class Collector:
         bodies: those that were taken, in order.
         tries: the headers of each request, in lower case.
         statuses: of the next answers, which are 200 once these are used up; 0 answers nothing.
+        open: answers wait until it is set, as it is by default.
         answer: the body of an answer.
         more: further headers of an answer.
     """
@@ -120,6 +121,8 @@ class Collector:
         self.bodies: list[bytes] = []
         self.tries: list[Mapping[str, str]] = []
         self.statuses: Iterator[int] = iter(())
+        self.open = threading.Event()
+        self.open.set()
         self.answer = b"{}"
         self.more: dict[str, str] = {}
         self.path = ""  # of the last request
@@ -146,6 +149,7 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
             if status == 200:
                 collector.bodies.append(body)
             collector.tries.append({name.lower(): v for name, v in self.headers.items()})
+            collector.open.wait(60)
             if not status:
                 self.connection.settimeout(60)
                 with suppress(OSError):

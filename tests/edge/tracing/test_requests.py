@@ -64,3 +64,6 @@ def test_shares() -> None:
     assert 1_800 < len(few) < 2_200
     assert few < more
     assert isinstance(sampled(headers[0], options(1.0, False)), Trace)
+    # By the last half, as OpenTelemetry's own samplers: the first may be a time.
+    assert sampled(f"00-{'f' * 16}{'0' * 15}1-{PARENT}-00", options(0.1, False))
+    assert not sampled(f"00-{'0' * 15}1{'f' * 16}-{PARENT}-00", options(0.1, False))

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import ParseError
 
+from onnxlet.edge.aggregation.link import Link
 from onnxlet.edge.service.app import make_app, start_tracing
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.tracing.exporter import SEND_SECONDS, Exporter
 from onnxlet.folders import VERSION
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, ran, running_server, through_socket
+from tests.edge.aggregation.links import Links
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_metrics import at, samples
 from tests.edge.service.test_serve import CLEAN
@@ -36,7 +39,7 @@ CANARY = "canary-7f3a"
 class Here:
     """An app in this process whose requests are traced, and what it logs."""
 
-    def __init__(self, models: Path, collector: Collector) -> None:
+    def __init__(self, models: Path, collector: Collector, link: Link | None = None) -> None:
         tracing = start_tracing(collector.environ)
         assert tracing
         self.tracing: Exporter = tracing
@@ -44,8 +47,9 @@ class Here:
         self.secret = Secret()
         settings = Settings(models, owned=True, reload_seconds=0)
         app = make_app(
-            models, secret=self.secret, log=self.lines.append, settings=settings, tracing=tracing
-        )
+            models, secret=self.secret, log=self.lines.append, settings=settings, link=link,
+            tracing=tracing,
+        )  # fmt: skip
         self.client = client_of(app)
 
 
@@ -185,8 +189,11 @@ def test_a_server_sends_what_waits_at_its_end(
         dropped = {"full": 0.0, "failed": 0.0, "refused": 0.0}
         got = {r: at(_scraped(client), "onnxlet_tracing_dropped_total", reason=r) for r in dropped}
         assert got == dropped
-        for _ in range(3):
-            assert client.post(PATH, {"instances": [SHOP]}).status == 200
+        body, kept = json.dumps({"instances": [SHOP]}), HTTPConnection("127.0.0.1", server.port)
+        for _ in range(3):  # of one head, which the server remembers
+            kept.request("POST", PATH, body, {"Content-Type": "application/json"})
+            assert kept.getresponse().read()
+        kept.close()
 
     asked = [span for span in collector.spans if span["name"] == f"POST {ROUTE}"]
     assert len({span["traceId"] for span in asked}) == 23
@@ -199,6 +206,18 @@ def test_a_server_sends_what_waits_at_its_end(
 
 def _scraped(client: Client) -> Any:
     return samples(client.get("/metrics").body.decode())
+
+
+def test_metrics_are_of_all_workers(models: Path, collector: Collector) -> None:
+    links = Links()
+    workers = [Here(models, collector, links.join()) for _ in range(2)]
+    for dropped, worker in enumerate(workers, 2):
+        worker.tracing.counts.add({"full": dropped})
+
+    for worker in workers:
+        found = _scraped(worker.client)
+        assert at(found, "onnxlet_tracing_dropped_total", reason="full") == 5
+        worker.tracing.stop()
 
 
 @pytest.mark.long
