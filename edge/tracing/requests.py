@@ -43,9 +43,9 @@ class Traced(NamedTuple):
     notes: Mapping[str, Any]  # its line in the log
 
 
-def new_id(digits: int) -> str:
-    """A random id of so many hexadecimal digits, which are not all zeros."""
-    return f"{random.getrandbits(4 * digits) or 1:0{digits}x}"
+def new_span() -> str:
+    """A random id, which is not all zeros."""
+    return f"{random.getrandbits(64) or 1:016x}"
 
 
 def traced(app: WSGI, options: TraceOptions, unseen: str, put: Callable[[Traced], object]) -> WSGI:
@@ -92,10 +92,10 @@ def sampled(traceparent: str | None, options: TraceOptions) -> Trace | None:
         number = random.getrandbits(128) or 1
         if number % ALL >= options.share * ALL:
             return None
-        return Trace(f"{number:032x}", new_id(16), "")
+        return Trace(f"{number:032x}", new_span(), "")
     trace, parent, flags = found.groups()
     if options.parent_based:
         wanted = bool(int(flags, 16) & SAMPLED)
     else:
         wanted = int(trace[16:], 16) < options.share * ALL
-    return Trace(trace, new_id(16), parent) if wanted else None
+    return Trace(trace, new_span(), parent) if wanted else None

@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.tracing import exporter
 from onnxlet.edge.tracing.exporter import Exporter, start
-from onnxlet.edge.tracing.requests import Trace, Traced, new_id
+from onnxlet.edge.tracing.requests import Trace, Traced, new_span
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.tracing.collector import Collector
 from tests.project.commands import free_port
@@ -23,7 +23,7 @@ Make = Callable[..., Exporter]
 
 
 def request() -> Traced:
-    trace = Trace(new_id(32), new_id(16), "")
+    trace = Trace(new_span() * 2, new_span(), "")
     notes = {"request_id": "a", "stages": {"decode": 0.1}}
     return Traced(trace, time.time_ns(), 0.01, 0.001, "GET", "/models", "http", 200, notes)
 

@@ -117,7 +117,7 @@ def test_refusals_failures_and_odd_requests(
     here: Here, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.client.post(PATH, {"instances": [{}]})
-    here.client.request("BREW", "/nope/x" + "y" * 500)
+    here.client.request("BREW", "/nope/%22%5C%00%FF" + "y" * 500)
     here.client.get("/models/shop", {"X-Request-Id": here.secret.request_id})
     here.client.get("/v1/models/shop/versions/1")
 
@@ -134,7 +134,7 @@ def test_refusals_failures_and_odd_requests(
     assert (refused["status"], "error.type" in refused["attributes"]) == ({}, False)
     assert odd["name"] == "HTTP"
     assert odd["attributes"]["http.request.method"] == "_OTHER"
-    assert len(odd["attributes"]["url.path"]) == 200
+    assert odd["attributes"]["url.path"] == '/nope/"\\\0\ufffd' + "y" * 190
     assert "http.route" not in odd["attributes"]
     assert status["name"] == "GET /v1/models/<name>/versions/<version>"
     assert failed["status"] == {"code": 2}
