@@ -60,7 +60,10 @@ def traced(app: WSGI, options: TraceOptions, unseen: str, put: Callable[[Traced]
             return app(environ, start_response)
         if not trace.parent:  # so that the line in the log names it
             environ[PARENT] = f"00-{trace.id}-{trace.span}-01"
-            environ.pop(SAME_HEAD, None)  # other requests of this head have other traces
+            # Other requests of this head have other traces.
+            if judged := environ.pop(SAME_HEAD, None):
+                notes = {**judged["notes"], "trace_id": trace.id}
+                environ[SAME_HEAD] = {**judged, "notes": notes}
         began, status = time.perf_counter(), "500"
 
         def started(line: str, *more: Any) -> Any:

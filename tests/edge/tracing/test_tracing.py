@@ -190,13 +190,13 @@ def test_a_server_sends_what_waits_at_its_end(
         got = {r: at(_scraped(client), "onnxlet_tracing_dropped_total", reason=r) for r in dropped}
         assert got == dropped
         body, kept = json.dumps({"instances": [SHOP]}), HTTPConnection("127.0.0.1", server.port)
-        for _ in range(3):  # of one head, which the server remembers
+        for _ in range(4):  # of one head, which the server remembers
             kept.request("POST", PATH, body, {"Content-Type": "application/json"})
             assert kept.getresponse().read()
         kept.close()
 
     asked = [span for span in collector.spans if span["name"] == f"POST {ROUTE}"]
-    assert len({span["traceId"] for span in asked}) == 23
+    assert len({span["traceId"] for span in asked}) == 24
     assert {span["resource"]["service.name"] for span in asked} == {"prices"}
     assert 1 <= len({span["resource"]["process.pid"] for span in asked}) <= int(workers)
     assert {head["x-tenant"] for head in collector.tries} == {"me"}
