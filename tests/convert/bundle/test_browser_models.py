@@ -22,7 +22,7 @@ from tests.page.sites import reviews
 PAIRS = [("onnxlet/function", "function"), ("onnxlet/edge/browser", "edge/browser")]
 
 # What only servers use, or what says more of training rows than they answer.
-WITHHELD = {"background", "estimate", "reference", "unusual"}
+WITHHELD = {"background", "estimate", "origin", "reference", "unusual"}
 
 
 @pytest.fixture(scope="module")
