@@ -39,7 +39,10 @@ SIDES = {
                 "Predict a table of any size: CSV, Parquet, Excel or JSON, a file, a folder or s3://bucket/prefix."
             ),
             "report": "Write a model's report again, as page and model card, from its findings.",
-            "package": "Build one zip, or a container image, for one Python and one architecture.",
+            "package": (
+                "Build one zip, or a container image, for one Python and one architecture; "
+                "or a website."
+            ),
             "publish": "Put a signed archive into the channel that devices update from.",
         },
     ),
