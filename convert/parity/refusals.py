@@ -135,7 +135,7 @@ def no_conversion(estimator: str, failed: Sequence[FailedRecipe]) -> NoConversio
     for one in unsupported or failed:
         recipes.setdefault(one.reason, {})[one.recipe] = None
     hints = list(dict.fromkeys(one.hint for one in failed if one.hint))
-    with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:5])
+    with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:6])
     if unsupported:
         reasons = list(recipes)[:2]  # whatever the inputs are typed as
     else:

@@ -190,7 +190,8 @@ def _is_near(got: Any, expected: float, most: float) -> bool:
     if got is None or (type(got) is float and not isfinite(got)):
         return not isfinite(expected)
     is_number = type(got) in (int, float) and isfinite(expected)
-    return is_number and (got == expected or abs(got - expected) <= most)
+    # Compared first: a whole number may be larger than any float.
+    return is_number and expected - most <= got <= expected + most
 
 
 def _differing(
