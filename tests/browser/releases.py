@@ -152,16 +152,17 @@ def rewritten(
         release["packed"][name] = about_file(path, packed)
     moved = dict[str, str]()
     for name in SCRIPTS if anew else ():
-        stem, dot, end = name.rpartition(".")
-        [old] = [path for path in files if _is_script(path, stem, end)]
+        stem = Path(name).stem  # all end in .js there
+        [old] = [path for path in files if _is_script(path, stem)]
         content = linked(files.pop(old), moved) + b"// anew\n"
-        moved[old] = f"files/{stem}-{sha256(content)[:SHORT]}{dot}{end}"
+        moved[old] = f"files/{stem}-{sha256(content)[:SHORT]}.js"
         files[moved[old]] = content
     [old] = [path for path in files if path.startswith("files/release-")]
     old_hash = sha256(files.pop(old))
     digest = sha256(json.dumps([number, anew, release["packed"], moved]).encode())
     moved[old] = f"files/release-{digest[:SHORT]}.js"
-    more = {".html": b"<!-- anew -->\n", ".svg": b"<!-- anew -->\n", ".webmanifest": b"\n"}
+    mark = b"<!-- anew -->\n"
+    more = {".html": mark, ".svg": mark, ".webmanifest": b"\n", ".json": b"\n"}
     for path in [path for path in files if "/" not in path]:
         last = more.get(Path(path).suffix, b"/* anew */\n") if anew else b""
         files[path] = linked(files[path], moved) + last
@@ -170,7 +171,7 @@ def rewritten(
         for path, content in files.items()
         if not path.endswith(".pack")
         and not path.startswith("licences/")
-        and path != "service-worker.js"
+        and path not in ("service-worker.js", "package.json")
     }
     whole = release | {"number": number, "digest": digest, "path": moved[old]}
     files[moved[old]] = b"export default " + json.dumps(whole).encode() + b";\n"
@@ -182,9 +183,9 @@ def rewritten(
     return out
 
 
-def _is_script(path: str, stem: str, end: str) -> bool:
-    name = path.removeprefix("files/").removesuffix(f".{end}")
-    return path.startswith("files/") and name[: -SHORT - 1] == stem and path.endswith(f".{end}")
+def _is_script(path: str, stem: str) -> bool:
+    name = path.removeprefix("files/").removesuffix(".js")
+    return path.startswith("files/") and name[: -SHORT - 1] == stem and path.endswith(".js")
 
 
 def linked(text: bytes, moved: Mapping[str, str]) -> bytes:

@@ -130,7 +130,7 @@ def test_a_release_of_the_same_has_the_same_bytes(first: Path, second: Path) -> 
     one, other = files_of(first), files_of(second)
     differing = {path for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
     names = {re.sub(r"-[0-9a-f]{16}", "", path) for path in differing}
-    assert names == {
+    assert names - {"licences/bom.json"} == {  # which names the models' graphs
         "files/rent-1.tar.pack", "files/rent-2.tar.pack", "files/release.js", "onnxlet.js",
         "service-worker.js",
     }  # fmt: skip

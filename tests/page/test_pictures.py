@@ -76,8 +76,10 @@ def answered(page: Any) -> str:
 
 
 def choose(page: Any, content: bytes, name: str = "photo.png", kind: str = "image/png") -> None:
+    before = page.evaluate("state.fields[0].read()")  # made up
     page.set_input_files("#field-0", {"name": name, "mimeType": kind, "buffer": content})
-    until(page, "JSON.parse(state.fields[0].read()) !== ''")
+    changed = "![JSON.stringify(''), {}].includes(state.fields[0].read())"
+    until(page, changed.format(json.dumps(before)))
 
 
 def test_a_drawing_is_answered(open_page: Open, pictured_site: str) -> None:
