@@ -55,7 +55,7 @@ def test_the_first_lines_package_and_serve_and_the_module_answers(tmp_path: Path
     assert built.returncode == 0, built.stderr
     site = folder / "build" / "site"
     package, serve = SHELL[0].splitlines()
-    made = ran([*shlex.split(package), f"MODELS={models}", f"BUNDLE={site}"])
+    made = ran([*shlex.split(package), f"MODELS={models}", f"BUNDLE={site}", "ARGS="])
     assert made.returncode == 0, made.stderr
     assert f"{site}: release 1;" in made.stdout
 
