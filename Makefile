@@ -233,7 +233,7 @@ test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into buil
 	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
 
 test-browser: $(BROWSER)/ready ## folders for browsers in a real one: visits, updates, proofs, faults (needs chromium, firefox-esr, npm)
-	$(BROWSER)/bin/python -m pytest -m browser $(SPREAD) tests/browser $(ARGS)
+	$(BROWSER)/bin/python -m pytest -m browser $(SPREAD) --timeout 600 tests/browser $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
