@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
-SOURCE = 'source = { registry = "https://pypi.org/simple" }'
+SOURCE = 'source = { registry = "." }'  # any: uv asks by names and versions only
 PROJECT = '[project]\nname = "locked"\nversion = "0"\nrequires-python = ">=3.11"\n'
 HEAD = 'version = 1\nrequires-python = ">=3.11"\n\n[[package]]\nname = "locked"\nversion = "0"\n'
 FAILED = 2  # uv's exit code where it can't ask; 1 is that something is known
