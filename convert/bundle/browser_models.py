@@ -14,7 +14,6 @@ from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.function import json_text
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.model_files import read_file
@@ -24,7 +23,7 @@ from onnxlet.function.protocols import native
 from onnxlet.function.serving.golden import floor_of
 from onnxlet.function.serving.predict import predict
 
-# Of the manifest, what is answered from, and what is told to whoever asks.
+# Members of a manifest that answers are made from, or that servers return to everybody.
 SHOWN = (*native.DESCRIBED, "conformal", "format", "graph", "positive", "versions")
 MOST_WORDS = 12  # of a made-up text
 
@@ -60,7 +59,7 @@ def public_model(chosen: Chosen) -> PublicModel:
 
 
 def _shown(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What servers tell of a column: frequent values, too, but of how many rows is theirs alone."""
+    """What servers return of a column; frequent values are without the numbers of their rows."""
     shown = {key: about[key] for key in PUBLISHED if key in about}
     return shown | {"frequent": [(value, 0) for value, _ in about.get("frequent", ())]}
 
@@ -94,20 +93,25 @@ def made_up_golden(model: Model, rows: Sequence[Sequence[Any]]) -> dict[str, Any
 
 
 def _answered(model: Model, instances: list[list[Any]]) -> dict[str, Any]:
-    """The rows that the model answers, and its answers as golden rows have them."""
-    while True:
-        decoded = native.from_object({"instances": instances})
-        try:
-            body = native.encode(predict(model, decoded), decoded).body
-            break
-        except InvalidRows as error:
-            wrong = {each.row for each in error.every}
-            instances = [row for at, row in enumerate(instances) if at not in wrong]
-    given = json_text.loads(body)
-    answers = {output.name: given[output.name] for output in model.signature.outputs}
+    """The rows that the model answers, and its answers as golden rows have them.
+
+    PackagingFailed is raised where it answers none.
+    """
+    decoded = native.from_object({"instances": instances}, nulls=True)
+    prediction = predict(model, decoded)
+    given = json_text.loads(native.encode(prediction, decoded).body)
+    wrong = {each.row for each in prediction.problems}
+    good = [at for at in range(len(instances)) if at not in wrong]
+    if not good:
+        raise PackagingFailed(
+            f"{model.name}: no row can be made up to prove it by: {prediction.problems[0]}",
+            "Package the others, each by --model.",
+        )
+    names = [output.name for output in model.signature.outputs]
+    answers = {name: [given[name][at] for at in good] for name in names}
     return {
         "tolerance": TOLERANCE,
-        "instances": instances,
+        "instances": [instances[at] for at in good],
         "answers": answers,
         "floors": {name: _floor(name, each) for name, each in answers.items()},
     }

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.bundle.browser import ORJSON, below, place_function, tar_of
-from onnxlet.convert.bundle.browser_models import PublicModel, public_model
+from onnxlet.convert.bundle.browser_models import PublicModel, made_up_golden, public_model
 from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.package import Order
 from onnxlet.convert.bundle.targets import BROWSER, BROWSER_MACHINE
-from onnxlet.function.models.example import PUBLISHED
-from onnxlet.function.serving.golden import load_proven
+from onnxlet.convert.directory.golden import GOLDEN_ROWS
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.function.models.example import PUBLISHED, example_instance
+from onnxlet.function.models.model import load_model
+from onnxlet.function.serving.golden import load_proven, replay
 from tests.conftest import ROOT
 from tests.kept_builds import kept_builds
 from tests.page.sites import reviews
@@ -134,3 +137,17 @@ def test_the_function_is_the_files_of_the_checkout(tmp_path: Path) -> None:
     ]
     assert {"licences/LICENSE", "licences/NOTICE", "licences/pyodide.txt"} <= set(licences)
     assert all(licences.values())
+
+
+def test_made_up_rows_that_are_refused_are_left_out(built: dict[str, Path]) -> None:
+    model = load_model(built["house-prices"])
+    columns = [column.name for column in model.signature.columns]
+    good = [example_instance(model).get(name) for name in columns]
+    bad = ["no number" for _ in columns]
+
+    golden = made_up_golden(model, [good, bad])
+
+    assert golden["instances"] == [good] * (GOLDEN_ROWS // 2)
+    assert replay(model, golden) == []
+    with pytest.raises(PackagingFailed, match=r"house-prices: no row can be made up .*'no number'"):
+        made_up_golden(model, [bad])
