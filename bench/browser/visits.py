@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
-from tests.project.commands import free_port
+from tests.browser.servers import web_server
 
 CHROMIUM = "/usr/bin/chromium"
 FIRST, LATER = 3, 7  # visits
@@ -40,21 +39,6 @@ ASK = """async ([model, row, count]) => {
   }
   return { took, answer };
 }"""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a folder, by Python's own server."""
-    port = free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-    command += ["--directory", str(folder)]
-    none = subprocess.DEVNULL
-    server = subprocess.Popen(command, stdout=none, stderr=none)
-    try:
-        yield f"http://localhost:{port}/"
-    finally:
-        server.kill()
-        server.wait()
 
 
 @contextmanager
@@ -121,11 +105,11 @@ def main(folder: Path, model: str, rows: Path) -> None:
         firsts, laters = [], []
         for number in range(FIRST):
             profile = f"{scratch}/{number}"
-            with served(folder) as address, browser(playwright, profile) as (_, page):
-                firsts.append(first_visit(page, address))
+            with web_server(folder) as server, browser(playwright, profile) as (_, page):
+                firsts.append(first_visit(page, server.address))
         for _ in range(LATER):  # the server is gone
             with browser(playwright, profile) as (_, page):
-                laters.append(later_visit(page, address, ask))
+                laters.append(later_visit(page, server.address, ask))
                 took = page.evaluate(ASK, [*ask, REQUESTS])["took"]
                 used = memory(profile)
         found = {"first": median(firsts), "later": median(laters)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from onnxlet.convert.directory.durable import whole
+from onnxlet.convert.file_hashes import sha256_of
 
 Content = Path | bytes  # a file, or what will be in it
 TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
@@ -47,12 +47,6 @@ def read(content: Content) -> bytes:
 def size_of(content: Content) -> int:
     """How many bytes these are."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def sha256_of(file: Path) -> str:
-    """The digest of a file in hexadecimal."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _entry(path: str) -> zipfile.ZipInfo:

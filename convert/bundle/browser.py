@@ -29,6 +29,7 @@ from onnxlet.convert.bundle.contents import BROWSER, Chosen
 from onnxlet.convert.bundle.npm import NODE, NpmPackage, check_node, command, fetched
 from onnxlet.convert.bundle.package import Order, Share, check
 from onnxlet.convert.bundle.parts import MEGABYTE
+from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
@@ -225,11 +226,11 @@ def compiled(of_npm: Mapping[str, bytes], root: Path, scratch: Path) -> bytes:
     with zipfile.ZipFile(scratch / LIBRARY) as archive:
         archive.extractall(library)  # noqa: S202 - of a package whose hash is known
     node(COMPILE, scratch, library, root)
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:  # packed as a whole later
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:  # packed as a whole later
         for path in below(library):
             archive.writestr(zipfile.ZipInfo(path, TIME), (library / path).read_bytes())
-    return whole.getvalue()
+    return made.getvalue()
 
 
 def below(folder: Path) -> list[str]:
@@ -317,8 +318,8 @@ def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
     if faults:
         good = [name for name in golden if not any(f.startswith(f"{name}: ") for f in faults)]
         others = " ".join(f"--model {name}" for name in good)
-        told = "; ".join(faults)
-        raise PackagingFailed(told, f"Package the others: {others}." if good else "")
+        reasons = "; ".join(faults)
+        raise PackagingFailed(reasons, f"Package the others: {others}." if good else "")
     return [f"{rows} golden rows answered in Node, which runs the same code; models: {len(models)}"]
 
 
@@ -329,10 +330,9 @@ def _place(folder: Path, out: Path) -> None:
     """
     paths = sorted(below(folder), key=lambda path: (not path.startswith("files/"), path == WORKER))
     for path in paths:
-        part = out / f"{path}.part"
-        part.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / path, part)
-        part.replace(out / path)
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        with whole(out / path) as part:
+            shutil.copyfile(folder / path, part)
     for file in out.glob("files/*"):
         if HASHED.search(file.name) and f"files/{file.name}" not in paths:
             file.unlink()

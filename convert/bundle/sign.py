@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from onnxlet.convert.bundle.archive import sha256_of
 from onnxlet.convert.directory.durable import whole
+from onnxlet.convert.file_hashes import sha256_of
 from onnxlet.function.errors import WrongUse
 
 SECRET_BYTES = 2 + 2 + 2 + 32 + 8 + 8 + 104

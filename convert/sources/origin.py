@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from onnxlet.convert.file_hashes import sha256_of
 from onnxlet.convert.sources.users_code import is_users_file
 
 Entry = Mapping[str, Any]  # `file`, `sha256`; of several files that are one entry their `files`
@@ -134,7 +135,7 @@ def entries(files: Iterable[Path], folder: Path | None = None) -> list[Entry]:
     made = list[Entry]()
     for file in files:
         with suppress(OSError):
-            made.append({"file": _named(file, folder), "sha256": digest(file)})
+            made.append({"file": _named(file, folder), "sha256": sha256_of(file)})
     return sorted(made, key=lambda each: (each["file"], each["sha256"]))
 
 
@@ -148,12 +149,6 @@ def _named(file: Path, folder: Path | None) -> str:
 def folder_entry(folder: Path, files: Iterable[Path]) -> list[Entry]:
     """Many files of a folder as one entry: the hash of their list, as `sha256sum` writes one."""
     named = sorted((os.fsencode(file.relative_to(folder)), file) for file in files)
-    lines = [b"%s  %s\n" % (digest(file).encode(), name) for name, file in named]
+    lines = [b"%s  %s\n" % (sha256_of(file).encode(), name) for name, file in named]
     whole = hashlib.sha256(b"".join(lines)).hexdigest()
     return [{"file": folder.resolve().name, "files": len(lines), "sha256": whole}]
-
-
-def digest(file: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.file_hashes import sha256_of
 from onnxlet.convert.problems import counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.image_columns import ENDINGS, images_root
 from onnxlet.convert.reference.row_forms import as_pandas
-from onnxlet.convert.sources.origin import Entry, digest, folder_entry
+from onnxlet.convert.sources.origin import Entry, folder_entry
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.convert.tables.places import Places
@@ -99,7 +100,7 @@ def read_table(
             ) from error
         if not file.parquet and not file.json:
             decimal = file.decimal
-        read = [{"file": PurePath(file.name).name, "sha256": digest(file.path)}]
+        read = [{"file": PurePath(file.name).name, "sha256": sha256_of(file.path)}]
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
