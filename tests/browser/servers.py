@@ -1,4 +1,4 @@
-"""Web servers: the one that users start, and one that fails as it is told."""
+"""Web servers: the one that users start, and one whose faults a test chooses."""
 
 from __future__ import annotations
 

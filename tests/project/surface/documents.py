@@ -120,9 +120,13 @@ def files(models: Path) -> tuple[Names, Names]:
     with tempfile.TemporaryDirectory() as folder:
         write_models(chosen, out := Path(folder, "models.zip"), 1)
         with zipfile.ZipFile(out) as archive:
-            alone = json.loads(archive.read("models.json"))
+            models_only = json.loads(archive.read("models.json"))
     whole = description(Machine("3.13", "aarch64"), chosen, {})
-    listings = {"bundle.json": whole, "device.json": part_description(1, {}), "models.json": alone}
+    listings = {
+        "bundle.json": whole,
+        "device.json": part_description(1, {}),
+        "models.json": models_only,
+    }
     for file, content in listings.items():
         _written(bundles, f"{file} ", content)
     return manifests.names(), bundles.names()
