@@ -101,7 +101,7 @@ def test_no_rating_is_beyond_those_of_the_fit_and_the_order_goes_by_what_is(
     loaded, _ = verify(built.directory)
     asked = {"instances": keen.iloc[:, :3].to_dict("records")}
     answer = forms.answer(predict(loaded, native.from_object(asked)))
-    assert answer["prediction"] == [[f"Film {at}" for at in items[0]]]
+    assert np.asarray(answer["prediction"]).tolist() == [[f"Film {at}" for at in items[0]]]
     assert np.max(answer["score"]) == 5.0
     assert np.asarray(answer["score"]).tolist() == [
         pytest.approx(model.recommend(keen)[1][0].tolist())
