@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,9 +51,15 @@ WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--workers N`: servers that tests start have so many worker processes; `--long`."""
+    """`--workers N`: servers that tests start have so many worker processes; `--long`; `--share`."""
     parser.addoption("--workers", default="1", help="worker processes of each started server")
     parser.addoption("--long", action="store_true", help="tests that take seconds, too")
+    parser.addoption(
+        "--share",
+        type=int,
+        default=1,
+        help="of a test's cases the first, and one in so many others",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,11 +91,20 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(trylast=True)  # of what is left by -m and -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what would only be run again."""
+    """Leave out what would only be run again, and what is not of the share."""
     again = {each for each in items if _is_of_no_worker(each) or _is_of_another_transport(each)}
+    if (share := config.getoption("--share")) > 1:
+        first = set({_function_of(each): each for each in reversed(items)}.values())
+        again |= {e for e in items if e not in first and zlib.crc32(e.nodeid.encode()) % share}
     config.hook.pytest_deselected(items=again)
     items[:] = [each for each in items if each not in again]
+
+
+def _function_of(item: pytest.Item) -> str:
+    """What has the cases of which this is one."""
+    return item.nodeid.partition("[")[0]
 
 
 def _is_of_no_worker(item: pytest.Item) -> bool:
