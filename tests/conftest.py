@@ -51,15 +51,10 @@ WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--workers N`: servers that tests start have so many worker processes; `--long`; `--share`."""
+    """`--workers N`: servers that tests start have so many processes; `--long`; `--share N`."""
     parser.addoption("--workers", default="1", help="worker processes of each started server")
     parser.addoption("--long", action="store_true", help="tests that take seconds, too")
-    parser.addoption(
-        "--share",
-        type=int,
-        default=1,
-        help="of a test's cases the first, and one in so many others",
-    )
+    parser.addoption("--share", type=int, default=1, help="of a test's cases the first, one in N")
 
 
 def pytest_configure(config: pytest.Config) -> None:
