@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references surface mutations bench dist docs audit lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-long test-memory test-emulation test-engines test-pipelines test-training test-kept test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-old test-libraries test-frameworks test-clients test-page test-browser test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest old-models autogluon references surface mutations bench dist release docs audit lock clean
 .SILENT:
 # Images of Python set it. What is imported from an environment made here is compiled once, and not
 # again by each of the processes that a suite, a deploy or a bench starts.
@@ -49,7 +49,7 @@ CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clien
 SAID := ALARM_TOPIC API_KEYS_SSM ARCH ARGS BODY BOUNDARY BUNDLE BURST CONCURRENCY DATA EMULATOR_PORT \
     EXAMPLE EXAMPLES FOLLOW FUNCTION_URL HOURS JSON KEEP LIBRARY LOG_DAYS MEMORY MINUTES MODEL MODELS \
     MODELS_URL NAME OPEN P99_MS PART PORT PROCESSES PYTHON PYTHON_VERSION QUEUE RATE REMOTE SCORE_FROM \
-    SCORE_TO SECONDS SHELL SNAPSTART STAGE TARGET TIMEOUT TMPDIR TMP_MB WARM_MINUTES WORDS
+    SCORE_TO SECONDS SHELL SNAPSTART STAGE TARGET TIMEOUT TMPDIR TMP_MB VERSION WARM_MINUTES WORDS
 said = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 meant = $(shell python3 -c "import difflib, sys; print(*difflib.get_close_matches(*sys.argv[1:2], sys.argv[2:], 1))" $(1) $(SAID) 2>/dev/null)
 $(foreach name,$(filter-out $(SAID) AWS_% ONNXLET_% PIP_% UV_%,$(said)),\
@@ -70,11 +70,8 @@ $(READY): requirements/run.txt tools/setup.sh
 $(DEV): $(READY) requirements/dev.txt
 	sh tools/setup.sh .venv requirements/dev.txt dev
 
-# A port that is taken is reported before the training, not after it.
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
-	$(PY) -m edge serve --port $(PORT) --only-listen
-	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices --models "$(MODELS)"
-	exec $(PY) -m edge serve --models "$(MODELS)" --port $(PORT)
+	exec $(PY) -m onnxlet demo --models "$(MODELS)" --port $(PORT)
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
 	$(if $(EXAMPLE),,$(error make model needs EXAMPLE=name, one of docs/gallery.md))
@@ -263,7 +260,7 @@ test-deploy: $(DEV) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments aga
 test-image: $(DEV) ## container images of both architectures, and containers of them (Debian, root; slow)
 	$(PY) -m pytest -m image --timeout 900 -rs tests/image $(ARGS)
 
-test-dist: $(DEV) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
+test-dist: $(DEV) $(DIST)/ready .venv-release/ready ## the wheel in an environment of a user's: shell, script, notebook
 	$(PY) -m pytest -m dist tests/dist $(ARGS)
 
 $(DIST)/ready: requirements/dist.txt tools/setup.sh
@@ -314,6 +311,13 @@ dist: $(DEV) ## the wheel, and the source archive that makes it, into dist/
 	$(PY) -m tools.wheel_bill
 	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
 
+release: $(DEV) .venv-release/ready ## of a commit that .ci/run has passed, VERSION: its commit, its tag, and its files in dist/
+	$(if $(filter command,$(origin VERSION)),,$(error make release needs VERSION=1.0.0))
+	$(PY) -m tools.release "$(VERSION)"
+
+.venv-release/ready: requirements/release.txt tools/setup.sh
+	sh tools/setup.sh .venv-release requirements/release.txt
+
 # Mermaid draws the site's pictures; without npm they stay text.
 docs: $(DOCS)/ready ## build the documents as a site, into build/docs
 	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
@@ -330,5 +334,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(REFERENCES:%=.venv-%) $(RUN) $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(REFERENCES:%=.venv-%) $(RUN) $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) .venv-release node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,10 @@ from onnxlet.commands import run
 
 # By the module that has them, under the heading of help: the commands' names and first lines.
 SIDES = {
+    "onnxlet.demo": (
+        "To begin with",
+        {"demo": "Train and convert the house prices, prove them, and serve until Ctrl-C."},
+    ),
     "onnxlet.convert.command_line": (
         "From a model to a bundle",
         {

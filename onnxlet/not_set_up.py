@@ -80,12 +80,16 @@ def check_installed(*packages: str) -> None:
 
 def to_install(extras: str, otherwise: str) -> str:
     """How to install extras of the wheel's; `otherwise` where this runs from no wheel."""
-    if not (ROOT / f"onnxlet-{VERSION}.dist-info").is_dir():
+    about = ROOT / f"onnxlet-{VERSION}.dist-info"
+    if not about.is_dir():
         return otherwise
+    command = f"{quote(sys.executable)} -m pip install"
+    if not (about / "direct_url.json").is_file():  # of a file, and not from an index (PEP 610)
+        return f"Install onnxlet[{extras}]: {command} 'onnxlet[{extras}]=={VERSION}'"
     wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
     return (
         f"Install onnxlet[{extras}], in the folder of the wheel's file: "
-        f"{quote(sys.executable)} -m pip install '{wheel}[{extras}]'"
+        f"{command} '{wheel}[{extras}]'"
     )
 
 

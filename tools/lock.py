@@ -27,8 +27,8 @@ FILES = (
 )  # each takes the versions of those before it
 CLOUD = ("deploy", "emulator")  # constrained by the function's only: botocore and pandas conflict
 NO_DEPENDENCIES = ("lambda_runtime/emulator",)  # only files are taken out of it
-# Not constrained by the others: their scikit-learn or NumPy is older, or they lock only documents.
-UNCONSTRAINED = ("oldest", "dist", "docs")
+# Not constrained by the others: their scikit-learn or NumPy is older, or they need neither.
+UNCONSTRAINED = ("oldest", "dist", "docs", "release")
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:

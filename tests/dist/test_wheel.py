@@ -22,6 +22,7 @@ from onnxlet.convert.bundle.package import IMAGES
 from onnxlet.convert.bundle.targets import TARGETS
 from tests.conftest import ROOT, ran
 from tests.dist.conftest import packed
+from tools.release import PRIVATE
 
 REQUIREMENTS = ROOT / "requirements"
 INFO = f"onnxlet-{__version__}.dist-info"
@@ -110,7 +111,8 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
-    assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
+    private = PRIVATE.search((ROOT / "pyproject.toml").read_text()) is not None
+    assert ("Private :: Do Not Upload" in metadata.get_all("Classifier", [])) == private
     assert str(metadata.get_payload()).startswith("# onnxlet\n")
 
 

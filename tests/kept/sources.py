@@ -1,9 +1,7 @@
 """The models behind each `models/`, each as small as shows its kind of inputs.
 
-A commit built version 1 of each from this file: `python -m convert build
-tests/kept/sources.py:NAME --name NAME` (frame with `--keep-background 10`, from 030d1dd on with
-`--report --sensitive district`), and `net` by `python -m convert import`, from the three files that
-the function of that name writes.
+A release builds version 1 of each from this file (`release.py`; the two commits from before the
+first release by `python -m convert build` and `import`, 9b8937b without report and background).
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 Built = tuple[Any, ...]  # an estimator, rows to test it with, and what else is there
+NAMES = ("frame", "iris", "net", "text")
 GOOD, BAD = ("good", "warm", "quick", "fresh"), ("bad", "cold", "slow", "stale")
 
 
@@ -66,8 +65,8 @@ def iris() -> Built:
     return model.fit(X[::2], y[::2]), X[1::2], y[1::2]
 
 
-def net(folder: Path) -> tuple[Path, Path, Path]:
-    """What another framework exports, with rows and its answers to them: three files."""
+def net(folder: Path, first: int = 0) -> tuple[Path, Path, Path]:
+    """What another framework exports, rows from the `first` on, its answers: three files."""
     random = np.random.default_rng(4)
     weights, rows = (random.normal(size=shape).astype(np.float32) for shape in ((2, 1), (8, 2)))
     graph = helper.make_graph(
@@ -82,6 +81,6 @@ def net(folder: Path) -> tuple[Path, Path, Path]:
     files[0].write_bytes(
         helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString()
     )
-    np.savez(files[1], x=rows)
-    np.savez(files[2], y=np.maximum(rows @ weights, 0))
+    np.savez(files[1], x=rows[first:])
+    np.savez(files[2], y=np.maximum(rows[first:] @ weights, 0))
     return files

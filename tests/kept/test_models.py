@@ -21,7 +21,8 @@ from onnxlet.function.serving.golden import compare
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.runtime.test_runtime import assert_same_answers
-from tests.kept.conftest import HERE, NAMES, Rebuilt
+from tests.kept.conftest import HERE, Rebuilt
+from tests.kept.sources import NAMES
 
 ABOUT = ("task", "signature", "parity", "metrics")
 each = pytest.mark.parametrize("name", NAMES)

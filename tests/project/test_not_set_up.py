@@ -152,6 +152,7 @@ def test_what_the_extras_bring_is_known_by_what_is_imported() -> None:
     assert not set(CONVERT) & {name for names in EXTRAS.values() for name in names}
 
 
+@pytest.mark.parametrize("from_file", [True, False])
 @pytest.mark.parametrize(
     ("package", "extras"),
     [
@@ -162,12 +163,15 @@ def test_what_the_extras_bring_is_known_by_what_is_imported() -> None:
     ],
 )
 def test_in_python_the_command_brings_the_extra_that_is_missing(
-    package: str, extras: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    package: str, extras: str, from_file: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / f"onnxlet-{VERSION}.dist-info").mkdir()
+    if from_file:
+        (tmp_path / f"onnxlet-{VERSION}.dist-info" / "direct_url.json").touch()
     monkeypatch.setattr(not_set_up, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "executable", "/my project/bin/python")
-    wheel = f"onnxlet-{VERSION}-py3-none-any.whl[{extras}]"
+    named = f"onnxlet[{extras}]=={VERSION}"
+    wheel = f"onnxlet-{VERSION}-py3-none-any.whl[{extras}]" if from_file else named
 
     said = str(explained(ModuleNotFoundError("no", name=package)))
 

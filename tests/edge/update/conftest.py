@@ -56,6 +56,7 @@ class Maker:
     models: Path
     scratch: Path
     key: SigningKey
+    names: Sequence[str] = ("iris",)  # of the models that a release has
 
     def files(self, release: int, models: Path | None = None) -> Files:
         """What is in a release."""
@@ -76,12 +77,12 @@ class Maker:
         return {**files, **more, "device.json": json.dumps(listed).encode()}
 
     def _placed(self, models: Path) -> Path:
-        """The folder with the code and one model, made once."""
+        """The folder with code and models, made once."""
         root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
         if not root.exists():
             place_code("function", root, FUNCTION.beside)
             place_code("edge", root, EDGE.beside)
-            place_models(choose_models(models, ["iris"], ()), root)
+            place_models(choose_models(models, self.names, ()), root)
         return root
 
     def write(self, files: Files, name: str) -> Path:
