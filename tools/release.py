@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,11 +108,19 @@ def built(*trees: Path) -> list[Path]:
     return first
 
 
+def is_there(python: str) -> bool:
+    """Whether a Python can make environments; a name on the PATH may be a shim without one."""
+    with suppress(NoRelease, FileNotFoundError):
+        run(python, "-c", "import ensurepip, venv")
+        return True
+    return False
+
+
 def check(files: list[Path], version: str, scratch: Path) -> None:
     """What indexes ask of the files, and an environment of each for each Python that is there."""
     run(CHECKS / "twine", "check", "--strict", *files)
     run(CHECKS / "check-wheel-contents", *(file for file in files if file.suffix == ".whl"))
-    for python in filter(shutil.which, PYTHONS):
+    for python in filter(is_there, PYTHONS):
         for file in files:
             place = scratch / f"{python}{file.suffix}"
             run(python, "-m", "venv", place)
