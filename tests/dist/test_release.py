@@ -115,7 +115,7 @@ def test_the_readme_installs_it_from_a_folder_of_wheels(
     run(
         "sh", "-c", install.replace("/path/to/clone", str(tmp_path / "clone")), cwd=tmp_path,
         PATH=f"{PYTHON.parent}:{os.environ['PATH']}", PIP_NO_INDEX="1",
-        PIP_FIND_LINKS=str(wheels).replace(" ", "%20"),
+        PIP_FIND_LINKS=wheels.as_uri(),
     )  # fmt: skip
     said = run(PYTHON.parent / "onnxlet", "--version", cwd=tmp_path).stdout
     assert said == f"onnxlet, version {wheel.name.split('-')[1]}\n"
