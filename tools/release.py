@@ -65,7 +65,7 @@ def faults(version: str, root: Path, now: str = VERSION) -> Iterator[str]:
     head = run("git", "rev-parse", "HEAD", cwd=root)
     record = Path(root, run("git", "rev-parse", "--git-common-dir", cwd=root), "ci-passed")
     if not record.is_file() or head not in record.read_text().split():
-        yield f"{record} has no line {head}: .ci/run writes it when this commit has passed"
+        yield f"{record} has no line {head}: SHARE=1 .ci/run writes it when it has passed"
     found = UNRELEASED.search((root / "CHANGELOG.md").read_text())
     entries = found.group(1) if found else ""
     if "\n- " not in entries:

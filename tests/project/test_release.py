@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_all_that_is_missing_is_named_at_once(checkout: Path) -> None:
     assert tag == "VERSION=1.4.2: there is a tag v1.4.2"
     assert changes == "the checkout has changes: commit them"
     assert record.endswith(
-        f"has no line {head(checkout)}: .ci/run writes it when this commit has passed"
+        f"has no line {head(checkout)}: SHARE=1 .ci/run writes it when it has passed"
     )
     assert entries == "CHANGELOG.md: expected entries under 'Unreleased'"
 
@@ -82,16 +83,19 @@ def test_what_breaks_needs_a_major_version(checkout: Path) -> None:
 
 def test_ci_records_the_commit_that_has_passed(checkout: Path) -> None:
     """By the last lines of `.ci/run`, with the suites away."""
-    script = (ROOT / ".ci" / "run").read_text()
-    first = re.findall(r"^commit=.*$", script, re.MULTILINE)
-    last = script[script.index('if [ -n "$commit" ]') :]
+    text = (ROOT / ".ci" / "run").read_text()
+    [first] = re.findall(r"^commit=.*$", text, re.MULTILINE)
+    last = text[text.index('if [ -n "$commit" ]') :]
     record = checkout / ".git" / "ci-passed"
-    for change, recorded in (("true", True), ("echo >>CHANGELOG.md", False)):
+    lines = ["set -euo pipefail", first, "{}", last]
+    script = "\n".join(lines)
+    for change, share, recorded in (("true", 1, 1), ("true", 3, 0), ("echo >>CHANGELOG.md", 1, 0)):
         record.write_text("")
-        lines = "\n".join(["set -euo pipefail", *first, change, last])
-        subprocess.run(["bash", "-c", lines], cwd=checkout, check=True)
-        assert (record.read_text().split() == [head(checkout)]) == recorded
-    subprocess.run(["bash", "-c", lines], cwd=checkout.parent, check=True)  # no checkout at all
+        environ = {**os.environ, "SHARE": str(share)}
+        command = ["bash", "-c", script.replace("{}", change)]
+        subprocess.run(command, cwd=checkout, check=True, env=environ)
+        assert record.read_text().split() == [head(checkout)] * recorded
+        subprocess.run(command, cwd=checkout.parent, check=True, env=environ)  # no checkout
 
 
 def test_the_version_stands_in_one_place() -> None:
