@@ -7,11 +7,13 @@ import os
 import platform
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -168,12 +170,11 @@ def test_the_bundle_is_the_checkout_s_to_the_byte(models: Path, project: Path) -
     assert done.stdout.splitlines()[-1] == f"to deploy it, in a clone of onnxlet: {deploy}"
 
 
-@pytest.fixture
-def served(models: Path, project: Path) -> Iterator[str]:
-    """The address of `onnxlet serve`, in the project."""
-    with subprocess.Popen(
-        [COMMAND, "serve", "--port", "0"], cwd=project, stdout=subprocess.PIPE, text=True
-    ) as server:
+@contextmanager
+def serving(*command: str, cwd: Path) -> Iterator[str]:
+    """The address of a command that serves."""
+    whole = [COMMAND, *command, "--port", "0"]
+    with subprocess.Popen(whole, cwd=cwd, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = re.compile(r"http://\S+:\d+")
             yield next(filter(None, map(address.search, server.stdout or ()))).group()
@@ -181,16 +182,43 @@ def served(models: Path, project: Path) -> Iterator[str]:
             server.terminate()
 
 
-def test_serving_takes_the_models_of_the_same_folder(served: str) -> None:
-    rows = {"instances": [{"area": 100, "age": 10}]}
+def predicted(url: str, row: dict[str, Any]) -> Any:
+    """The answer to one row."""
     asked = urllib.request.Request(  # noqa: S310 - our own server
-        f"{served}/models/prices/predict",
-        json.dumps(rows).encode(),
+        f"{url}/predict",
+        json.dumps({"instances": [row]}).encode(),
         {"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(asked, timeout=30) as reply:  # noqa: S310 - our own server
-        answer: dict[str, Any] = json.load(reply)
-    assert answer["prediction"][0] == pytest.approx(300, abs=15)
+        return json.load(reply)["prediction"][0]
+
+
+def test_serving_takes_the_models_of_the_same_folder(models: Path, project: Path) -> None:
+    with serving("serve", cwd=project) as url:
+        answer = predicted(f"{url}/models/prices", {"area": 100, "age": 10})
+    assert answer == pytest.approx(300, abs=15)
+
+
+def test_the_demo_is_served_beside_a_folder_of_its_name(before: set[str], tmp_path: Path) -> None:
+    stranger = tmp_path / "onnxlet" / "__init__.py"
+    stranger.parent.mkdir()
+    stranger.write_text(theirs.THEIRS)
+    readme = (ROOT / "README.md").read_text()
+    [asked] = json.loads(
+        re.findall(r"'Content-Type: application/json' -d '(.*?)'", readme, re.S)[0]
+    )["instances"]
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```", readme, re.M | re.S)[0])["prediction"][0]
+    with serving("demo", "--models", "my models", cwd=tmp_path) as url:
+        assert predicted(f"{url}/models/house-prices", asked) == pytest.approx(shown, rel=1e-5)
+    assert (tmp_path / "my models" / "house-prices" / "1" / "model.onnx").is_file()
+
+
+def test_the_demo_ends_where_it_can_not_listen(before: set[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(COMMAND, "demo", "--port", port, cwd=tmp_path, code=1)
+    assert f"port {port}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
