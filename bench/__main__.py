@@ -15,7 +15,7 @@ from bench.device import device
 from bench.models import MODELS, Fitted
 from bench.score import score
 from bench.serving import beside, handler, silence
-from bench.start import lambda_runtime
+from bench.start import demo, lambda_runtime
 from bench.train import dated, refit, training
 from bench.watch import unusual, watch
 
@@ -31,6 +31,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "score": ("Scoring tables", score.section),
     "edge": ("Device: size, start and memory", device.section),
     "browser": ("Browser: bytes, visits and memory", browser.section),
+    "demo": ("Without a clone: from the wheel to an answer", demo.section),
     "watch": ("Drift: what counting costs", watch.section),
     "unusual": ("Rows unlike the training rows: how many are marked", unusual.section),
 }
