@@ -21,10 +21,10 @@ from bench.report import Line, comparisons
 BUDGET_S = 60.0
 TIMES = 3
 ADDRESS = re.compile(r"http://\S+?:\d+")
-ABOUT = """What the README has for use without a clone, {times} times: `python -m venv`, `pip install` of the
-wheel with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is
-answered over a socket. Nothing is compiled before. Medians; how long the installation takes depends
-on the network.
+ABOUT = """As the README has it without a clone, {times} times: `python -m venv`, `pip install` of the wheel
+with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is answered
+over a socket. Nothing is compiled before. Medians; how long the installation takes depends on the
+network.
 
 """
 
@@ -80,7 +80,7 @@ def _ask(url: str, models: Path) -> None:
 def section(_models: Path, _fitted: Fitted) -> str:
     """The table."""
     make = ["make", "--no-print-directory", "dist"]
-    subprocess.run(make, cwd=ROOT, check=True)  # noqa: S607 - whichever the PATH has
+    subprocess.run(make, cwd=ROOT, check=True)
     [wheel] = (ROOT / "dist").glob("*.whl")
     took = [first_answer(wheel) for _ in range(TIMES)]
     whole = median(each.whole for each in took)
