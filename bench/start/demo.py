@@ -21,10 +21,10 @@ from bench.report import Line, comparisons
 BUDGET_S = 60.0
 TIMES = 3
 ADDRESS = re.compile(r"http://\S+?:\d+")
-ABOUT = """As the README has it without a clone, {times} times: `python -m venv`, `pip install` of the wheel
-with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is answered
-over a socket. Nothing is compiled before. Medians; how long the installation takes depends on the
-network.
+ABOUT = """As the README has it without a clone, {times} times: `python -m venv`, `pip install` of the
+wheel with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is
+answered over a socket. Nothing is compiled before. Medians; how long the installation takes depends
+on the network.
 
 """
 
@@ -44,14 +44,21 @@ class Took(NamedTuple):
 def first_answer(wheel: Path) -> Took:
     """Install a wheel into a new environment, and have its demo answer."""
     with tempfile.TemporaryDirectory() as place:
-        bin_, home = Path(place, "env", "bin"), Path(place, "home")
+        programs, home = Path(place, "env", "bin"), Path(place, "home")
         environ = {**os.environ, "HOME": str(home), "PIP_CACHE_DIR": str(home / "pip")}
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "venv", bin_.parent], check=True)
-        install = [bin_ / "python", "-m", "pip", "install", "--quiet", f"{wheel}[convert,edge]"]
+        subprocess.run([sys.executable, "-m", "venv", programs.parent], check=True)
+        install = [
+            str(programs / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            f"{wheel}[convert,edge]",
+        ]
         subprocess.run(install, check=True, env=environ)
         installed = time.perf_counter()
-        command = [bin_ / "onnxlet", "demo", "--port", "0"]
+        command = [str(programs / "onnxlet"), "demo", "--port", "0"]
         with subprocess.Popen(
             command, cwd=place, env=environ, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -173,7 +173,7 @@ def test_the_bundle_is_the_checkout_s_to_the_byte(models: Path, project: Path) -
 @contextmanager
 def serving(*command: str, cwd: Path) -> Iterator[str]:
     """The address of a command that serves."""
-    whole = [COMMAND, *command, "--port", "0"]
+    whole = [str(COMMAND), *command, "--port", "0"]
     with subprocess.Popen(whole, cwd=cwd, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = re.compile(r"http://\S+:\d+")
