@@ -21,8 +21,8 @@ from bench.report import Line, comparisons
 BUDGET_S = 60.0
 TIMES = 3
 ADDRESS = re.compile(r"http://\S+?:\d+")
-ABOUT = """As the README has it without a clone, {times} times: `python -m venv`, `pip install` of the
-wheel with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is
+ABOUT = """As the README has it without a clone, {times} times: `python -m venv`, `pip install` of
+the wheel with its extras [convert,edge] by an empty cache, and `onnxlet demo` until a golden row is
 answered over a socket. Nothing is compiled before. Medians; how long the installation takes depends
 on the network.
 
@@ -56,7 +56,8 @@ def first_answer(wheel: Path) -> Took:
             "--quiet",
             f"{wheel}[convert,edge]",
         ]
-        subprocess.run(install, check=True, env=environ)
+        asked = f"{wheel}[convert,edge]"
+        subprocess.run([*pip, "install", "--quiet", asked], check=True, env=environ)
         installed = time.perf_counter()
         command = [str(programs / "onnxlet"), "demo", "--port", "0"]
         with subprocess.Popen(
