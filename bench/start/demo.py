@@ -48,14 +48,7 @@ def first_answer(wheel: Path) -> Took:
         environ = {**os.environ, "HOME": str(home), "PIP_CACHE_DIR": str(home / "pip")}
         begun = time.perf_counter()
         subprocess.run([sys.executable, "-m", "venv", programs.parent], check=True)
-        install = [
-            str(programs / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            f"{wheel}[convert,edge]",
-        ]
+        pip = [str(programs / "python"), "-m", "pip"]
         asked = f"{wheel}[convert,edge]"
         subprocess.run([*pip, "install", "--quiet", asked], check=True, env=environ)
         installed = time.perf_counter()

@@ -142,6 +142,7 @@ def test_help_lists_the_commands() -> None:
             assert re.search(rf"^ +{name} +\S", end.stdout, re.MULTILINE), name
 
 
+@pytest.mark.long
 def test_a_build_reports_on_stderr_and_prints_the_certificate(
     project: Path, tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ def test_two_sizes_of_one_column_are_two_inputs_and_equal_ones_are_one(tmp_path:
     assert sorted(sizes) == [(4, ["x0"]), (8, ["x0"])]
 
 
+@pytest.mark.long
 def test_a_function_of_pixels_follows(tmp_path: Path) -> None:
     images = faces()[0]
     model = make_pipeline(

@@ -153,6 +153,7 @@ def test_statistics_of_training_columns_are_not_truncated_to_the_test_sets_type(
     assert statistics["columns"]["b"]["maximum"] == 3
 
 
+@pytest.mark.long
 def test_wide_tensors_are_made_for_some_rows_at_a_time(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(3000, 3))
     ridge = KernelRidge(kernel="rbf").fit(rows, rows.sum(axis=1))

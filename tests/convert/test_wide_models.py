@@ -218,6 +218,7 @@ def test_a_million_hashed_columns_before_a_linear_model_are_served(tmp_path: Pat
     assert made.manifest["parity"]["differing_rows"] == 0
 
 
+@pytest.mark.long
 def test_a_forest_on_a_wide_array_gets_rows_at_its_thresholds(tmp_path: Path) -> None:
     X = numbers(600, 60)
     made = built(Source(RandomForestClassifier(5, random_state=0).fit(X, X[:, 9] > 0), X), tmp_path)

@@ -339,6 +339,7 @@ def test_direct_invocations_and_queues(app: App) -> None:
     assert str(mean(PHOTO)) in json.dumps(sent, default=str)
 
 
+@pytest.mark.long
 def test_a_model_is_described(app: App, post: Any) -> None:
     client = app.test_client()
     about = client.get("/models/photos").json

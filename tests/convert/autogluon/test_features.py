@@ -106,6 +106,7 @@ def test_only_columns_with_categories_hold_codes() -> None:
     assert encoded_columns(kept("numbers")[0]) == set()
 
 
+@pytest.mark.long
 def test_a_tree_behind_texts_of_two_columns_is_built_served_and_explained(tmp_path: Path) -> None:
     features, rows, _ = kept("two_texts")
     rows = pd.concat([rows] * 4, ignore_index=True)

@@ -145,6 +145,7 @@ def test_broken_names_stop_the_packaging(models: Path, tmp_path: Path) -> None:
         choose_models(tmp_path, (), ())
 
 
+@pytest.mark.long
 def test_the_same_input_gives_the_same_bytes(
     for_lambda: Made, models: Path, tmp_path: Path
 ) -> None:

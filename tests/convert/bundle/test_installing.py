@@ -49,6 +49,7 @@ def state(root: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HAS_SYSTEMD, reason="needs systemctl and systemd-sysusers")
 def test_into_a_folder_twice_and_out_again(for_device: Made, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()

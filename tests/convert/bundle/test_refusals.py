@@ -190,6 +190,7 @@ def test_without_apt_there_is_no_image(tmp_path: Path, monkeypatch: pytest.Monke
     assert files_in(tmp_path) == ["bin"]
 
 
+@pytest.mark.long
 def test_the_command_and_a_model_whose_graph_is_remote(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,7 @@ def test_the_model_answers_all_of_it(made: Path) -> None:
     np.testing.assert_allclose(answers, expected, rtol=1e-9)
 
 
+@pytest.mark.long
 def test_the_same_source_has_the_same_background(made: Path, tmp_path: Path) -> None:
     again = built(boosted(), tmp_path).directory
     assert (again / "background.json").read_bytes() == (made / "background.json").read_bytes()

@@ -699,6 +699,7 @@ def test_a_model_that_takes_no_made_up_rows_asks_for_a_sample(tmp_path: Path) ->
 # The command
 
 
+@pytest.mark.long
 def test_the_command_prints_what_it_took(tmp_path: Path) -> None:
     save(tmp_path, made.linear())
     save_arrays(tmp_path / "in.npz", features=FEATURES)

@@ -78,6 +78,7 @@ def test_tuples_and_lists_of_answers(there: There) -> None:
         assert np.array_equal(got, known)
 
 
+@pytest.mark.long
 def test_sparse_answers_come_in_full_and_frames_go_as_they_are(there: There) -> None:
     frame = pd.DataFrame({"a": ["x", "y", "x"], "b": pd.Categorical(["p", "q", "q"])})
     encoder = OneHotEncoder().fit(frame)
@@ -110,6 +111,7 @@ def test_a_row_that_ends_the_process_is_not_answered_and_the_next_one_is(there: 
     assert np.array_equal(asked.transform(X), model.transform(X))
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_in_float64_it_is_the_same_state_in_float64(there: There) -> None:
     narrow = X.astype(np.float32)
@@ -126,6 +128,7 @@ def test_in_float64_it_is_the_same_state_in_float64(there: There) -> None:
     assert np.array_equal(got, in_float64(model).predict(narrow.astype(np.float64)))
 
 
+@pytest.mark.long
 def test_a_classifier_is_asked_only_for_what_it_has_there(there: There) -> None:
     model = LogisticRegression().fit(X, Y > 0)
     svc = there(sklearn.svm.LinearSVC().fit(X, Y > 0))
@@ -155,6 +158,7 @@ def limited(model: Any, tmp_path: Path, *limits: int) -> Elsewhere:
     return Elsewhere(model, sklearn.__version__, link)
 
 
+@pytest.mark.long
 def test_the_process_of_a_skops_file_has_its_bytes_and_so_much_memory(tmp_path: Path) -> None:
     model = make_pipeline(Own(), StandardScaler()).fit(X)
     asked = limited(model, tmp_path, 2**32, 120, 120)

@@ -168,6 +168,7 @@ def test_of_a_release_candidate_and_unasked_the_installed_one_reads_it(
     assert warnings[1].endswith(f"Add --trust scikit-learn=={NEAR} if they may be.")
 
 
+@pytest.mark.long
 def test_a_skops_file_of_a_near_version_is_refused_as_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ def test_a_module_that_is_not_there(
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.long
 def test_ones_own_steps_are_found_where_pythonpath_says(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +266,7 @@ def test_a_broken_environment_is_reported(
     assert str(python.parent.parent) in " ".join(end.stderr.split())
 
 
+@pytest.mark.long
 def test_what_has_no_plain_values_is_loaded_here(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +295,7 @@ def test_a_skops_file_whose_numbers_lead_elsewhere(
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.long
 def test_a_skops_file_is_asked_apart_and_settled_first(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +324,7 @@ def test_what_has_no_plain_values_is_settled_too(tmp_path: Path, python: Path) -
         read_elsewhere(tmp_path / "m.skops", VERSION, python, link, how, print)
 
 
+@pytest.mark.long
 def test_a_folder_of_mlflows(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "model"
     folder.mkdir()

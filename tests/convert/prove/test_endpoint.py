@@ -255,6 +255,7 @@ def test_dates_of_a_request_are_of_one_form_as_mlflow_reads_them() -> None:
     assert proof.equal, proof
 
 
+@pytest.mark.long
 def test_rows_that_are_refused_only_beside_others_are_said() -> None:
     def answer(path: str, body: bytes, headers: dict[str, str]) -> Answer:
         rows = [[row["size"], row["town"]] for row in json.loads(body)["instances"]]

@@ -226,6 +226,7 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
 # Model directories
 
 
+@pytest.mark.long
 def test_a_model_directory_is_equal_until_it_is_another_s(tmp_path: Path) -> None:
     built = onnxlet.build(TOWNS, FRAME, name="towns", models=tmp_path, report=quiet)
 
@@ -486,6 +487,7 @@ def test_a_notebook_shows_it() -> None:
     assert "is off by 1 in every row" in shown
 
 
+@pytest.mark.long
 def test_pytest_has_a_fixture_that_fails_with_what_differs(tmp_path: Path) -> None:
     (tmp_path / "their_model.py").write_text(SOURCE)
     (tmp_path / "test_theirs.py").write_text(

@@ -91,6 +91,7 @@ def test_boxes_in_pictures(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_summaries(tmp_path: Path) -> None:
     texts = [text for text, _ in articles()]
     fitted = Summary(3).fit(texts)

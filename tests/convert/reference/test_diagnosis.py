@@ -248,6 +248,7 @@ def test_a_test_set_that_is_no_table(X: Any, got: str, hint: str, tmp_path: Path
     assert hint in refused.value.hint
 
 
+@pytest.mark.long
 def test_numbers_that_are_text_are_named(tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), LinearRegression()).fit(ROWS[["age", "income"]], Y)
     with pytest.raises(Refusal, match="text where it computes with numbers: 'income'") as refused:

@@ -120,6 +120,7 @@ def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refusal.value.message.endswith("; and 2 more")
 
 
+@pytest.mark.long
 def test_paths_in_a_table_are_read_from_its_own_folder(tmp_path: Path) -> None:
     written(tmp_path / "photos", DIGITS)
     model = make_column_transformer((Images(8, 8), ["photo"]), ("passthrough", ["size"]))

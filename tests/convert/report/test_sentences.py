@@ -208,6 +208,7 @@ def test_speed_beside_the_estimators() -> None:
     )
 
 
+@pytest.mark.long
 def test_every_sentence_of_every_sample_ends() -> None:
     told = [said(each, found) for found in SAMPLES.values() for each in WHOLE]
     told += [line for found in SAMPLES.values() for line in limits(from_json(found))]

@@ -87,6 +87,7 @@ def test_a_file_is_answered_by_a_file(models: Path, table: Any, tmp_path: Path) 
     assert scored._repr_html_() == f"<span>250 rows scored: {tmp_path / 'out.csv'}</span>"
 
 
+@pytest.mark.long
 def test_a_script_that_scores_is_not_run_again_by_workers(models: Path, tmp_path: Path) -> None:
     write(golden_table(models, PRICES, 300_000), tmp_path / "in.parquet", group=150_000)
     (tmp_path / "script.py").write_text(

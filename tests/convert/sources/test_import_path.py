@@ -153,6 +153,7 @@ def test_what_a_library_imports_at_use_does_not_lie_beside_the_file(
     assert not place.ran.exists()
 
 
+@pytest.mark.long
 def test_entry_points_of_a_folder_are_not_loaded(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -324,6 +324,7 @@ def test_a_booster_s_text_is_refused_before_it_is_read(tmp_path: Path, name: str
         load_saved(path, (), print)
 
 
+@pytest.mark.long
 def test_what_divides_by_zero_in_c_is_refused(tmp_path: Path, rows: Path) -> None:
     hasher = HashingVectorizer(n_features=1)
     hasher.n_features = 0
@@ -356,6 +357,7 @@ def test_a_file_that_does_not_end_is_refused(
     assert "does not answer within 0.01 seconds" in load_source_or_refusal(path_of(tmp_path), rows)
 
 
+@pytest.mark.long
 def test_a_file_that_needs_too_much_memory_is_refused(
     tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

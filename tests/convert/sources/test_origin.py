@@ -80,6 +80,7 @@ def sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+@pytest.mark.long
 def test_the_code_and_the_rows_of_a_function_are_in_the_manifest(theirs: Path) -> None:
     origin, _ = made(theirs)
 
@@ -97,6 +98,7 @@ def test_the_code_and_the_rows_of_a_function_are_in_the_manifest(theirs: Path) -
     assert str(theirs) not in json.dumps(origin)
 
 
+@pytest.mark.long
 def test_the_same_model_of_other_code_stays_the_version_that_it_is(theirs: Path) -> None:
     first, _ = made(theirs)
     with (theirs / "weights_of_mine.py").open("a") as file:
@@ -111,6 +113,7 @@ def test_the_same_model_of_other_code_stays_the_version_that_it_is(theirs: Path)
     assert "m version 2 written to" in said
 
 
+@pytest.mark.long
 def test_a_manifest_without_it_is_valid(theirs: Path) -> None:
     made(theirs)
     file = theirs / "models" / "m" / "1" / "manifest.json"
@@ -121,6 +124,7 @@ def test_a_manifest_without_it_is_valid(theirs: Path) -> None:
     assert verify(file.parent)[1] == 24
 
 
+@pytest.mark.long
 def test_no_list_of_models_names_it(theirs: Path) -> None:
     origin, _ = made(theirs)
     client = create_app(theirs / "models", settings=Settings()).test_client()

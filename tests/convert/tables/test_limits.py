@@ -170,6 +170,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.long
 def test_a_process_takes_little_memory_for_what_unpacks_to_much(tmp_path: Path) -> None:
     def block(file: io.BufferedIOBase) -> None:
         for _ in range(160):
@@ -194,6 +195,7 @@ def test_a_process_takes_little_memory_for_what_unpacks_to_much(tmp_path: Path) 
     assert int(kilobytes) < 150_000
 
 
+@pytest.mark.long
 def test_a_name_of_megabytes_is_not_printed_whole(tmp_path: Path) -> None:
     name = "n" * 1_000_000
     source = written(tmp_path, f"{name},{name}\n1,2\n".encode())

@@ -49,6 +49,7 @@ def test_a_pattern_that_runs_away_is_reported_with_the_text_that_it_runs_on(patt
     assert runaway(pattern) is reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("pattern", "on_short_text"), [(r"(a+)+b", True), (r"(\d+\.\d)", False)])
 def test_a_limit_of_length_helps_against_squares_only(pattern: str, on_short_text: bool) -> None:
     assert runaway(pattern) != ""

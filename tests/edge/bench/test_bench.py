@@ -129,6 +129,7 @@ def altered(models: Path, folder: Path, change: Callable[[Any], None]) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_what_can_not_be_measured(models: Path, tmp_path: Path) -> None:
     done = bench("--models", str(models), "--model", "nothing")
     assert done.returncode == 2

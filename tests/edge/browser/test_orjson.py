@@ -70,6 +70,7 @@ def without_surrogates(value: Any) -> bool:
     return not any(0xD800 <= ord(char) <= 0xDFFF for char in json.dumps(value, ensure_ascii=False))
 
 
+@pytest.mark.long
 @given(VALUES.filter(without_surrogates))
 def test_what_is_written_reads_as_what_orjson_writes(value: Any) -> None:
     written = ours.dumps(value)

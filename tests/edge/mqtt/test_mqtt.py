@@ -156,6 +156,7 @@ def ids_by_reading(peer: Peer) -> dict[int, set[str]]:
     return found
 
 
+@pytest.mark.long
 def test_poison_is_answered_and_the_next_reading_too(
     broker: Broker, peer: Peer, start: Start
 ) -> None:

@@ -28,6 +28,7 @@ def nonsense(answers: Any) -> Any:
     return {**answers, "prediction": ["none"] * len(answers["prediction"])}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.faults)])
 def test_they_are_neither_kept_nor_counted(
     supervise: Callable[..., Setup],

@@ -39,6 +39,7 @@ def served(setup: Setup) -> Any:
         return json.load(answer)["version"]
 
 
+@pytest.mark.long
 def test_a_release_is_taken_and_gone_back_from(
     supervise: Callable[[], Setup],
     paths: DevicePaths,

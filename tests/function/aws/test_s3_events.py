@@ -345,6 +345,7 @@ class Endless(S3):
         return {}
 
 
+@pytest.mark.long
 def test_memory_does_not_depend_on_the_size(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_objects, "RANGE", 2**14)
     monkeypatch.setattr(s3_objects, "PART", 2**14)

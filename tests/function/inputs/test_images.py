@@ -465,6 +465,7 @@ def overlapping() -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, 60_000) + entries + bytes(100)
 
 
+@pytest.mark.long
 def test_memory_of_what_is_refused() -> None:
     kinds = ("png", "gif", "tiff", "tiles", "webp")
     found = megabytes(*map(too_large, kinds), overlapping())

@@ -45,6 +45,7 @@ def model(folder: Path) -> Model:
     return built(Source(fitted, X[3000:], y[3000:], X[:3000]), folder, "customers")
 
 
+@pytest.mark.long
 def test_rows_like_those_of_the_build_alarm_at_most_once_in_a_thousand_windows(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

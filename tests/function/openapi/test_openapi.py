@@ -59,6 +59,7 @@ def test_over_every_transport(client: Client) -> None:
     assert answer.json()["openapi"] == "3.1.0"
 
 
+@pytest.mark.long
 def test_models_whose_names_differ_only_by_a_sign(models: Path, tmp_path: Path) -> None:
     for name in ("a-b", "a.b", "a_b"):
         shutil.copytree(models / "iris", tmp_path / name)

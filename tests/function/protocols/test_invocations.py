@@ -551,6 +551,7 @@ JSON_BODIES = VALUES | st.fixed_dictionaries(
 KINDS = ["text/csv", "text/csv; header=absent", "text/csv; header=present"]
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(MODELS), JSON_BODIES, st.sampled_from(["", "text/csv", "*/*;q=0.1"]))
 def test_no_json_makes_the_server_fail(local: Client, name: str, body: Any, accept: str) -> None:

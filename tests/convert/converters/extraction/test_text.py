@@ -128,6 +128,7 @@ CLASSIFIERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pipeline", CLASSIFIERS, ids=str)
 def test_whatever_follows_is_given_the_counts(pipeline: Any) -> None:
     assert_exact(pipeline.fit(TRAINING, LABELS), ROWS)
@@ -213,6 +214,7 @@ def test_vectorisers_that_agree_share_their_counts() -> None:
     assert len(graph.inputs) == 2
 
 
+@pytest.mark.long
 def test_nothing_as_wide_as_the_vocabulary_is_made_where_a_product_follows() -> None:
     pipeline = make_pipeline(HashingVectorizer(), LogisticRegression()).fit(TRAINING, LABELS)
     graph = Graph("float64", converters())

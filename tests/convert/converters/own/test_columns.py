@@ -94,6 +94,7 @@ def test_dates_with_an_offset_count_in_the_zone_that_is_named(tmp_path: Path) ->
     assert answer["prediction"] == [[1, 8], [3, 8], [3, 8]]
 
 
+@pytest.mark.long
 def test_in_a_column_transformer(tmp_path: Path) -> None:
     frame = FRAMES["two"].assign(n=Y * 2)
     model = make_pipeline(

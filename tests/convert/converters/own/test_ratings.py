@@ -177,6 +177,7 @@ def test_the_graph_is_exact(factors: int) -> None:
     assert (none["recommend"].shape, none["scores"].shape) == ((0, 8), (0, 8))
 
 
+@pytest.mark.long
 def test_every_item_may_be_left_out_of_a_request(tmp_path: Path) -> None:
     triples = TRAINED.rename_axis("user").reset_index().melt("user", var_name="item").dropna()
     pivoted = triples.pivot(index="user", columns="item", values="value")[TRAINED.columns]

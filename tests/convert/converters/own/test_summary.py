@@ -103,6 +103,7 @@ def test_learned_weights_tell_key_sentences_from_others() -> None:
     assert np.array_equal(as_text.coef_, learned.coef_)
 
 
+@pytest.mark.long
 def test_the_graph_scores_bit_for_bit() -> None:
     model, _, _, _ = build()
     proof = prove(Source(model, TEXTS + ODD, None, None), layout="columns")

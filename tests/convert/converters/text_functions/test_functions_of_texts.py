@@ -163,6 +163,7 @@ def test_features_by_hand_stand_beside_counts_and_dates(tmp_path: Path) -> None:
     assert none.status_code == 422  # len(t) is 0, so scikit-learn raises, too
 
 
+@pytest.mark.long
 def test_sets_and_intervals_are_there_for_texts(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     texts = ["".join(random.choice(list("这部电影很好差看"), 6)) for _ in range(300)]

@@ -149,6 +149,7 @@ def test_tokens_are_counted_after_the_steps() -> None:
     assert_exact(make_pipeline(FunctionTransformer(cleaned), vectoriser).fit(X), X)
 
 
+@pytest.mark.long
 def test_a_build_refuses_texts_that_are_no_number(tmp_path: Path) -> None:
     weights = pd.DataFrame({"kg": [f"{n}.5 kg" for n in range(60)]})
     model = make_pipeline(

@@ -159,6 +159,7 @@ def _numbers(value: Any) -> list[float]:
     return [float(value)] if isinstance(value, int | float) else []
 
 
+@pytest.mark.long
 def test_the_same_data_and_seed_give_the_same_findings_but_for_times() -> None:
     given = figures.multiclass()
     first, second = findings(given), findings(given)
