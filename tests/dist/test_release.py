@@ -105,7 +105,7 @@ def test_the_readme_installs_it_from_a_folder_of_wheels(
     """Each form; `onnxlet demo` is tried by tests/dist/test_own_project.py."""
     text = (ROOT if readme == "of this checkout" else copy).joinpath("README.md").read_text()
     section = text.partition("## Without a clone\n")[2].partition("\n## ")[0]
-    install, demo = SHELL.findall(re.sub(r"<!--.*?-->", "", section, flags=re.DOTALL))
+    install, demo, _ = SHELL.findall(re.sub(r"<!--.*?-->", "", section, flags=re.DOTALL))
     assert demo == "onnxlet demo\n"
     wheels = dist if readme == "of this checkout" else released
     [wheel] = wheels.glob("*.whl")
