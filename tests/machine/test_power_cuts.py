@@ -7,29 +7,38 @@ from pathlib import Path
 import pytest
 
 from tests.edge.update.conftest import Maker, make_key
-from tests.machine.cuts import Cuts, Damage
+from tests.machine.cuts import STEPS, Cuts, Damage
 from tests.machine.releases import Releases, make_releases
 from tests.machine.system import System
 
 pytestmark = pytest.mark.machine
 
 SEED = 8  # the first cut comes after a switch
-CUTS = 20
+CUTS = 20, len(STEPS)  # as a whole; of a share, each step once
 FEW = 5  # without syncs, on one machine
 MACHINES = 6  # without syncs: what is torn first depends on the moment
 
 
 @pytest.fixture(scope="module")
-def releases(system: System, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+def count(pytestconfig: pytest.Config) -> int:
+    return CUTS[pytestconfig.getoption("--share") > 1]
+
+
+@pytest.fixture(scope="module")
+def releases(
+    count: int, system: System, models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Releases:
     folder = tmp_path_factory.mktemp("releases")
     key = make_key(folder / "keys", "one")
-    return make_releases(Maker(folder, models, folder, key), tmp_path_factory.mktemp("disks"), CUTS)
+    return make_releases(
+        Maker(folder, models, folder, key), tmp_path_factory.mktemp("disks"), count
+    )
 
 
-def test_twenty_power_cuts(system: System, releases: Releases, tmp_path: Path) -> None:
+def test_power_cuts(count: int, system: System, releases: Releases, tmp_path: Path) -> None:
     cuts = Cuts(system, releases, tmp_path / "machine", SEED)
     try:
-        for _ in range(CUTS):
+        for _ in range(count):
             cuts.boot_and_cut()
             assert (cuts.damage.torn, cuts.damage.lost) == ([], []), f"seed {SEED}"
         cuts.boot_and_look()
@@ -37,9 +46,9 @@ def test_twenty_power_cuts(system: System, releases: Releases, tmp_path: Path) -
         cuts.switch_off()
     damage = cuts.damage
     assert (damage.torn, damage.lost) == ([], []), f"seed {SEED}"
-    assert damage.cut_off >= CUTS // 3
-    assert damage.taken >= CUTS // 6
-    assert len(damage.kept) >= 5 * CUTS
+    assert damage.cut_off >= count // 3
+    assert damage.taken >= count // 6
+    assert len(damage.kept) >= 5 * count
     print(f"{damage.cut_off} updates cut off, {damage.taken} taken, {len(damage.kept)} records")
 
 
