@@ -93,7 +93,7 @@ def test_the_files_may_be_published(released: Path) -> None:
     metadata = Parser().parsestr(about)
     assert metadata["Version"] == VERSION
     assert not [each for each in metadata.get_all("Classifier", []) if "Private" in each]
-    assert "pip install 'onnxlet[convert,edge]'" in about
+    assert "pip install --no-compile 'onnxlet[convert,edge]'" in about
     with tarfile.open(released / f"{archive}.tar.gz") as opened:
         assert f"{archive}/onnxlet/demo.py" in opened.getnames()
 
