@@ -163,7 +163,8 @@ def release(version: str) -> None:
             check(files, version, Path(scratch))
         run("git", "merge", "--quiet", "--ff-only", commit)
         run("git", "tag", "--annotate", f"v{version}", "-m", f"Release {version}")
-        (ROOT / "dist").mkdir(exist_ok=True)
+        shutil.rmtree(ROOT / "dist", ignore_errors=True)  # as `make dist` does
+        (ROOT / "dist").mkdir()
         for file in files:
             print(shutil.copy(file, ROOT / "dist"))
     print(f"Committed and tagged here. To publish it: git push origin HEAD v{version}")
