@@ -17,7 +17,7 @@ from tests.conftest import ROOT, ran
 from tests.dist.test_own_project import PYTHON, run
 from tests.project.test_setup import not_built
 
-pytestmark = pytest.mark.dist
+pytestmark = [pytest.mark.dist, pytest.mark.timeout(1500)]  # whichever comes first makes it
 
 VERSION = "9.0.0"
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -67,7 +67,6 @@ def test_without_the_record_nothing_is_changed(copy: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=copy).stdout == ""
 
 
-@pytest.mark.timeout(1500)
 def test_a_commit_and_a_tag_say_the_version(copy: Path, released: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=copy).stdout == ""
     assert run("git", "worktree", "list", cwd=copy).stdout.count("\n") == 1
