@@ -311,7 +311,7 @@ dist: $(DEV) ## the wheel, and the source archive that makes it, into dist/
 	$(PY) -m tools.wheel_bill
 	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
 
-release: $(DEV) .venv-release/ready ## of a commit that .ci/run has passed, VERSION: its commit, its tag, and its files in dist/
+release: $(DEV) .venv-release/ready ## of a commit that SHARE=1 .ci/run has passed, VERSION: its commit, its tag, and its files in dist/
 	$(if $(filter command,$(origin VERSION)),,$(error make release needs VERSION=1.0.0))
 	$(PY) -m tools.release "$(VERSION)"
 

@@ -41,6 +41,11 @@ def wait_for_port(port: int, *, seconds: float = 60) -> None:
             return
 
 
+def apart_from_make() -> dict[str, str]:
+    """The environment without what a make that runs this suite hands on to others."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+
+
 @contextmanager
 def run_make(
     arguments: Sequence[str], folder: Path, environ: Mapping[str, str], log: Path

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 
 import pytest
 
 from tests.conftest import ROOT, ran
+from tests.project.commands import apart_from_make
 from tools.deploy.options import OPTIONS
 
 
 def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`make` as typed, not as a part of another one, which hands on its own arguments."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    return ran(["make", "-n", *arguments], cwd=ROOT, env=own)
+    return ran(["make", "-n", *arguments], cwd=ROOT, env=apart_from_make())
 
 
 @pytest.mark.parametrize("target", ["model", "test", "help", "deploy"])
