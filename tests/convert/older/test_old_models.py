@@ -23,6 +23,7 @@ from sklearn.tree import DecisionTreeRegressor
 from skops import io
 
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.older import environment
 from onnxlet.convert.older.elsewhere import Link, RaisedThere
 from onnxlet.convert.older.old_model import HowHere, read_elsewhere
 from onnxlet.convert.sources import saved as saved_files
@@ -40,6 +41,8 @@ Y = X["a"] - 2 * X["b"]
 def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The Python of an environment that is kept for the older scikit-learn."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # It is this Python, also where that is newer than any that the scikit-learn has wheels for.
+    monkeypatch.setattr(environment, "_python", lambda needed: environment.RUNNING)
     return keep_environment(tmp_path / "cache")
 
 

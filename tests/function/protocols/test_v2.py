@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import struct
+import tomllib
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -718,4 +720,9 @@ def test_statistics_count(flask_client: Callable[..., Client]) -> None:
 
 
 def test_the_version_is_the_project_s() -> None:
-    assert f'\nversion = "{onnxlet.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+    """Where pyproject has the build look for it, in the way that it says."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    told = project["tool"]["hatch"]["version"]
+    assert project["project"]["dynamic"] == ["version"]
+    [version] = re.findall(told["pattern"], (ROOT / told["path"]).read_text())
+    assert version == onnxlet.__version__
