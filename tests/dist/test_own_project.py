@@ -236,7 +236,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [(["build", "shop/prices.py:build", "--name", "p"], "convert"), (["serve"], "edge")],
 )
 def test_what_is_missing_is_an_extra_of_the_wheel_s(
-    arguments: list[str], extra: str, bare: Path, project: Path
+    arguments: list[str], extra: str, bare: Path, models: Path, project: Path
 ) -> None:
     code = (
         "import sys; sys.path[:0] = [sys.argv.pop(1)]; "
