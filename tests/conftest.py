@@ -50,11 +50,15 @@ MEMORY_BYTES = 4 << 30  # free; the usual suite takes half a gigabyte at once
 WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
 
 
+FIRST_OF = {"test": "[", "file": "::"}  # by what follows them in a case's name
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--workers N`: servers that tests start have so many processes; `--long`; `--share N`."""
+    """`--workers N`: servers that tests start have so many processes; `--long`; `--share N`, of."""
     parser.addoption("--workers", default="1", help="worker processes of each started server")
     parser.addoption("--long", action="store_true", help="tests that take seconds, too")
-    parser.addoption("--share", type=int, default=1, help="of a test's cases the first, one in N")
+    parser.addoption("--share", type=int, default=1, help="the first case, one in N of the others")
+    parser.addoption("--share-of", choices=list(FIRST_OF), default="test", help="what has a first")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,15 +95,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what would only be run again, and what is not of the share."""
     again = {each for each in items if _is_of_no_worker(each) or _is_of_another_transport(each)}
     if (share := config.getoption("--share")) > 1:
-        first = set({_function_of(each): each for each in reversed(items)}.values())
+        end = FIRST_OF[config.getoption("--share-of")]
+        first = set({e.nodeid.partition(end)[0]: e for e in reversed(items)}.values())
         again |= {e for e in items if e not in first and zlib.crc32(e.nodeid.encode()) % share}
     config.hook.pytest_deselected(items=again)
     items[:] = [each for each in items if each not in again]
-
-
-def _function_of(item: pytest.Item) -> str:
-    """What has the cases of which this is one."""
-    return item.nodeid.partition("[")[0]
 
 
 def _is_of_no_worker(item: pytest.Item) -> bool:
@@ -113,6 +113,12 @@ def _is_of_another_transport(item: pytest.Item) -> bool:
     transport = getattr(getattr(item, "callspec", None), "params", {}).get("client")
     other = transport in TRANSPORTS and transport != TRANSPORTS[0]
     return other and item.get_closest_marker("every_transport") is None
+
+
+@pytest.fixture(scope="session")
+def sampled(pytestconfig: pytest.Config) -> bool:
+    """Whether this is a share of the suite (`--share`): what is tried at random is, less often."""
+    return int(pytestconfig.getoption("--share")) > 1
 
 
 @pytest.fixture(autouse=True)

@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from tests.edge.update.conftest import Maker, make_key
-from tests.machine.cuts import STEPS, Cuts, Damage
+from tests.machine.cuts import Cuts, Damage
 from tests.machine.releases import Releases, make_releases
 from tests.machine.system import System
 
 pytestmark = pytest.mark.machine
 
 SEED = 8  # the first cut comes after a switch
-CUTS = 20, len(STEPS)  # as a whole; of a share, each step once
+CUTS = 20, 5  # as a whole; of a share
 FEW = 5  # without syncs, on one machine
 MACHINES = 6  # without syncs: what is torn first depends on the moment
 
 
 @pytest.fixture(scope="module")
-def count(pytestconfig: pytest.Config) -> int:
-    return CUTS[pytestconfig.getoption("--share") > 1]
+def count(sampled: bool) -> int:
+    return CUTS[sampled]
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,13 @@ def collected(*options: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.long
+def test_a_share_of_files_has_the_first_case_of_each() -> None:
+    least = collected("--share", "100000", "--share-of", "file")
+    assert [len(cases) for cases in least.values()] == [1, 1]
+    assert len({name.partition("::")[0] for name in least}) == 2
+
+
+@pytest.mark.long
 def test_a_share_has_the_first_case_of_each_test_and_some_of_the_others() -> None:
     every, share, least = collected(), collected("--share", "3"), collected("--share", "100000")
     assert share.keys() == every.keys()
@@ -39,5 +46,5 @@ def test_every_suite_of_the_makefile_is_run_once() -> None:
     run = [*" ".join(lists).split(), *re.findall(r"^suite (test\S*)", SCRIPT, re.MULTILINE)]
     makefile = (ROOT / "Makefile").read_text()
     assert sorted(run) == sorted(re.findall(r"^(test[a-z-]*):.*##", makefile, re.MULTILINE))
-    [shared] = re.findall(r'shared="test-\((.+)\)"', SCRIPT)
-    assert {f"test-{name}" for name in shared.split("|")} <= set(run)
+    [some] = re.findall(r'of_estimators="test-\((.+)\)"', SCRIPT)
+    assert {f"test-{name}" for name in some.split("|")} <= set(run)
