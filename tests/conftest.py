@@ -48,17 +48,17 @@ settings.load_profile("patient")
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own there
 MEMORY_BYTES = 4 << 30  # free; the usual suite takes half a gigabyte at once
 WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
-
-
 FIRST_OF = {"test": "[", "file": "::"}  # by what follows them in a case's name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--workers N`: servers that tests start have so many processes; `--long`; `--share N`, of."""
+    """`--workers N`: processes of each server that tests start; `--long`; shares of a suite."""
     parser.addoption("--workers", default="1", help="worker processes of each started server")
     parser.addoption("--long", action="store_true", help="tests that take seconds, too")
-    parser.addoption("--share", type=int, default=1, help="the first case, one in N of the others")
-    parser.addoption("--share-of", choices=list(FIRST_OF), default="test", help="what has a first")
+    parser.addoption("--share", type=int, default=1, help="first cases, one in N of the others")
+    parser.addoption(
+        "--share-of", choices=list(FIRST_OF), default="test", help="first case of each"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -47,7 +47,7 @@ def test_power_cuts(count: int, system: System, releases: Releases, tmp_path: Pa
     damage = cuts.damage
     assert (damage.torn, damage.lost) == ([], []), f"seed {SEED}"
     assert damage.cut_off >= count // 3
-    assert damage.taken >= count // 6
+    assert damage.taken >= max(1, count // 6)
     assert len(damage.kept) >= 5 * count
     print(f"{damage.cut_off} updates cut off, {damage.taken} taken, {len(damage.kept)} records")
 
