@@ -14,10 +14,10 @@ import stat
 from pathlib import Path
 
 from onnxlet.function.errors import ModelError
+from onnxlet.function.files import NO_FILE
 from onnxlet.function.hashes import sha256
 
 AGAIN = "Copy the version again, or build it again."
-NO_FILE = "it is no regular file"
 OUTSIDE = "it leads out of the model's folder"
 COPY = "Put the file itself there: cp -L copies what links lead to."
 

@@ -29,7 +29,7 @@ def write_archive(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole(target) as part:
-        with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
             for path in sorted(files):
                 content = read(files[path])
                 archive.writestr(_entry(path), content, compresslevel=LEVEL)

@@ -35,6 +35,7 @@ from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.model_files import read_file
 from onnxlet.function.serving.golden import compare
 
 NPM = (
@@ -304,8 +305,7 @@ def prove(folder: Path, models: Sequence[Chosen]) -> list[str]:
     PackagingFailed has each model that does not answer there, or otherwise, and why.
     """
     golden = {
-        model.name: json_text.loads((model.directory / "golden.json").read_bytes())
-        for model in models
+        model.name: json_text.loads(read_file(model.directory, "golden.json")) for model in models
     }
     # As texts: JavaScript has no whole numbers beyond 2**53.
     asked = {name: json.dumps({"instances": each["instances"]}) for name, each in golden.items()}

@@ -25,6 +25,9 @@ def whole(target: Path) -> Iterator[Path]:
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        part.unlink(missing_ok=True)
+        # Ours from here on: a link of that name, in a folder that others write to, is not followed.
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield part
         sync(part)
         part.replace(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from onnxlet.convert.errors import BreakingChange
 from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
+from onnxlet.function.files import locked
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import file_of, of_model, read, serves
 from onnxlet.function.models.compatible import differences
@@ -67,8 +67,9 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
     for place in (there, home):
         if os.path.lexists(place) and not place.is_dir():
             yield f"'{place}' is not a folder"
-    if lock.is_dir():
-        yield f"'{lock}' is a folder: expected the file that builds lock"
+    if os.path.lexists(lock) and (lock.is_symlink() or not lock.is_file()):
+        sort = "link" if lock.is_symlink() else "folder" if lock.is_dir() else "pipe or device"
+        yield f"'{lock}' is a {sort}: expected the file that builds lock"
     for place in (there, home, lock):
         if place.exists() and not os.access(place, os.W_OK):
             yield f"'{place}' can't be written to"
@@ -168,8 +169,7 @@ def _written(
     beside: Mapping[str, bytes],
 ) -> tuple[int, bool]:
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / LOCK):
         for left in folder.glob(".building-*"):
             shutil.rmtree(left)
         home = folder / name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shlex
@@ -10,13 +9,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
 
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
+from onnxlet.function.files import locked
 
 Version = tuple[int, ...]
 # No file of a folder names a package index: one that came with a model may be a stranger's.
@@ -109,7 +108,7 @@ def python_of(needed: Needed, report: Report, may_be_made: bool = True) -> Path:
         python = _python(needed)
         stem = f"{needed.name.replace(' ', '-').lower()}{needed.tag}"
         folder = cache() / f"{stem}-python{python[0]}.{python[1]}"
-        with _locked(folder.parent / f".{folder.name}.lock"):
+        with locked(folder.parent / f".{folder.name}.lock"):
             if not (folder / "bin" / "python").exists():
                 if not may_be_made:
                     raise _not_allowed(needed, folder)
@@ -190,11 +189,3 @@ def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own arguments
         [*UV, *arguments], capture_output=True, text=True, check=False, cwd=cache()
     )
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Only one of several builds is in here, of all processes of this user's."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import finalize
 
 from onnxlet.function import json_text, request_log
+from onnxlet.function.files import open_file
 from onnxlet.function.numpy_later import np
 from onnxlet.function.runtime import sessions
 
@@ -156,7 +157,7 @@ if hasattr(fcntl, "F_ADD_SEALS"):
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keep other workers from making the same meanwhile; without a lock where there is none."""
-    with path.open("rb") as file:
+    with os.fdopen(open_file(os.path.realpath(path)), "rb") as file:  # a mount's are links
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             try:

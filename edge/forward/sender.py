@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
 from onnxlet.function import request_log
+from onnxlet.function.files import open_file
 
 STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
 OVERALL_SECONDS = 300.0  # for a batch and its answer, however slow the network is
@@ -136,7 +137,7 @@ class Sender:
 def _hold(path: Path) -> int | None:
     """Take the lock until this process ends; None if another one has it, or it can't be opened."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        file = open_file(path, os.O_RDWR | os.O_CREAT)
     except OSError:
         return None
     try:

@@ -6,7 +6,6 @@ the same form. A key itself is nowhere.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -18,6 +17,8 @@ from pathlib import Path
 from onnxlet.edge.device.slots import write_durably
 from onnxlet.edge.settings.environment_file import parse
 from onnxlet.function.errors import SettingsError, WrongUse
+from onnxlet.function.files import LINK, NO_FILE, open_file
+from onnxlet.function.model_files import read_within
 from onnxlet.function.settings import WORD, Settings
 
 PREDICTS, READS = "ONNXLET_API_KEYS", "ONNXLET_READER_KEYS"
@@ -74,14 +75,15 @@ def _content(file: Path) -> tuple[bytes, os.stat_result | None]:
     WrongUse is raised where it is a link: in somebody else's folder it may lead anywhere.
     """
     try:
-        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+        opened = open_file(file)
     except FileNotFoundError:
         return b"", None
     except OSError as error:
-        if error.errno != errno.ELOOP:
+        if error.strerror not in (LINK, NO_FILE):
             raise
+        got = "got a link" if error.strerror == LINK else NO_FILE
         hint = "Put the file itself there."
-        raise WrongUse(f"{file}: expected a file, got a link", hint) from error
+        raise WrongUse(f"{file}: expected a file, {got}", hint) from error
     with os.fdopen(opened, "rb") as held:
         return held.read(), os.fstat(held.fileno())
 
@@ -98,7 +100,7 @@ def with_kept_keys(file: Path, settings: Settings) -> Settings:
     would be open.
     """
     try:
-        content = file.read_bytes()
+        content = read_within(file.parent, file.name)  # a mount's own links stay in it
     except OSError as error:
         hint = "Let the user that serves read it (chmod 644: it has digests only), or remove it."
         raise SettingsError(f"{file}: {error.strerror}", hint) from error

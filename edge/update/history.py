@@ -5,16 +5,16 @@ Standard library only: the installer runs this from the zip.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
 from onnxlet.edge.update.errors import Failed, Refused
+from onnxlet.function import files
 
 HISTORY_FORMAT = 1
 MOST_ATTEMPTS = 5  # that were interrupted: by a power cut, or by the release itself
@@ -137,14 +137,14 @@ def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
     """
     try:
         paths.data.mkdir(parents=True, exist_ok=True)
-        with (paths.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock = stack.enter_context(files.locked(paths.data / LOCK, wait=False, held=held))
             except BlockingIOError:
                 busy = "another update is running, or an installation"
                 hint = "Wait for its end; of one cut off: sudo systemctl start onnxlet-settle"
                 raise Failed(busy, hint) from None
-            yield lock.fileno()
+            yield lock
     except OSError as error:
         what = error.filename or paths.data
         hint = "What serves is as it was; try again then."

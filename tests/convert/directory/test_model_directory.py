@@ -20,10 +20,10 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.build import Built, build
-from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.convert.directory.model_directory import replace_files, still_served, write_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source, load_source
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import OnnxletError, WrongUse
 from tests.convert.helpers import FILES, ROOT, built, contents, invoked
 
 X = np.random.default_rng(2).normal(size=(40, 3))
@@ -57,6 +57,17 @@ def _locked_by_a_folder(folder: Path) -> None:
     (folder / ".lock").mkdir(parents=True)
 
 
+def _locked_by_a_link(folder: Path) -> None:
+    folder.mkdir()
+    (folder.parent / "theirs").write_text("somebody's own")
+    (folder / ".lock").symlink_to(folder.parent / "theirs")
+
+
+def _locked_by_a_pipe(folder: Path) -> None:
+    folder.mkdir()
+    os.mkfifo(folder / ".lock")
+
+
 def _with_a_file_named_as_the_model(folder: Path) -> None:
     folder.mkdir()
     (folder / "m").touch()
@@ -72,6 +83,8 @@ def _with_a_file_named_as_the_model(folder: Path) -> None:
         (lambda folder: folder.symlink_to("gone"), "models' is not a folder"),
         (lambda folder: folder.symlink_to("/proc"), "models' can't be written to"),
         (_locked_by_a_folder, ".lock' is a folder"),
+        (_locked_by_a_link, ".lock' is a link"),
+        (_locked_by_a_pipe, ".lock' is a pipe"),
         (_with_a_file_named_as_the_model, "m' is not a folder"),
     ],
 )
@@ -83,6 +96,28 @@ def test_a_folder_that_no_version_goes_into_is_refused_before_any_work(
     with pytest.raises(WrongUse, match=f"^--models: .*{reason}"):
         build(Source(LINEAR, X), "m", tmp_path / "models", steps.append)
     assert steps == []
+
+
+@pytest.mark.parametrize("make", [_locked_by_a_link, _locked_by_a_pipe])
+def test_a_lock_that_is_no_file_stays_as_it_is_also_where_it_came_meanwhile(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "models")
+    with pytest.raises(OnnxletError, match=r"it is (a link|no regular file).*\.lock"):
+        write_version(tmp_path / "models", "m", {"manifest.json": b"{}"})
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".lock"]
+    if make is _locked_by_a_link:
+        assert (tmp_path / "theirs").read_text() == "somebody's own"
+
+
+def test_a_link_in_the_place_of_a_part_is_not_followed(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("somebody's own")
+    (tmp_path / f".report.html.{os.getpid()}.part").symlink_to(theirs)
+    replace_files(tmp_path, {"report.html": b"a page"})
+    assert (tmp_path / "report.html").read_bytes() == b"a page"
+    assert not (tmp_path / "report.html").is_symlink()
+    assert theirs.read_text() == "somebody's own"
 
 
 def test_a_path_that_is_too_long_is_refused_in_words(project: Path) -> None:
@@ -224,7 +259,7 @@ def test_a_refusal_writes_nothing_beside_what_was_there(at_home: Path, tmp_path:
 WITHOUT_SPACE = """
 import json, sys
 from pathlib import Path
-from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.convert.directory.model_directory import replace_files, still_served, write_version
 from onnxlet.function.errors import OnnxletError
 folder = Path(sys.argv[1])
 try:
@@ -279,7 +314,7 @@ from sklearn.linear_model import LinearRegression
 from onnxlet.convert.build import build
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.directory.golden import verify
-from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.convert.directory.model_directory import replace_files, still_served, write_version
 from onnxlet.convert.sources.source import Source
 
 models, kills = Path(sys.argv[1]), int(sys.argv[2])

@@ -154,6 +154,23 @@ def test_a_link_is_not_followed(tmp_path: Path, file: Path) -> None:
     assert (file.is_symlink(), other.read_text()) == (True, "theirs\n")
 
 
+def test_a_pipe_is_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(WrongUse, match=r"expected a file, it is no regular file"):
+        make_key("me", file)
+
+
+def test_a_mount_s_own_links_lead_to_keys(file: Path) -> None:
+    """As Kubernetes mounts a volume: `.keys` leads to `..data`, and that to a folder beside it."""
+    make_key("me", file)
+    folder = file.parent / "..2026"
+    folder.mkdir()
+    file.rename(folder / file.name)
+    (file.parent / "..data").symlink_to(folder.name)
+    file.symlink_to(f"..data/{file.name}")
+    assert set(with_kept_keys(file, Settings()).api_keys) == {"me"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_what_root_writes_is_the_folder_s_owner_s_or_the_file_s(file: Path) -> None:
     os.chown(file.parent, 1234, 2345)
@@ -174,7 +191,10 @@ def test_of_keys_that_are_made_at_once_none_is_lost(file: Path) -> None:
     assert set(with_kept_keys(file, Settings()).api_keys) == {f"n{n}" for n in range(12)}
 
 
-@pytest.mark.parametrize("spoil", ["a folder", "no file behind a link", "no keys", "the same name"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["a folder", "no file behind a link", "a link elsewhere", "a pipe", "no keys", "the same name"],
+)
 def test_a_server_does_not_start_open_for_a_file_that_cannot_be_read(
     file: Path, spoil: str
 ) -> None:
@@ -183,6 +203,12 @@ def test_a_server_does_not_start_open_for_a_file_that_cannot_be_read(
         file.mkdir()
     elif spoil == "no file behind a link":
         file.symlink_to("nowhere")
+    elif spoil == "a link elsewhere":
+        make_key("you", file)
+        file.rename(file.parent.parent / f"{file.parent.name}-elsewhere")
+        file.symlink_to(file.parent.parent / f"{file.parent.name}-elsewhere")
+    elif spoil == "a pipe":
+        os.mkfifo(file)
     elif spoil == "no keys":
         file.write_text("ONNXLET_API_KEYS=secret\n")
     else:
