@@ -43,6 +43,7 @@ def table_of(content: bytes, place: str, limits: Limits = LIMITS) -> Any:
         named.append({normalized(name): value for name, value in row.items()})
     names = list(dict.fromkeys(name for row in named for name in row))
     limits.check_columns(len(names), f"{place}: ")
+    limits.check_gaps(len(names) * len(named) - sum(map(len, named)), f"{place}: ")
     if not names:
         raise WrongUse(f"{place} has no rows", EXPECTED)
     import pyarrow as pa  # which only such tables need

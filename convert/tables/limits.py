@@ -21,6 +21,7 @@ class Limits(NamedTuple):
     header: int = 1 << 24  # bytes of all names
     columns: int = 100_000  # that there may be
     held: int = 1 << 30  # bytes of cells that any table may take, of those that are kept
+    gaps: int = 1 << 24  # cells that are made though none stands in the file
 
     def are_exceeded(self, size: int, packed: int) -> bool:
         """So many bytes, unpacked, are out of all proportion to those of a file: packed to harm."""
@@ -42,6 +43,14 @@ class Limits(NamedTuple):
         """Raise WrongUse for a table of too many columns."""
         if count > self.columns:
             raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
+
+    def check_gaps(self, count: int, place: str) -> None:
+        """Raise WrongUse where so many cells would be made that do not stand in the file."""
+        if count > self.gaps:
+            raise WrongUse(
+                f"{place}expected at most {self.gaps:,} cells without a value, got {count:,}",
+                "Give each row the same keys, or give a part of its rows.",
+            )
 
     def too_long(self, where: str) -> WrongUse:
         """What to say of a row."""
