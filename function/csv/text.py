@@ -90,7 +90,7 @@ def _separator_hint(names: Sequence[str]) -> str:
     """The hint where a header's only name is several, separated by something else."""
     for mark, name in COMMON_SEPARATORS.items() if len(names) == 1 else ():
         if mark in names[0]:
-            return f"The header is parted by {name}: df.to_csv(index=False) writes commas."
+            return f"The header is parted by {name}: write commas between the fields."
     return ""
 
 

@@ -200,7 +200,7 @@ def test_what_the_hints_say_is_answered(client: Client) -> None:
 def test_the_separator_of_csv_is_named(flask_client: Any, separator: str, name: str) -> None:
     content = FRAME.rename(columns=lambda name: f"{name}!").to_csv(sep=separator, index=False)
     hint = refused(flask_client(), 422, content.encode(), kind="text/csv").get("hint", "")
-    told = f"The header is parted by {name}: df.to_csv(index=False) writes commas."
+    told = f"The header is parted by {name}: write commas between the fields."
     assert hint == (told if name else "")
 
 
