@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,3 +92,64 @@ def endless() -> bytes:
     loop = helper.make_node("Loop", ["", "true", "x"], ["y"], body=inner)
     constants = {"true": np.array(True), "one": np.array([1.0])}
     return model([loop], [value("x", "float64", (1,))], [value("y", "float64", (1,))], constants)
+
+
+def _rows(dtype: str) -> tuple[Any, Any]:
+    return value("x", dtype, ("rows", 2)), value("y", dtype, ("rows", 2))
+
+
+def _through(*steps: tuple[str, dict[str, Any]]) -> Callable[[str], bytes]:
+    """A graph of such operations, one after another."""
+
+    def made(dtype: str) -> bytes:
+        names = ["x", *[f"t{n}" for n in range(1, len(steps))], "y"]
+        nodes = [
+            helper.make_node(kind, [names[n], *extra.get("more", ())], [names[n + 1]])
+            for n, (kind, extra) in enumerate(steps)
+        ]
+        x, y = _rows(dtype)
+        constants = {"shape": np.array([-1, 2]), "one": np.array([1]), "width": np.array([2])}
+        return model(nodes, [x], [y], constants)
+
+    return made
+
+
+def branches(dtype: str) -> bytes:
+    """`x` itself where there is one row, else the graph's own constant."""
+    _, y = _rows(dtype)
+    held = np.array([["c", "d"]], object) if dtype == "string" else np.ones((1, 2), dtype)
+    own = helper.make_node("Constant", [], ["other"], value=numpy_helper.from_array(held, "held"))
+    passed = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["same"])], "one", [], [value("same", dtype, ("a", 2))]
+    )
+    other = helper.make_graph([own], "more", [], [value("other", dtype, (1, 2))])
+    nodes = [
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Gather", ["sizes", "first"], ["rows"]),
+        helper.make_node("Equal", ["rows", "one"], ["single"]),
+        helper.make_node("If", ["single"], ["y"], then_branch=passed, else_branch=other),
+    ]
+    constants = {"first": np.array([0]), "one": np.array([1])}
+    return model(nodes, [value("x", dtype, ("rows", 2))], [y], constants)
+
+
+def initializer(dtype: str) -> bytes:
+    """The graph's own constant, beside what is passed on."""
+    x, y = _rows(dtype)
+    held = np.array([["c", "d"]], object) if dtype == "string" else np.ones((1, 2), dtype)
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    return model(nodes, [x], [y, value("held", dtype, (1, 2))], {"held": held})
+
+
+# Graphs that need not write to what they answer, by what they do.
+PASSING: Mapping[str, Callable[[str], bytes]] = {
+    "the input": same,
+    "Identity twice": _through(("Identity", {}), ("Identity", {})),
+    "Reshape": _through(("Reshape", {"more": ["shape"]})),
+    "Unsqueeze and Squeeze": _through(
+        ("Unsqueeze", {"more": ["one"]}), ("Squeeze", {"more": ["one"]})
+    ),
+    "a branch of If": branches,
+    "an initializer": initializer,
+    "asked for twice": same,
+}

@@ -135,16 +135,55 @@ def test_an_answer_is_its_own(binding: Any) -> None:
     assert [each[0, 0] for each in kept] == [0, 2, 4, 6, 8]
 
 
-def test_room_that_is_not_written_to_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As ONNX Runtime leaves it where a graph only passes something on."""
-    monkeypatch.setattr(prepared.Slot, "raw", lambda slot: b"what was there before")
+def fed(dtype: str, number: int, rows: int) -> Any:
+    """Rows that differ from those of other numbers; an `If` goes by the first of them."""
+    if dtype == "string":
+        return np.array([[f"a {number}", f"b {number}"]] * rows, object)
+    return np.full((rows, 2), number).astype(dtype)
+
+
+KEPT = [
+    (form, dtype)
+    for dtype in ("float64", "float32", "int64", "int32", "string", "bool", "uint8")
+    for form in graphs.PASSING
+]
+
+
+@pytest.mark.parametrize(("form", "dtype"), KEPT)
+def test_no_answer_is_an_earlier_runs(form: str, dtype: str) -> None:
+    """Whatever a graph does not write to the room that it is given; also after a failed run."""
+    content = graphs.PASSING[form](dtype)
+    one = session.Session(content)
+    wanted = ["y", "y"] if form == "asked for twice" else None
+    for number in range(12):
+        x = fed(dtype, number // 4, 1 + (number % 4 == 3))  # at first 0, as new room has it
+        if number % 5 == 4:
+            with pytest.raises(RuntimeFault):
+                one.run(wanted, {"x": np.zeros((1, 2, 3))})
+        expected = session.Session(content).run(wanted, {"x": x})
+        for got, known in zip(one.run(wanted, {"x": x}), expected, strict=True):
+            assert_same(got, known)
+
+
+def test_an_answer_that_looks_like_no_answer() -> None:
+    """The model is run again, into tensors of its own."""
     one = session.Session(graphs.sums())
-    for number in range(4):
-        x = np.full((1, 2), float(number))
+    mark = prepared.MARKS[11]
+    for number in (1.0, mark / 2, 2.0, mark / 2):
+        x = np.full((1, 2), number)
         assert_same(one.run(["double"], {"x": x})[0], 2 * x)
     [runs] = one._runs.values()
     [kept] = runs._idle
-    assert (kept.answers, kept.may_keep) == ([], False)
+    assert (kept.room, kept.may_keep) == ([], False)
+
+
+def test_room_that_is_written_to_is_kept() -> None:
+    one = session.Session(graphs.sums())
+    for number in range(3):
+        one.run(["double", "sum"], {"x": np.full((1, 2), float(number))})
+    [runs] = one._runs.values()
+    [kept] = runs._idle
+    assert [slot is not None for slot in kept.room] == [True, True]
 
 
 def test_more_shapes_than_are_kept() -> None:
