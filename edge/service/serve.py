@@ -325,6 +325,7 @@ def _server(
         fail=request_log.fail,
         peers=peers,
         together=together,
+        takes_body=app.takes_body,
     )
 
 
