@@ -10,6 +10,7 @@ import io
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -34,10 +35,16 @@ from onnxlet.edge.server.http_request import (
 )
 from onnxlet.edge.server.http_response import plain_response
 from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
+from onnxlet.function.errors import MalformedRequest
 
 READ_BYTES = 1 << 16  # at once: small chunks in them take milliseconds
 # Parts of a body that are read: each is a call of the parser's, whatever it holds.
 MOST_PARTS, BYTES_OF_A_PART = 10_000, 4
+SMALL_PARTS = partial(
+    MalformedRequest,
+    f"the body: expected at most {MOST_PARTS} parts, and one more for each {BYTES_OF_A_PART} bytes",
+    "Send it in larger chunks, or as a whole with its Content-Length.",
+)
 MOST_PIPELINED = 100  # requests waiting on one connection; the last of them closes it
 # Rough cost in memory of an environ beside its texts: of each header, and of all the rest.
 HEADER_BYTES, HEAD_BYTES = 200, 1000
@@ -315,9 +322,9 @@ class Connection:
 
         One that has arrived costs less than the look: then the app refuses it by itself.
         """
-        here = self._here and int(length) <= len(self._data) - self._at
-        chunked = "HTTP_TRANSFER_ENCODING" in self._environ
-        return (chunked or not here) and not self._takes_body(self._environ)
+        here = len(self._data) - self._at if self._here else 0
+        comes = "HTTP_TRANSFER_ENCODING" in self._environ or int(length) > here
+        return comes and not self._takes_body(self._environ)
 
     def on_body(self, part: bytes) -> None:
         """Part of the body."""
@@ -336,7 +343,8 @@ class Connection:
             self._finish_body()
             self._hand_on(keep=False)
         elif self._parts > MOST_PARTS + self._size // BYTES_OF_A_PART:
-            self._break_off("400 Bad Request")
+            self._environ["wsgi.input"] = BrokenBody(SMALL_PARTS)
+            self._hand_on(keep=False)
 
     def on_message_complete(self) -> None:
         """The request is complete."""

@@ -312,7 +312,9 @@ class Connections:
 
 
 def _turn(event: tuple[selectors.SelectorKey, int]) -> float:
-    """When an event's turn is in a round: new connections and new requests, of which one may ask
-    for health, then what goes on, longest waiting first."""
+    """When an event's turn is in a round: what goes on comes last, the longest waiting first.
+
+    Before come new connections and new requests, of which any may ask for health.
+    """
     connection = event[0].data
     return connection.since if isinstance(connection, Connection) and connection.partial else 0.0

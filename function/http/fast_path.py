@@ -224,15 +224,15 @@ class App:
         return found or self.flask().own_way
 
     def takes_body(self, environ: Environ) -> bool:
-        """Whether the body of a request is worth reading: its head is not refused, and it is read.
+        """Whether the body of a request may matter: its head is let in, and is a POST's with a key.
 
         Who serves may ask before the body has come; the request is answered either way.
         """
         try:
-            found = self._let_in(environ, {}, within=True)
+            self._let_in(environ, {}, within=True)
         except RequestError:
             return False
-        return isinstance(found, tuple) or environ["PATH_INFO"] not in self._open_paths
+        return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] not in self._open_paths
 
     def _find(self, path: str) -> Found | None:
         try:
