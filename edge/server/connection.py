@@ -38,6 +38,7 @@ from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 from onnxlet.function.errors import MalformedRequest
 
 READ_BYTES = 1 << 16  # at once: small chunks in them take milliseconds
+DROPPED_BYTES = 1 << 18  # at once, of what nobody parses
 # Parts of a body that are read: each is a call of the parser's, whatever it holds.
 MOST_PARTS, BYTES_OF_A_PART = 10_000, 4
 SMALL_PARTS = partial(
@@ -107,7 +108,7 @@ class Connection:
     def receive(self) -> bool:
         """Read what has arrived; False if the client is gone."""
         try:
-            data = self.socket.recv(READ_BYTES)
+            data = self.socket.recv(DROPPED_BYTES if self.closing else READ_BYTES)
         except BlockingIOError:
             return True
         except PlainHttp:

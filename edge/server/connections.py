@@ -166,8 +166,15 @@ class Connections:
         }
 
     def _make_room(self) -> None:
+        """Close the one that has its last answer the longest, else the longest idle one.
+
+        Who reconnects and goes on sending has hundreds of the former; a new client is idle, too.
+        """
         idle = [each for each in self._every if not each.busy]
-        if idle:
+        answered = [each for each in idle if each.leaving]
+        if answered:
+            self._close(min(answered, key=lambda each: each.began))
+        elif idle:
             self._close(min(idle, key=lambda each: each.since))
 
     def _go_on(self, connection: Connection, events: int) -> None:
