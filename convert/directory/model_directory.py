@@ -86,7 +86,7 @@ def check_version(directory: Path) -> None:
     """
     if not directory.is_dir():
         got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"
-        raise ModelError(f"DIR/N/V: expected the folder of one version, {got}", NO_VERSION)
+        raise WrongUse(f"DIR/N/V: expected the folder of one version, {got}", NO_VERSION)
     below = sorted([*directory.glob("*/manifest.json"), *directory.glob("*/*/manifest.json")])
     if below and not (directory / "manifest.json").exists():
         raise WrongUse(
