@@ -6,6 +6,7 @@ seconds: where one is closed, another is opened.
 
 from __future__ import annotations
 
+import json
 import selectors
 import socket
 import statistics
@@ -16,6 +17,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
+
+import numpy as np
 
 from bench.environments import ROOT
 from bench.load import processes
@@ -68,7 +71,8 @@ def section(models: Path, fitted: Fitted) -> str:
     port = free_port()
     chosen = processes.only(models, "logistic")
     command = [*processes.serve(chosen, port), "--workers", "1"]
-    small = b'{"instances":[' + str(fitted["logistic"][1][0].tolist()).encode() + b"]}"
+    row_of = np.array(fitted["logistic"][1][:1]).tolist()
+    small = json.dumps({"instances": row_of}).encode()
     with processes.running(command, environ_for(chosen, ""), port, "/predict", small):
         rows = [row(what, *measured(port, what)) for what in FLOODS]
     return f"{ABOUT}\n{table(['what is sent', 'checks', 'median ms', 'worst ms'], rows)}"

@@ -18,7 +18,7 @@ from onnxlet.convert.directory.durable import sync, whole
 from onnxlet.convert.errors import BreakingChange
 from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
-from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import file_of, of_model, read, serves
 from onnxlet.function.models.compatible import differences
@@ -81,8 +81,7 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
 def check_version(directory: Path) -> None:
     """Refuse what is not the folder of one version.
 
-    Raises WrongUse where it is the folder of a model, or of several, and ModelError where it is a
-    file, or there is nothing.
+    Raises WrongUse where it is the folder of a model, or of several, or a file, or there is nothing.
     """
     if not directory.is_dir():
         got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"

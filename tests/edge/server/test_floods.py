@@ -190,8 +190,8 @@ class Rounds:
     def close(self) -> None:
         for each in self.clients:
             each.close()
-        for each in self.ready:
-            each.busy = False
+        for begun in self.ready:
+            begun.busy = False
         self.connections.close()
         self.listener.close()
 
@@ -210,7 +210,7 @@ def test_new_requests_come_first_and_bodies_in_turn(rounds: Rounds) -> None:
         client.sendall(CHUNKED + b"\r\n")
     assert len(rounds.round()) == 9
     health, port = rounds.connect()
-    turns = []
+    turns: list[list[int]] = []
     for _ in range(6):
         for client, _ in floods:
             client.sendall(BYTE * 10)
