@@ -81,7 +81,7 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
 def check_version(directory: Path) -> None:
     """Refuse what is not the folder of one version.
 
-    Raises WrongUse where it is the folder of a model, or of several, or a file, or there is nothing.
+    Raises WrongUse where it is the folder of a model, or of several, a file, or not there.
     """
     if not directory.is_dir():
         got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"
