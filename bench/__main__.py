@@ -14,7 +14,7 @@ from bench.browser import browser
 from bench.device import device
 from bench.models import MODELS, Fitted
 from bench.score import score
-from bench.serving import beside, handler, silence
+from bench.serving import beside, flood, handler, silence
 from bench.start import demo, lambda_runtime
 from bench.train import dated, refit, training
 from bench.watch import unusual, watch
@@ -24,6 +24,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving: what a request costs", handler.section),
     "servers": ("Beside other servers", beside.section),
     "silence": ("Health checks while a costly body is answered", silence.section),
+    "flood": ("Health checks beside floods", flood.section),
     "lambda": ("Lambda: size, start and a warm call", lambda_runtime.section),
     "train": ("Training beside other AutoML", training.section),
     "dated": ("Tables in the order of time", dated.section),
@@ -41,7 +42,8 @@ def main(wanted: list[str]) -> None:
     """Build the models, measure, print and write."""
     unknown = [part for part in wanted if part not in PARTS]
     if unknown:
-        sys.exit(f"there is no part {unknown[0]}: there are {', '.join(PARTS)}")
+        sys.stderr.write(f"error: there is no part {unknown[0]}: there are {', '.join(PARTS)}\n")
+        sys.exit(2)
     # From its second start on a server reads compiled code, as it does of packages at once.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:

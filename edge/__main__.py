@@ -9,6 +9,7 @@ except ModuleNotFoundError as error:
     if error.name != "onnxlet":
         raise
     root = Path(__file__).resolve().parents[1]
-    sys.exit(f"error: expected to run in {root}, got {Path.cwd()}\nhint: cd '{root}'")
+    sys.stderr.write(f"error: expected to run in {root}, got {Path.cwd()}\nhint: cd '{root}'\n")
+    sys.exit(2)
 
 start("edge")

@@ -17,7 +17,7 @@ from onnxlet.convert.directory.durable import sync, whole
 from onnxlet.convert.errors import BreakingChange
 from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
-from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.files import locked
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import file_of, of_model, read, serves
@@ -82,12 +82,11 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
 def check_version(directory: Path) -> None:
     """Refuse what is not the folder of one version.
 
-    Raises WrongUse where it is the folder of a model, or of several, and ModelError where it is a
-    file, or there is nothing.
+    Raises WrongUse where it is the folder of a model, or of several, a file, or not there.
     """
     if not directory.is_dir():
         got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"
-        raise ModelError(f"DIR/N/V: expected the folder of one version, {got}", NO_VERSION)
+        raise WrongUse(f"DIR/N/V: expected the folder of one version, {got}", NO_VERSION)
     below = sorted([*directory.glob("*/manifest.json"), *directory.glob("*/*/manifest.json")])
     if below and not (directory / "manifest.json").exists():
         raise WrongUse(

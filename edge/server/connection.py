@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -34,8 +35,17 @@ from onnxlet.edge.server.http_request import (
 )
 from onnxlet.edge.server.http_response import plain_response
 from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
+from onnxlet.function.errors import MalformedRequest
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16  # at once: small chunks in them take milliseconds
+DROPPED_BYTES = 1 << 18  # at once, of what nobody parses
+# Parts of a body that are read: each is a call of the parser's, whatever it holds.
+MOST_PARTS, BYTES_OF_A_PART = 10_000, 4
+SMALL_PARTS = partial(
+    MalformedRequest,
+    f"the body: expected at most {MOST_PARTS} parts, and one more for each {BYTES_OF_A_PART} bytes",
+    "Send it in larger chunks, or as a whole with its Content-Length.",
+)
 MOST_PIPELINED = 100  # requests waiting on one connection; the last of them closes it
 # Rough cost in memory of an environ beside its texts: of each header, and of all the rest.
 HEADER_BYTES, HEAD_BYTES = 200, 1000
@@ -45,11 +55,22 @@ NOTHING: Environ = {"handed": "on"}  # not empty: an empty environ means an inco
 EMPTY = io.BytesIO()
 
 
+class Enough(Exception):
+    """Ends the parser's work: nothing behind this is read."""
+
+
 class Connection:
     """One client's connection; only one thread uses it at a time. Its socket is non-blocking."""
 
-    def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
+    def __init__(
+        self,
+        sock: Socket,
+        base: Mapping[str, Any],
+        limit: int,
+        takes_body: Callable[[Environ], bool] = lambda environ: True,
+    ) -> None:
         self.socket = sock
+        self._takes_body = takes_body  # whether a request's head deserves that its body is read
         self.requests: deque[Request] = deque()  # complete ones, in order of arrival
         self.outgoing: Bytes = b""  # bytes that the client has not taken yet
         self.due = b""  # bytes to send once the requests before it are answered
@@ -87,7 +108,7 @@ class Connection:
     def receive(self) -> bool:
         """Read what has arrived; False if the client is gone."""
         try:
-            data = self.socket.recv(READ_BYTES)
+            data = self.socket.recv(DROPPED_BYTES if self.closing else READ_BYTES)
         except BlockingIOError:
             return True
         except PlainHttp:
@@ -145,7 +166,8 @@ class Connection:
                 self._decline()
             return data[upgrade.args[0] :]
         except HttpParserError:
-            self._break_off("400 Bad Request")
+            if not self.closing:  # else it ended its work itself
+                self._break_off("400 Bad Request")
             return b""
         finally:
             self._data, self._here = b"", False
@@ -227,6 +249,8 @@ class Connection:
         """A request begins."""
         if self._read_again:
             return
+        if self.closing:
+            raise Enough
         self.partial, self._handed = True, False
         self._here = True
         self._dry = None
@@ -235,7 +259,7 @@ class Connection:
         self._length = self._lines = 0  # of the head, in bytes and headers
         self._headers: Environ = {}
         self._environ = {}
-        self._size = 0  # of the body, in bytes
+        self._size = self._parts = 0  # of the body: bytes, and how many parts they came in
 
     def on_url(self, url: bytes) -> None:
         """Part of the request target."""
@@ -250,8 +274,11 @@ class Connection:
             return
         self._length += len(name) + len(value)
         self._lines += 1
-        if self._environ or self._lines > MOST_HEADERS:
-            return  # a trailer; or refused
+        if self._lines > MOST_HEADERS:
+            self._break_off("431 Request Header Fields Too Large")
+            raise Enough
+        if self._environ:
+            return  # a trailer
         key = NAMES.get(name) or wsgi_name(name)
         text = value.rstrip().decode("latin-1")
         if key in self._headers:
@@ -285,17 +312,27 @@ class Connection:
             fault = "" if self._at >= len(whole) else "400 Bad Request"
         if fault:
             self._reject(fault)
-        elif int(length) > self._limit:
-            environ["wsgi.input"] = io.BytesIO()  # its length is enough to refuse it
+        elif int(length) > self._limit or self._refuses_body(length):
+            environ["wsgi.input"] = io.BytesIO()  # its head is enough to refuse it
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":
             self.due = CONTINUE
 
+    def _refuses_body(self, length: str) -> bool:
+        """Whether a body is to come that has not arrived with its head, and nobody would read it.
+
+        One that has arrived costs less than the look: then the app refuses it by itself.
+        """
+        here = len(self._data) - self._at if self._here else 0
+        comes = "HTTP_TRANSFER_ENCODING" in self._environ or int(length) > here
+        return comes and not self._takes_body(self._environ)
+
     def on_body(self, part: bytes) -> None:
         """Part of the body."""
         self._dry = None
-        if self._handed:
-            return
+        if self.closing:
+            raise Enough
+        self._parts += 1
         if self._size:
             self._body.seek(self._size)
             self._body.write(part)
@@ -305,6 +342,9 @@ class Connection:
         self.held += len(part)
         if self._size > self._limit:
             self._finish_body()
+            self._hand_on(keep=False)
+        elif self._parts > MOST_PARTS + self._size // BYTES_OF_A_PART:
+            self._environ["wsgi.input"] = BrokenBody(SMALL_PARTS)
             self._hand_on(keep=False)
 
     def on_message_complete(self) -> None:

@@ -21,6 +21,8 @@ Wrap = Callable[[socket.socket], Socket]
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 SWEEP_SECONDS = 1.0
+# In one round for requests that have begun; those that are left are the first of the next one.
+READING_SECONDS = 0.005
 STALLED_SECONDS = 10.0  # without a byte, in the middle of a request or a response
 REQUEST_SECONDS = 120.0  # until a request is complete
 KEPT_SECONDS = 75.0  # idle, between two requests
@@ -46,6 +48,7 @@ class Connections:
         wrap: Wrap | None = None,
         fail: Callable[[BaseException], None] = traceback.print_exception,
         peers: SharedCounters | None = None,
+        takes_body: Callable[[dict[str, Any]], bool] = lambda environ: True,
     ) -> None:
         self._listener = listener  # bound and listening
         self._peers = peers  # other processes that accept from the listener, or None
@@ -53,6 +56,7 @@ class Connections:
         self._wrap = wrap  # puts TLS around an accepted socket, or None
         self._fail = fail  # called with an error in this server's own code
         self._limit = limit  # bytes of a body that are read
+        self._takes_body = takes_body  # whether a body is read at all, by the request's head
         self._ready = ready  # called with a connection whose first request is complete
         self._selector = selectors.DefaultSelector()
         self._every: set[Connection] = set()
@@ -95,11 +99,18 @@ class Connections:
     def poll(self, wait: bool) -> None:
         """Read and write whatever is ready; or wait until something is, or until the next sweep."""
         timeout = (SWEEP_SECONDS if self._every else None) if wait else 0
-        for key, events in self._selector.select(self._entrance.wait(timeout)):
+        until = 0.0
+        for key, events in sorted(self._selector.select(self._entrance.wait(timeout)), key=_turn):
             connection = key.data
             if not isinstance(connection, Connection):
                 connection()
-            elif connection.busy:
+                continue
+            if connection.partial:
+                now = time.monotonic()
+                until = until or now + READING_SECONDS
+                if now > until:
+                    break
+            if connection.busy:
                 self._watch(connection, 0)  # until its response is sent
             elif connection in self._every:  # else it was closed in this round, to make room
                 self._go_on(connection, events)
@@ -131,7 +142,7 @@ class Connections:
         except OSError:  # the client is gone already
             sock.close()
             return
-        connection = Connection(wrapped, self._base(address), self._limit)
+        connection = Connection(wrapped, self._base(address), self._limit, self._takes_body)
         self._every.add(connection)
         self._entrance.hold(len(self._every))
         self._watch(connection, READ)
@@ -155,8 +166,15 @@ class Connections:
         }
 
     def _make_room(self) -> None:
+        """Close the one that has its last answer the longest, else the longest idle one.
+
+        Who reconnects and goes on sending has hundreds of the former; a new client is idle, too.
+        """
         idle = [each for each in self._every if not each.busy]
-        if idle:
+        answered = [each for each in idle if each.leaving]
+        if answered:
+            self._close(min(answered, key=lambda each: each.began))
+        elif idle:
             self._close(min(idle, key=lambda each: each.since))
 
     def _go_on(self, connection: Connection, events: int) -> None:
@@ -298,3 +316,12 @@ class Connections:
         self._selector.close()
         self._wake_up.close()
         self._woken.close()
+
+
+def _turn(event: tuple[selectors.SelectorKey, int]) -> float:
+    """When an event's turn is in a round: what goes on comes last, the longest waiting first.
+
+    Before come new connections and new requests, of which any may ask for health.
+    """
+    connection = event[0].data
+    return connection.since if isinstance(connection, Connection) and connection.partial else 0.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -61,12 +61,20 @@ def known_head(
     return data[:end], KnownHead({**environ, "wsgi.input": None, SAME_HEAD: {}}, size, held)
 
 
+NOT_AS_ANNOUNCED = partial(
+    ConnectionError, "the body does not have the form that its head announces"
+)
+
+
 class BrokenBody(io.RawIOBase):
     """Stands for a body that broke off: reading it raises."""
 
+    def __init__(self, why: Callable[[], Exception] = NOT_AS_ANNOUNCED) -> None:
+        self._why = why  # makes the error
+
     def read(self, size: int = -1) -> bytes:
-        """Refuse to be read: ConnectionError is raised."""
-        raise ConnectionError("the body does not have the form that its head announces")
+        """Refuse to be read: the error is raised."""
+        raise self._why()
 
 
 def fault_of(

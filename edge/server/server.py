@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, nullcontext, suppress
 from socket import socket
+from typing import Any
 
 from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
@@ -51,6 +52,7 @@ class Server:
         fail: Fail = traceback.print_exception,
         peers: SharedCounters | None = None,
         together: Callable[[], AbstractContextManager[object]] = nullcontext,
+        takes_body: Callable[[dict[str, Any]], bool] = lambda environ: True,
     ) -> None:
         self._app = app  # WSGI; thread-safe
         self._together = together  # within it, several answers are logged
@@ -62,7 +64,9 @@ class Server:
         # Paths that the leader answers immediately, however many requests wait.
         self._prompt = prompt
         self._fail = fail  # called with what the app raises, and with errors of the server itself
-        self._connections = Connections(listener, body_limit, self._ready, wrap, fail, peers)
+        self._connections = Connections(
+            listener, body_limit, self._ready, wrap, fail, peers, takes_body
+        )
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead
         self._answering = 0  # threads that lost the lead while they answered
@@ -179,7 +183,7 @@ class Server:
 
     def _poll(self, wait: bool) -> None:
         self._connections.poll(wait)
-        while self._returned:
+        for _ in range(len(self._returned)):  # what comes meanwhile waits for the next round
             self._connections.settle(*self._returned.popleft())
 
     def _answer(self, connection: Connection, offer: list[Connection]) -> bool:
@@ -265,19 +269,24 @@ class Server:
 
     def _ready(self, connection: Connection) -> None:
         """Queue a complete request, or answer it immediately: health checks, and to shed it."""
-        there = True
-        while connection.requests and there and not connection.outgoing:
-            environ = connection.requests[0].environ
-            if self._connections.crowded or self._is_full():
-                environ[SHED] = True
-            elif environ["PATH_INFO"] not in self._prompt:
-                environ[CAME] = time.perf_counter()
-                self._waiting.append(connection)
-                return
-            data, later = self._respond(connection)
-            there = connection.send(data)
-            self._finish(later)
-        self._connections.settle(connection, there)
+        if connection.outgoing:
+            self._connections.settle(connection, True)
+            return
+        environ = connection.requests[0].environ
+        if self._connections.crowded or self._is_full():
+            environ[SHED] = True
+        elif environ["PATH_INFO"] not in self._prompt:
+            environ[CAME] = time.perf_counter()
+            self._waiting.append(connection)
+            return
+        data, later = self._respond(connection)
+        there = connection.send(data)
+        self._finish(later)
+        if connection.requests and there:  # one in a round: other clients' health comes between
+            self._returned.append((connection, there))
+            self._connections.interrupt()
+        else:
+            self._connections.settle(connection, there)
 
     def _is_full(self) -> bool:
         count = len(self._waiting) + self._answering

@@ -23,7 +23,7 @@ from onnxlet.edge.service.systemd import Watchdog, notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.folders import CHECKOUT, typed
 from onnxlet.function import request_log
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _tls(device: DeviceSettings) -> Wrap | None:
     if device.tls_cert is None or device.tls_key is None:
         cert, key = option("tls-cert"), option("tls-key")
         lacks = key if device.tls_cert else cert
-        raise ServeError(f"{lacks} is missing", f"TLS needs both: {cert} and {key}, each a file.")
+        raise WrongUse(f"{lacks} is missing", f"TLS needs both: {cert} and {key}, each a file.")
     from onnxlet.edge.server.tls import TlsSocket, make_context
 
     context = make_context(device.tls_cert, device.tls_key)
@@ -325,6 +325,7 @@ def _server(
         fail=request_log.fail,
         peers=peers,
         together=together,
+        takes_body=app.takes_body,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from onnxlet.edge.tracing.settings import TraceOptions
 from onnxlet.function.errors import CAME, SAME_HEAD
 from onnxlet.function.http.body import WSGI, Environ, StartResponse
-from onnxlet.function.http.fast_path import NOTES
+from onnxlet.function.http.fast_path import LOGGED, NOTES
 from onnxlet.function.request_log import TRACE_PARENT
 
 PARENT = "HTTP_TRACEPARENT"
@@ -37,7 +37,7 @@ class Traced(NamedTuple):
     seconds: float  # since it had come as a whole
     waited: float  # of these, until a thread took it
     method: str
-    path: str  # as WSGI has it: bytes as Latin-1
+    path: str  # as WSGI has it: bytes as Latin-1; empty where it is longer than any route's
     scheme: str
     status: int
     notes: Mapping[str, Any]  # its line in the log
@@ -75,9 +75,12 @@ def traced(app: WSGI, options: TraceOptions, unseen: str, put: Callable[[Traced]
             return app(environ, started)
         finally:
             came = environ.get(CAME, began)
+            # What waits has to be small, and of all that is kept only the path is as the client
+            # likes. No model's name is so long.
+            path = environ["PATH_INFO"] if len(environ["PATH_INFO"]) <= LOGGED else ""
             put(Traced(
                 trace, time.time_ns(), time.perf_counter() - came, began - came,
-                environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["wsgi.url_scheme"],
+                environ["REQUEST_METHOD"], path, environ["wsgi.url_scheme"],
                 int(status), environ.get(NOTES, {}),
             ))  # fmt: skip
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from onnxlet.edge.tracing.requests import Trace, Traced, new_span
 from onnxlet.folders import VERSION
 from onnxlet.function import json_text
-from onnxlet.function.http.fast_path import LOGGED, Segment, matched, segments
+from onnxlet.function.http.fast_path import Segment, matched, segments
 
 INTERNAL, SERVER = 1, 2  # kinds of spans
 FAILED = '"code":2'  # a span's status
@@ -62,13 +62,13 @@ class Encoder:
         """The request's span, and one for each of its stages, in order."""
         trace, begins = request.trace, request.ended - int(request.seconds * 1e9)
         path = request.path.encode("latin-1").decode(errors="replace")
-        route = self._route(path)
+        route = self._route(path) if path else None
         method = request.method if request.method in METHODS else OTHER
         failed = request.status >= 500
         about = {
             "http.request.method": method,
             "http.route": route,
-            "url.path": path[:LOGGED],
+            "url.path": path if route else None,  # others are what clients make up
             "url.scheme": request.scheme,
             "http.response.status_code": request.status,
             "error.type": str(request.status) if failed else None,

@@ -53,6 +53,8 @@ def _read(environ: Environ, limit: int) -> bytes:
     if wanted <= limit or length is None:
         try:
             body: bytes = environ["wsgi.input"].read(wanted)
+        except MalformedRequest:  # our own server's, which says more
+            raise
         except Exception as error:  # each server raises its own: broken chunks, a stalled client
             raise MalformedRequest(f"the body can't be read: {type(error).__name__}") from error
         if length is not None and len(body) < length:

@@ -223,6 +223,17 @@ class App:
             found = self._known.get(path) or self._find(path)
         return found or self.flask().own_way
 
+    def takes_body(self, environ: Environ) -> bool:
+        """Whether the body of a request may matter: its head is let in, and is a POST's with a key.
+
+        Who serves may ask before the body has come; the request is answered either way.
+        """
+        try:
+            self._let_in(environ, {}, within=True)
+        except RequestError:
+            return False
+        return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] not in self._open_paths
+
     def _find(self, path: str) -> Found | None:
         try:
             decoded = path.encode("latin-1").decode()  # WSGI has the path's bytes as Latin-1

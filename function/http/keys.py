@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.folders import typed
 from onnxlet.function.errors import Forbidden, Unauthorized
 from onnxlet.function.hashes import sha256
 from onnxlet.function.http import sites
@@ -71,7 +72,8 @@ def check_reader(service: Service, key: str) -> None:
     if not service.settings.reader_keys:
         raise Forbidden(
             "figures on rows are for keys for reading, and none is set",
-            "Set ONNXLET_READER_KEYS=NAME:$(printf %s KEY | sha256sum | cut -c 1-64), and send it.",
+            f"Make one beside the models: {typed('edge', 'key NAME --reads')}; or set "
+            "ONNXLET_READER_KEYS=NAME:$(printf %s KEY | sha256sum | cut -c 1-64); and send it.",
         )
     if not key:
         raise Unauthorized("figures on rows need a key for reading", HINT)

@@ -102,7 +102,7 @@ def test_links_that_were_lost_are_named(
 def test_in_the_folder_onnxlet_the_one_above_is_named(program: str, checkout: Path) -> None:
     end = started(checkout / "onnxlet", program, "--help")
 
-    assert end.returncode == 1
+    assert end.returncode == 2
     assert end.stderr.splitlines() == [
         f"error: expected to run in {checkout}, got {checkout / 'onnxlet'}",
         f"hint: cd '{checkout}'",

@@ -77,7 +77,7 @@ def test_verify_of_a_folder_of_versions_names_one(shop_model: Path) -> None:
 
 def test_verify_of_a_path_that_is_not_there_sends_nobody_to_build(tmp_path: Path) -> None:
     end = invoked("verify", tmp_path / "iris" / "1")
-    assert end.exit_code == 1
+    assert end.exit_code == 2
     assert "hint: Name the folder of one version, such as models/NAME/1.\n" in end.stderr
 
 
@@ -93,7 +93,7 @@ def test_verify_of_what_is_no_folder_says_what_it_is(tmp_path: Path) -> None:
         said = got.format(tmp_path / path)
         assert f"error: DIR/N/V: expected the folder of one version, {said}\n" in end.stderr
         assert "\nhint: " in end.stderr
-        assert (end.exit_code, end.stdout) == (1, "")
+        assert (end.exit_code, end.stdout) == (2, "")
 
 
 def test_verify_of_a_path_that_is_too_long_ends_without_a_traceback() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from onnxlet.edge.tracing.requests import Trace, sampled
+from onnxlet.edge.tracing.requests import Trace, Traced, sampled, traced
 from onnxlet.edge.tracing.settings import TraceOptions
 
 ID, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -67,3 +68,19 @@ def test_shares() -> None:
     # By the last half, as OpenTelemetry's own samplers: the first may be a time.
     assert sampled(f"00-{'f' * 16}{'0' * 15}1-{PARENT}-00", options(0.1, False))
     assert not sampled(f"00-{'0' * 15}1{'f' * 16}-{PARENT}-00", options(0.1, False))
+
+
+@pytest.mark.parametrize("length", [10, 200, 201, 60_000])
+def test_a_path_that_is_longer_than_any_of_a_route_is_not_kept(length: int) -> None:
+    kept: list[Traced] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [])
+        return [b""]
+
+    path = "/" + "y" * (length - 1)
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "wsgi.url_scheme": "http"}
+    traced(app, options(), "", kept.append)(environ, lambda *_: None)
+
+    assert [each.path for each in kept] == [path if length <= 200 else ""]
+    assert len(repr(kept[0])) < 1_000

@@ -134,7 +134,7 @@ def test_refusals_failures_and_odd_requests(
     assert (refused["status"], "error.type" in refused["attributes"]) == ({}, False)
     assert odd["name"] == "HTTP"
     assert odd["attributes"]["http.request.method"] == "_OTHER"
-    assert odd["attributes"]["url.path"] == '/nope/"\\\0\ufffd' + "y" * 190
+    assert "url.path" not in odd["attributes"]  # there is no such route
     assert "http.route" not in odd["attributes"]
     assert status["name"] == "GET /v1/models/<name>/versions/<version>"
     assert failed["status"] == {"code": 2}

@@ -76,3 +76,27 @@ def test_health_is_open(flask_client: Any) -> None:
 
     assert client.get("/v2/health/live").status == 200
     assert client.get("/v2/health/ready").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "takes"),
+    [
+        ("POST", PATH, {"HTTP_X_API_KEY": "first key"}, True),
+        ("POST", "/models/shop/explain", {"HTTP_X_API_KEY": "first key"}, True),
+        ("POST", "/nope", {"HTTP_X_API_KEY": "first key"}, True),
+        ("POST", PATH, {}, False),
+        ("POST", PATH, {"HTTP_X_API_KEY": "wrong"}, False),
+        ("POST", PATH, {"HTTP_X_API_KEY": "first key", "HTTP_ORIGIN": "http://x"}, False),
+        ("GET", "/models", {"HTTP_X_API_KEY": "first key"}, False),
+        ("GET", "/ping", {}, False),
+        ("POST", "/ping", {}, False),
+        ("OPTIONS", PATH, {}, False),
+    ],
+)
+def test_whose_body_is_worth_reading(
+    models: Path, method: str, path: str, headers: dict[str, str], takes: bool
+) -> None:
+    app = create_app(models, settings=Settings(models, api_keys=KEYS))
+    asked = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "localhost"}
+
+    assert app.takes_body({**asked, **headers}) == takes

@@ -151,6 +151,7 @@ POPULAR = [0.5, 0.2, 0.1, 0.08, 0.05, 0.04, 0.03]
 @pytest.mark.parametrize(
     ("settings", "key", "status", "hint"),
     [
+        ({}, "", 403, "key NAME --reads"),
         ({}, "", 403, "ONNXLET_READER_KEYS=NAME:"),
         ({"owned": True}, "", 200, ""),
         ({"api_keys": FIVE}, "", 401, "X-API-Key"),
