@@ -138,16 +138,16 @@ def peak(pid: int) -> int:
 
 
 def test_bodies_in_tiny_chunks_take_what_they_have(process: tuple[int, int]) -> None:
-    """Each was an object: 4 MB were more than 100."""
+    """Each was an object: 4 MB were more than 100. Smaller ones are refused."""
     pid, port = process
     before = peak(pid)
-    chunks = 250_000
+    chunks = 125_000
     connections = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(8)]
     for connection in connections:  # none is answered before all have sent all but the end
-        connection.sendall(CHUNKED + b"2\r\nab\r\n" * chunks)
+        connection.sendall(CHUNKED + b"4\r\nabcd\r\n" * chunks)
     for connection in connections:
         connection.sendall(b"0\r\n\r\n")
-        assert answer(connection)[2] == b"%d" % (2 * chunks)
+        assert answer(connection)[2] == b"%d" % (4 * chunks)
         connection.close()
     assert peak(pid) - before < 24 * MB
 
